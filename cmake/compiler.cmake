@@ -1,0 +1,18 @@
+# Warnings, sanitizers and the compiler cache, applied to every target of the project.
+add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wno-unused-parameter)
+if(QUERN_WERROR)
+  add_compile_options(-Werror)
+endif()
+# -ffp-contract=off: fused multiply-adds appear where a kernel asks for them, never by the compiler's choice, so that
+# results do not change with the compiler or its version.
+add_compile_options(-ffp-contract=off -fno-math-errno)
+
+if(QUERN_SANITIZE)
+  add_compile_options(-fsanitize=${QUERN_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${QUERN_SANITIZE})
+endif()
+
+find_program(QUERN_CCACHE ccache)
+if(QUERN_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${QUERN_CCACHE})
+endif()

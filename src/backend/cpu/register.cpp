@@ -1,0 +1,7 @@
+#include "backend/api/backend.h"
+
+namespace quern::backend {
+
+void register_cpu() {}
+
+}  // namespace quern::backend
