@@ -1,5 +1,8 @@
 # Warnings, sanitizers and the compiler cache, applied to every target of the project.
 add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wno-unused-parameter)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  add_compile_options(-Wno-restrict)  # GCC 12 warns of harmless `"text" + string` (GCC bug 105651)
+endif()
 if(QUERN_WERROR)
   add_compile_options(-Werror)
 endif()

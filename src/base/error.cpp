@@ -43,8 +43,6 @@ Error Error::within(std::string_view context) && {
   return std::move(*this);
 }
 
-std::string Error::to_string() const {
-  return hint.empty() ? message : message + "\n  hint: " + hint;
-}
+std::string Error::to_string() const { return hint.empty() ? message : message + "\n  hint: " + hint; }
 
 }  // namespace quern

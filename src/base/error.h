@@ -8,19 +8,19 @@
 namespace quern {
 
 enum class ErrorCode {
-  invalid_argument,   // the caller asked for something impossible: bad flag, config, shape
-  not_found,          // a file, model or key does not exist
-  corrupt,            // bytes that violate their format
-  unsupported,        // valid, but this build or version cannot do it
+  invalid_argument,  // the caller asked for something impossible: bad flag, config, shape
+  not_found,         // a file, model or key does not exist
+  corrupt,           // bytes that violate their format
+  unsupported,       // valid, but this build or version cannot do it
   out_of_memory,
-  cancelled,          // the user or the client stopped it
-  deadline,           // a time or work budget ran out
-  unavailable,        // a resource is busy or gone; trying again may help
+  cancelled,    // the user or the client stopped it
+  deadline,     // a time or work budget ran out
+  unavailable,  // a resource is busy or gone; trying again may help
   permission,
-  conflict,           // the state on disk belongs to something else
-  io,                 // the operating system failed a read or write
-  diverged,           // training produced NaN or an exploding loss
-  internal,           // a defect of Quern
+  conflict,  // the state on disk belongs to something else
+  io,        // the operating system failed a read or write
+  diverged,  // training produced NaN or an exploding loss
+  internal,  // a defect of Quern
 };
 
 std::string_view name_of(ErrorCode code);

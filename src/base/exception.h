@@ -1,5 +1,5 @@
-// Exceptions for programmer errors and for errors that cross many frames; caught at command, request and worker
-// boundaries only.
+// Exceptions for programmer errors and for errors that cross many frames; caught at command, request and
+// worker boundaries only.
 #pragma once
 
 #include <stdexcept>
@@ -22,7 +22,8 @@ class Exception : public std::runtime_error {
 // An op was called with shapes or dtypes it does not accept: "[op] expected ..., got ...".
 class ShapeError : public Exception {
  public:
-  explicit ShapeError(std::string message) : Exception({ErrorCode::invalid_argument, std::move(message), {}}) {}
+  explicit ShapeError(std::string message)
+      : Exception({ErrorCode::invalid_argument, std::move(message), {}}) {}
 };
 
 // A defect of Quern: a broken invariant.

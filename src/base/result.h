@@ -1,5 +1,5 @@
-// Result<T>: a value or an Error, for failures that are expected (files, formats, network, user text, configs).
-// Programmer errors throw (base/exception.h).
+// Result<T>: a value or an Error, for failures that are expected (files, formats, network, user text,
+// configs). Programmer errors throw (base/exception.h).
 #pragma once
 
 #include <optional>
@@ -68,10 +68,10 @@ class [[nodiscard]] Result<void> {
 
 // The two control macros of the project: leave the function with the error, or go on with the value.
 //   QUERN_TRY(auto file, MappedFile::open(path));      QUERN_CHECK(write_atomic(path, bytes));
-#define QUERN_TRY(declaration, ...)                                               \
-  auto QUERN_CONCAT(result_, __LINE__) = (__VA_ARGS__);                           \
+#define QUERN_TRY(declaration, ...)                                                                     \
+  auto QUERN_CONCAT(result_, __LINE__) = (__VA_ARGS__);                                                 \
   if (!QUERN_CONCAT(result_, __LINE__).ok()) return std::move(QUERN_CONCAT(result_, __LINE__)).error(); \
   declaration = std::move(QUERN_CONCAT(result_, __LINE__)).value()
 
-#define QUERN_CHECK(...)                                       \
+#define QUERN_CHECK(...) \
   if (auto check_result = (__VA_ARGS__); !check_result.ok()) return std::move(check_result).error()

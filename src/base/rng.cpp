@@ -21,10 +21,9 @@ std::array<uint32_t, 4> philox4x32(std::array<uint32_t, 4> counter, std::array<u
 
 uint64_t Rng::next_u64() {
   const uint64_t block = position_ / 2;
-  const auto words =
-      philox4x32({static_cast<uint32_t>(block), static_cast<uint32_t>(block >> 32), static_cast<uint32_t>(stream_),
-                  static_cast<uint32_t>(stream_ >> 32)},
-                 {static_cast<uint32_t>(seed_), static_cast<uint32_t>(seed_ >> 32)});
+  const auto words = philox4x32({static_cast<uint32_t>(block), static_cast<uint32_t>(block >> 32),
+                                 static_cast<uint32_t>(stream_), static_cast<uint32_t>(stream_ >> 32)},
+                                {static_cast<uint32_t>(seed_), static_cast<uint32_t>(seed_ >> 32)});
   const int half = static_cast<int>(position_ % 2) * 2;
   ++position_;
   return (static_cast<uint64_t>(words[half]) << 32) | words[half + 1];

@@ -1,5 +1,5 @@
-// How many CPU threads kernels may use. One runtime, OpenMP, because oneDNN stands on it and two pools on few cores
-// fight each other.
+// How many CPU threads kernels may use. One runtime, OpenMP, because oneDNN stands on it and two pools on few
+// cores fight each other.
 #pragma once
 
 #include <algorithm>
@@ -12,17 +12,18 @@ int num_threads();
 // Process-wide; call between kernels, not during one. Precondition: n >= 1.
 void set_num_threads(int n);
 
-// Calls body(begin, end) over disjoint pieces that cover [0, count), in parallel when there is more than `grain` of
-// work. Pieces are for outputs only: a reduction must not depend on how the range was cut. An exception in the body
-// ends the process, so bodies must not throw.
+// Calls body(begin, end) over disjoint pieces that cover [0, count), in parallel when there is more than
+// `grain` of work. Pieces are for outputs only: a reduction must not depend on how the range was cut. An
+// exception in the body ends the process, so bodies must not throw.
 template <class Body>
 void parallel_for(int64_t count, int64_t grain, const Body& body) {
-  const int64_t pieces = std::min<int64_t>(num_threads(), (count + std::max<int64_t>(grain, 1) - 1) / std::max<int64_t>(grain, 1));
+  const int64_t pieces = std::min<int64_t>(
+      num_threads(), (count + std::max<int64_t>(grain, 1) - 1) / std::max<int64_t>(grain, 1));
   if (pieces <= 1) {
     if (count > 0) body(int64_t{0}, count);
     return;
   }
-#pragma omp parallel for schedule(static, 1) num_threads(static_cast<int>(pieces))
+#pragma omp parallel for schedule(static, 1) num_threads(static_cast <int>(pieces))
   for (int64_t i = 0; i < pieces; ++i) body(count * i / pieces, count * (i + 1) / pieces);
 }
 

@@ -1,0 +1,325 @@
+#include "base/file.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace quern {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr size_t kBufferBytes = size_t{256} << 10;
+// One write(2) moves at most 0x7ffff000 bytes; stay below.
+constexpr size_t kLargestWrite = size_t{1} << 30;
+
+// Repeats a system call that a signal interrupted.
+template <class Call>
+auto uninterrupted(const Call& call) {
+  auto result = call();
+  while (result < 0 && errno == EINTR) result = call();
+  return result;
+}
+
+// Owns a descriptor.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  int get() const { return fd_; }
+  int release() { return std::exchange(fd_, -1); }
+
+ private:
+  int fd_;
+};
+
+Descriptor open_descriptor(const fs::path& path, int flags, mode_t mode = 0) {
+  return Descriptor(uninterrupted([&] { return ::open(path.c_str(), flags | O_CLOEXEC, mode); }));
+}
+
+Result<void> write_all(int fd, std::span<const std::byte> bytes, const fs::path& path) {
+  while (!bytes.empty()) {
+    const size_t chunk = std::min(bytes.size(), kLargestWrite);
+    const ssize_t written = uninterrupted([&] { return ::write(fd, bytes.data(), chunk); });
+    if (written < 0) return file_error("write", path, errno);
+    bytes = bytes.subspan(static_cast<size_t>(written));
+  }
+  return {};
+}
+
+// Makes a rename in `folder` durable. Some file systems cannot sync a folder (EINVAL): there, the rename is
+// all we get.
+Result<void> sync_folder(const fs::path& folder) {
+  const Descriptor fd = open_descriptor(folder, O_RDONLY | O_DIRECTORY);
+  if (fd.get() < 0) return file_error("open folder", folder, errno);
+  if (uninterrupted([&] { return ::fsync(fd.get()); }) != 0 && errno != EINVAL && errno != ENOTSUP) {
+    return file_error("sync folder", folder, errno);
+  }
+  return {};
+}
+
+fs::path folder_of(const fs::path& path) {
+  return path.has_parent_path() ? path.parent_path() : fs::path(".");
+}
+
+// Opens and locks the temporary file. The lock says that its writer lives; an unlocked one was left behind
+// and is reused. Between open and lock the previous writer may have renamed or removed the file: then try
+// again.
+Result<int> open_temporary(const fs::path& temporary, const fs::path& target) {
+  for (;;) {
+    Descriptor fd = open_descriptor(temporary, O_WRONLY | O_CREAT | O_NOFOLLOW, 0666);
+    if (fd.get() < 0) return file_error("create", target, errno);
+    if (uninterrupted([&] { return ::flock(fd.get(), LOCK_EX | LOCK_NB); }) != 0) {
+      if (errno == EWOULDBLOCK) {
+        return make_error(ErrorCode::conflict,
+                          fmt::format("{} is being written by someone else", target.string()),
+                          "wait for the other writer, or choose another output");
+      }
+      // File systems without locks: go on without one.
+    }
+    struct stat ours {
+    }, current{};
+    if (::fstat(fd.get(), &ours) != 0) return file_error("examine", temporary, errno);
+    const bool same = ::stat(temporary.c_str(), &current) == 0 && ours.st_ino == current.st_ino;
+    if (!same) continue;
+    if (::ftruncate(fd.get(), 0) != 0) return file_error("truncate", temporary, errno);
+    return fd.release();
+  }
+}
+
+}  // namespace
+
+Error file_error(std::string_view action, const fs::path& path, int error_number) {
+  ErrorCode code = ErrorCode::io;
+  std::string hint;
+  switch (error_number) {
+    case ENOENT:
+      code = ErrorCode::not_found;
+      hint = path.is_absolute() ? "check the path" : "check the path; it is relative to the current folder";
+      break;
+    case EACCES:
+    case EPERM:
+    case EROFS:
+      code = ErrorCode::permission;
+      break;
+    case EISDIR:
+    case ENOTDIR:
+    case ENAMETOOLONG:
+    case ELOOP:
+      code = ErrorCode::invalid_argument;
+      break;
+    case ENOMEM:
+      code = ErrorCode::out_of_memory;
+      break;
+    case ENOSPC:
+    case EDQUOT:
+      hint = "free some space or write to another disk; the previous file, if any, is untouched";
+      break;
+    case EFBIG:
+      hint = "the file-size limit of this process or disk is reached (see `ulimit -f`)";
+      break;
+    case EMFILE:
+    case ENFILE:
+      hint = "too many open files (see `ulimit -n`)";
+      break;
+    default:
+      break;
+  }
+  return make_error(code, fmt::format("cannot {} {}: {}", action, path.string(), std::strerror(error_number)),
+                    hint);
+}
+
+Result<std::string> read_file(const fs::path& path, uint64_t limit) {
+  const Descriptor fd = open_descriptor(path, O_RDONLY);
+  if (fd.get() < 0) return file_error("open", path, errno);
+  struct stat info {};
+  if (::fstat(fd.get(), &info) != 0) return file_error("examine", path, errno);
+  if (S_ISDIR(info.st_mode)) return file_error("read", path, EISDIR);
+
+  std::string content;
+  const uint64_t expected = S_ISREG(info.st_mode) ? static_cast<uint64_t>(info.st_size) : 0;
+  // One byte more than expected, so that the read that fills the buffer is also the one that sees the end.
+  content.resize(static_cast<size_t>(std::min(expected, limit)) + 1);
+  size_t filled = 0;
+  for (;;) {
+    const ssize_t got = uninterrupted([&] {
+      return ::read(fd.get(), content.data() + filled, std::min(content.size() - filled, kLargestWrite));
+    });
+    if (got < 0) return file_error("read", path, errno);
+    if (got == 0) break;
+    filled += static_cast<size_t>(got);
+    if (filled > limit) {
+      return make_error(
+          ErrorCode::invalid_argument,
+          fmt::format("{} has more than {} bytes, the limit for this kind of file", path.string(), limit),
+          "check that this is the file you meant");
+    }
+    if (filled == content.size()) content.resize(std::max<size_t>(content.size() * 2, kBufferBytes));
+  }
+  content.resize(filled);
+  return content;
+}
+
+Result<void> make_directories(const fs::path& path) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (error) return file_error("create folder", path, error.value());
+  return {};
+}
+
+Result<MappedFile> MappedFile::open(const fs::path& path, AccessHint hint) {
+  const Descriptor fd = open_descriptor(path, O_RDONLY);
+  if (fd.get() < 0) return file_error("open", path, errno);
+  struct stat info {};
+  if (::fstat(fd.get(), &info) != 0) return file_error("examine", path, errno);
+  if (S_ISDIR(info.st_mode)) return file_error("map", path, EISDIR);
+  if (!S_ISREG(info.st_mode)) {
+    return make_error(ErrorCode::invalid_argument,
+                      fmt::format("cannot map {}: not a regular file", path.string()),
+                      "pipes and devices must be copied to a file first");
+  }
+  MappedFile file;
+  file.path_ = path;
+  file.size_ = static_cast<size_t>(info.st_size);
+  if (file.size_ == 0) return file;  // mmap refuses empty ranges
+  void* data = ::mmap(nullptr, file.size_, PROT_READ, MAP_SHARED, fd.get(), 0);
+  if (data == MAP_FAILED) {
+    file.size_ = 0;
+    return file_error("map", path, errno);
+  }
+  file.data_ = static_cast<const std::byte*>(data);
+  if (hint == AccessHint::sequential) ::madvise(data, file.size_, MADV_SEQUENTIAL);
+  if (hint == AccessHint::random) ::madvise(data, file.size_, MADV_RANDOM);
+  return file;
+}
+
+MappedFile::MappedFile(MappedFile&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)),
+      size_(std::exchange(other.size_, 0)),
+      path_(std::move(other.path_)) {}
+
+MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
+  std::swap(data_, other.data_);
+  std::swap(size_, other.size_);
+  std::swap(path_, other.path_);
+  return *this;
+}
+
+MappedFile::~MappedFile() {
+  if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
+}
+
+namespace {
+// The whole pages of a mapping that [offset, offset + length) touches; nothing when the range lies outside.
+void advise(const std::byte* data, size_t size, size_t offset, size_t length, int advice) {
+  if (offset >= size) return;
+  length = std::min(length, size - offset);
+  const size_t page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+  const size_t begin = offset / page * page;
+  ::madvise(const_cast<std::byte*>(data) + begin, offset + length - begin, advice);
+}
+}  // namespace
+
+void MappedFile::will_need(size_t offset, size_t length) const {
+  advise(data_, size_, offset, length, MADV_WILLNEED);
+}
+
+void MappedFile::done_with(size_t offset, size_t length) const {
+  advise(data_, size_, offset, length, MADV_DONTNEED);
+}
+
+AtomicFile::AtomicFile(int fd, fs::path target, fs::path temporary)
+    : fd_(fd), target_(std::move(target)), temporary_(std::move(temporary)) {
+  buffer_.reserve(kBufferBytes);
+}
+
+AtomicFile::AtomicFile(AtomicFile&& other) noexcept
+    : fd_(std::exchange(other.fd_, -1)),
+      target_(std::move(other.target_)),
+      temporary_(std::move(other.temporary_)),
+      buffer_(std::move(other.buffer_)),
+      position_(other.position_) {}
+
+AtomicFile::~AtomicFile() {
+  if (fd_ < 0) return;
+  if (!temporary_.empty()) ::unlink(temporary_.c_str());  // before the lock goes with the descriptor
+  ::close(fd_);
+}
+
+Result<AtomicFile> AtomicFile::create(const fs::path& path) {
+  fs::path target = path;
+  std::error_code ignored;
+  if (fs::is_symlink(path, ignored)) {
+    // Write through a link to a file; links to pipes (/dev/stdout) have no path and are opened as they stand.
+    const fs::path resolved = fs::weakly_canonical(path, ignored);
+    if (!ignored && !fs::is_other(path, ignored)) target = resolved;
+  }
+  struct stat info {};
+  const bool exists = ::stat(target.c_str(), &info) == 0;
+  if (exists && S_ISDIR(info.st_mode)) return file_error("write", target, EISDIR);
+  if (!target.has_filename()) return file_error("write", target, EISDIR);
+  if (exists && !S_ISREG(info.st_mode)) {
+    Descriptor fd = open_descriptor(target, O_WRONLY);
+    if (fd.get() < 0) return file_error("open", target, errno);
+    return AtomicFile(fd.release(), std::move(target), {});
+  }
+  fs::path temporary = folder_of(target) / fmt::format(".{}.tmp", target.filename().string());
+  QUERN_TRY(const int fd, open_temporary(temporary, target));
+  if (exists) (void)::fchmod(fd, info.st_mode & 07777);  // a private file stays private
+  return AtomicFile(fd, std::move(target), std::move(temporary));
+}
+
+Result<void> AtomicFile::write(std::span<const std::byte> bytes) {
+  position_ += bytes.size();
+  if (buffer_.size() + bytes.size() <= kBufferBytes) {
+    buffer_.insert(buffer_.end(), bytes.begin(), bytes.end());
+    return {};
+  }
+  QUERN_CHECK(flush());
+  if (bytes.size() >= kBufferBytes) return write_all(fd_, bytes, target_);
+  buffer_.assign(bytes.begin(), bytes.end());
+  return {};
+}
+
+Result<void> AtomicFile::flush() {
+  QUERN_CHECK(write_all(fd_, buffer_, target_));
+  buffer_.clear();
+  return {};
+}
+
+Result<void> AtomicFile::commit() {
+  QUERN_CHECK(flush());
+  if (!temporary_.empty()) {
+    if (uninterrupted([&] { return ::fsync(fd_); }) != 0) return file_error("sync", target_, errno);
+    if (::rename(temporary_.c_str(), target_.c_str()) != 0) return file_error("replace", target_, errno);
+    temporary_.clear();
+    QUERN_CHECK(sync_folder(folder_of(target_)));
+  }
+  if (::close(std::exchange(fd_, -1)) != 0 && errno != EINTR) return file_error("close", target_, errno);
+  return {};
+}
+
+Result<void> write_file_atomic(const fs::path& path, std::span<const std::byte> bytes) {
+  QUERN_TRY(AtomicFile file, AtomicFile::create(path));
+  QUERN_CHECK(file.write(bytes));
+  return file.commit();
+}
+
+Result<void> write_file_atomic(const fs::path& path, std::string_view text) {
+  return write_file_atomic(path, std::as_bytes(std::span(text)));
+}
+
+}  // namespace quern
