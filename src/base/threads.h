@@ -2,7 +2,6 @@
 // cores fight each other.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 
 namespace quern {
@@ -17,8 +16,9 @@ void set_num_threads(int n);
 // exception in the body ends the process, so bodies must not throw.
 template <class Body>
 void parallel_for(int64_t count, int64_t grain, const Body& body) {
-  const int64_t pieces = std::min<int64_t>(
-      num_threads(), (count + std::max<int64_t>(grain, 1) - 1) / std::max<int64_t>(grain, 1));
+  // Without std templates: the kernels of backend/cpu/isa include this file and must instantiate none.
+  const int64_t least = grain > 1 ? grain : 1, threads = num_threads(), wanted = (count + least - 1) / least;
+  const int64_t pieces = wanted < threads ? wanted : threads;
   if (pieces <= 1) {
     if (count > 0) body(int64_t{0}, count);
     return;

@@ -1,0 +1,41 @@
+// What the kernels share: the SIMD facade of their instruction set, dispatch on dtype, and how much work is
+// worth a thread. The isa/*.cpp that includes a kernel has defined QUERN_ISA, the namespace of everything it
+// compiles, and QUERN_VEC, the header with its Vec.
+#pragma once
+
+#include <cstdint>
+
+#include "backend/api/kernel_table.h"
+#include "base/threads.h"
+#include QUERN_VEC
+
+namespace quern::backend::cpu::QUERN_ISA {
+
+// Elements below which a second thread costs more than it brings (waking one takes 5 to 20 us): for kernels
+// that wait for memory, and for those that evaluate an exponential or more per element.
+inline constexpr int64_t kLightGrain = 32768;
+inline constexpr int64_t kHeavyGrain = 8192;
+
+// Rows per piece of a kernel that works on whole rows.
+inline int64_t row_grain(int64_t grain, int64_t cols) { return grain / (cols + 1) + 1; }
+
+// Calls f.template operator()<T>() for the activation dtypes of this backend; false, which declines, for the
+// others.
+template <class F>
+inline bool visit_dtype(DType dtype, F&& f) {
+  switch (dtype) {
+    case DType::f32:
+      f.template operator()<float>();
+      return true;
+    case DType::bf16:
+      f.template operator()<bfloat16>();
+      return true;
+    case DType::f16:
+      f.template operator()<float16>();
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace quern::backend::cpu::QUERN_ISA

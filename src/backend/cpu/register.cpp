@@ -1,7 +1,0 @@
-#include "backend/api/backend.h"
-
-namespace quern::backend {
-
-void register_cpu() {}
-
-}  // namespace quern::backend

@@ -1,0 +1,28 @@
+// Registers the kernel tables this CPU can run, worst to best. Compiled for the oldest CPU the build
+// supports.
+#include "backend/api/backend.h"
+#include "backend/cpu/isa/tables.h"
+#include "base/cpu_features.h"
+
+namespace quern::backend {
+
+void register_cpu() {
+  add_table(&cpu::kScalarTable);
+#if defined(__x86_64__)
+  const CpuFeatures& has = cpu_features();
+  const bool avx2 = has.avx2 && has.fma && has.f16c;
+  const bool avx512 = avx2 && has.avx512f && has.avx512bw && has.avx512dq && has.avx512vl;
+  if (avx2) add_table(&cpu::kAvx2Table);
+  if (avx512) add_table(&cpu::kAvx512Table);
+  if (avx512 && has.avx512_vnni && has.avx512_bf16) {
+    static const KernelTable table = [] {
+      KernelTable best = cpu::kAvx512Table;
+      cpu::override_avx512_bf16(best);
+      return best;
+    }();
+    add_table(&table);
+  }
+#endif
+}
+
+}  // namespace quern::backend
