@@ -114,6 +114,8 @@ void record(Tensor& output, const char* name, std::vector<Tensor> inputs, Backwa
 
 bool BackwardContext::needs(size_t i) const { return requires_grad(inputs_[i]); }
 
+DType BackwardContext::buffer_dtype(size_t i) const { return meta_of(inputs_[i])->grad_dtype; }
+
 void BackwardContext::give(size_t i, Tensor gradient) {
   if (needs(i)) accumulate(*meta_of(inputs_[i]), std::move(gradient));
 }

@@ -56,6 +56,8 @@ class BackwardContext {
  public:
   // Whether input i wants a gradient; a backward skips the work of those that do not.
   bool needs(size_t i) const;
+  // The dtype in which the gradient of input i is summed: its own, or wide for a leaf.
+  DType buffer_dtype(size_t i) const;
   // Adds `gradient` (shape of the input; its dtype, or wide for a leaf). Takes it without a copy when it is the first.
   void give(size_t i, Tensor gradient);
   // The gradient of input i as a buffer to add into; zero-filled when it is the first. For kernels that accumulate.

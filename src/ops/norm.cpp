@@ -4,18 +4,11 @@
 
 namespace quern::ops {
 
-namespace {
-void expect_vector(const char* what, const Tensor& vector, const Tensor& x) {
-  if (!vector.defined()) return;
-  expect(vector.shape() == Shape{x.shape().cols()} && vector.dtype() == wide_of(x.dtype()), "norm", "a {} of {}[{}], got {}",
-         what, name_of(wide_of(x.dtype())), x.shape().cols(), vector.describe());
-}
-}  // namespace
-
-Tensor norm(NormKind kind, const Tensor& x, const Tensor& weight, const Tensor& bias, double eps, double weight_offset) {
+Tensor norm(NormKind kind, const Tensor& x, const Tensor& weight, const Tensor& bias, double eps,
+            double weight_offset) {
   expect_float("norm", "input", x);
-  expect_vector("weight", weight, x);
-  expect_vector("bias", bias, x);
+  expect_optional("norm", "a weight", weight, {x.shape().cols()}, wide_of(x.dtype()));
+  expect_optional("norm", "a bias", bias, {x.shape().cols()}, wide_of(x.dtype()));
   const int64_t rows = x.shape().rows(), cols = x.shape().cols();
   const bool recorded = autograd::recording({&x, &weight, &bias});
   Tensor y(x.shape(), x.dtype());
@@ -25,19 +18,22 @@ Tensor norm(NormKind kind, const Tensor& x, const Tensor& weight, const Tensor& 
     if (kind == NormKind::layer) mean = Tensor({rows}, wide_of(x.dtype()));
     rstd = Tensor({rows}, wide_of(x.dtype()));
   }
-  backend::run(&KernelTable::norm, backend::NormArgs{kind, rows, cols, x.raw(), weight.raw(), bias.raw(), weight_offset,
-                                                     eps, y.raw(), mean.raw(), rstd.raw(), x.dtype()});
+  backend::run(&KernelTable::norm,
+               backend::NormArgs{kind, rows, cols, x.raw(), weight.raw(), bias.raw(), weight_offset, eps,
+                                 y.raw(), mean.raw(), rstd.raw(), x.dtype()});
   if (!recorded) return y;
-  autograd::record(y, "norm", {x, weight, bias},
-                   [=, x = x.detached()](const Tensor& dy, BackwardContext& inputs) {
-    Tensor dx = inputs.needs(0) ? Tensor(x.shape(), x.dtype()) : Tensor();
-    Tensor dweight = weight.defined() && inputs.needs(1) ? inputs.buffer(1) : Tensor();
-    Tensor dbias = bias.defined() && inputs.needs(2) ? inputs.buffer(2) : Tensor();
-    backend::run(&KernelTable::norm_backward,
-                 backend::NormBackwardArgs{kind, rows, cols, x.raw(), weight.raw(), weight_offset, mean.raw(), rstd.raw(),
-                                           dy.raw(), dx.raw(), dweight.raw(), dbias.raw(), x.dtype()});
-    if (dx.defined()) inputs.give(0, dx);
-  });
+  autograd::record(
+      y, "norm", {x, weight, bias},
+      [=, x = x.detached(), weight = weight.detached()](const Tensor& dy, BackwardContext& inputs) {
+        Tensor dx = inputs.needs(0) ? Tensor(x.shape(), x.dtype()) : Tensor();
+        Tensor dweight = inputs.needs(1) ? inputs.buffer(1) : Tensor();
+        Tensor dbias = kind == NormKind::layer && inputs.needs(2) ? inputs.buffer(2) : Tensor();
+        backend::run(
+            &KernelTable::norm_backward,
+            backend::NormBackwardArgs{kind, rows, cols, x.raw(), weight.raw(), weight_offset, mean.raw(),
+                                      rstd.raw(), dy.raw(), dx.raw(), dweight.raw(), dbias.raw(), x.dtype()});
+        if (dx.defined()) inputs.give(0, dx);
+      });
   return y;
 }
 

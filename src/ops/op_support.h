@@ -24,5 +24,33 @@ void expect(bool condition, std::string_view op, fmt::format_string<Args...> exp
 
 // Throws unless `tensor` is defined and of a floating dtype.
 void expect_float(std::string_view op, std::string_view what, const Tensor& tensor);
+// Throws unless `tensor` has exactly this shape and dtype.
+void expect_like(std::string_view op, std::string_view what, const Tensor& tensor, const Shape& shape,
+                 DType dtype);
+// The same for an optional tensor: undefined passes.
+void expect_optional(std::string_view op, std::string_view what, const Tensor& tensor, const Shape& shape,
+                     DType dtype);
+// Throws unless every element of the i32 tensor lies in [lowest, limit).
+void expect_range(std::string_view op, std::string_view what, const Tensor& ints, int64_t lowest,
+                  int64_t limit);
+
+// The tensor as a matrix: all dimensions but the last become rows.
+Tensor as_matrix(const Tensor& tensor);
+
+// C[m,n] = A·B (+ bias) (+ C when accumulate) on matrices; a transposed operand is stored the other way
+// round.
+struct Transposed {
+  bool a = false;
+  bool b = false;
+};
+void matmul(const Tensor& a, const Tensor& b, Transposed transposed, const Tensor& c, bool accumulate = false,
+            const Tensor& bias = {});
+
+// y = alpha * x + beta * y elementwise, converting dtypes; x and y may be the same tensor.
+void axpby(double alpha, const Tensor& x, double beta, const Tensor& y);
+
+// `gradient` of `rows` x C summed over its rows, in the wide dtype: the gradient of an operand that was
+// repeated.
+Tensor sum_rows(const Tensor& gradient, const Shape& shape);
 
 }  // namespace quern::ops

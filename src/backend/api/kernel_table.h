@@ -173,8 +173,8 @@ struct AttentionArgs {
 struct AttentionBackwardArgs {
   AttentionArgs forward;  // y and lse as forward left them
   const void* dy;         // [B, T, H, D]
-  void* dq;
-  void* dk;
+  void* dq;  // [B, T, H, D]
+  void* dk;  // [B, S, K, D], dense whatever kv_batch_stride
   void* dv;
 };
 
@@ -203,7 +203,7 @@ struct BinaryArgs {
   DType dtype;  // of a, b and y
 };
 // y = alpha * x + beta * y (beta 0 ignores what y held). x and y may have different float dtypes: with alpha 1 this is
-// the cast.
+// the cast. x may be y.
 struct AxpbyArgs {
   int64_t count;
   double alpha, beta;
@@ -242,8 +242,9 @@ struct SoftmaxBackwardArgs {
   void* dx;
   DType dtype;
 };
-// y[i] = x[i] / (1-p) where the counter-based bit of (seed, offset + i) keeps it, else 0. The backward pass is the
-// same call on dy. Element i uses word i%4 of philox4x32 block i/4 (base/rng.h): keep when word >= p * 2^32.
+// y[i] = x[i] / (1-p) where the counter-based word of (seed, stream, i) keeps it, else 0. The backward pass is the same
+// call on dy. Element i uses word i%4 of philox4x32 (base/rng.h) with counter {block, stream} and key {seed}, each as
+// two 32-bit words, low first, and block = i/4: keep when word >= p * 2^32.
 struct DropoutArgs {
   int64_t count;
   double p;

@@ -9,14 +9,18 @@ namespace quern::backend::reference {
 
 template <class T>
 double to_double(T value) {
-  if constexpr (std::is_same_v<T, double>) return value;
-  else return static_cast<double>(static_cast<float>(value));
+  if constexpr (std::is_same_v<T, double>)
+    return value;
+  else
+    return static_cast<double>(static_cast<float>(value));
 }
 
 template <class T>
 T from_double(double value) {
-  if constexpr (std::is_same_v<T, double>) return value;
-  else return T(static_cast<float>(value));
+  if constexpr (std::is_same_v<T, double>)
+    return value;
+  else
+    return T(static_cast<float>(value));
 }
 
 // Element i of an array of T, or `absent` when there is no array.
@@ -37,8 +41,10 @@ inline void store(void* array, DType dtype, int64_t i, double value) {
 template <class F>
 bool visit_pair(DType dtype, F&& f) {
   visit_float(dtype, [&]<class T>() {
-    if constexpr (std::is_same_v<T, double>) f.template operator()<T, double>();
-    else f.template operator()<T, float>();
+    if constexpr (std::is_same_v<T, double>)
+      f.template operator()<T, double>();
+    else
+      f.template operator()<T, float>();
   });
   return true;
 }

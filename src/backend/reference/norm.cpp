@@ -1,8 +1,7 @@
-#include "backend/reference/norm.h"
-
 #include <cmath>
 
 #include "backend/reference/access.h"
+#include "backend/reference/kernels.h"
 
 namespace quern::backend::reference {
 
@@ -22,7 +21,8 @@ bool norm(const NormArgs& a) {
       for (int64_t c = 0; c < a.cols; ++c) {
         const double weight = at<Wide>(a.weight, c, 1.0) + a.weight_offset;
         const double bias = a.kind == NormKind::layer ? at<Wide>(a.bias, c, 0.0) : 0.0;
-        static_cast<T*>(a.y)[r * a.cols + c] = from_double<T>((to_double(row[c]) - mean) * rstd * weight + bias);
+        static_cast<T*>(a.y)[r * a.cols + c] =
+            from_double<T>((to_double(row[c]) - mean) * rstd * weight + bias);
       }
       if (a.mean != nullptr) static_cast<Wide*>(a.mean)[r] = static_cast<Wide>(mean);
       if (a.rstd != nullptr) static_cast<Wide*>(a.rstd)[r] = static_cast<Wide>(rstd);
@@ -30,7 +30,8 @@ bool norm(const NormArgs& a) {
   });
 }
 
-// With n = (x - mean) * rstd and g = dy * weight:  dx = rstd * (g - mean(g) - n * mean(g*n)), without mean(g) for rms.
+// With n = (x - mean) * rstd and g = dy * weight:  dx = rstd * (g - mean(g) - n * mean(g*n)), without mean(g)
+// for rms.
 bool norm_backward(const NormBackwardArgs& a) {
   return visit_pair(a.dtype, [&]<class T, class Wide>() {
     for (int64_t r = 0; r < a.rows; ++r) {

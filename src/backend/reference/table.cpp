@@ -1,35 +1,35 @@
-// The reference backend: plain loops that accumulate in double. It is the definition every other table is tested
-// against, and the fallback for what they decline.
+// The reference backend: plain loops that accumulate in double. It is the definition every other table is
+// tested against, and the fallback for what they decline.
 #include "backend/api/backend.h"
-#include "backend/reference/norm.h"
+#include "backend/reference/kernels.h"
 
 namespace quern::backend {
 
 namespace {
 constexpr KernelTable kTable = {
     .name = "reference",
-    .gemm = nullptr,
-    .linear_rows = nullptr,
-    .embedding = nullptr,
-    .embedding_backward = nullptr,
+    .gemm = reference::gemm,
+    .linear_rows = reference::linear_rows,
+    .embedding = reference::embedding,
+    .embedding_backward = reference::embedding_backward,
     .norm = reference::norm,
     .norm_backward = reference::norm_backward,
-    .activation = nullptr,
-    .activation_backward = nullptr,
-    .gated = nullptr,
-    .gated_backward = nullptr,
-    .rope = nullptr,
-    .attention = nullptr,
-    .attention_backward = nullptr,
-    .cross_entropy = nullptr,
-    .binary = nullptr,
-    .axpby = nullptr,
-    .sum_rows = nullptr,
-    .sum = nullptr,
-    .softmax = nullptr,
-    .softmax_backward = nullptr,
-    .dropout = nullptr,
-    .adamw = nullptr,
+    .activation = reference::activation,
+    .activation_backward = reference::activation_backward,
+    .gated = reference::gated,
+    .gated_backward = reference::gated_backward,
+    .rope = reference::rope,
+    .attention = reference::attention,
+    .attention_backward = reference::attention_backward,
+    .cross_entropy = reference::cross_entropy,
+    .binary = reference::binary,
+    .axpby = reference::axpby,
+    .sum_rows = reference::sum_rows,
+    .sum = reference::sum,
+    .softmax = reference::softmax,
+    .softmax_backward = reference::softmax_backward,
+    .dropout = reference::dropout,
+    .adamw = reference::adamw,
 };
 }  // namespace
 

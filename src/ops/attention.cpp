@@ -1,0 +1,80 @@
+#include "ops/attention.h"
+
+#include <cmath>
+
+#include "ops/op_support.h"
+
+namespace quern::ops {
+
+namespace {
+
+void check_mask(const AttentionMask& mask, const Shape& shape, int64_t keys) {
+  expect_like("attention", "mask begin", mask.begin, shape, DType::i32);
+  expect_like("attention", "mask end", mask.end, shape, DType::i32);
+  expect_range("attention", "mask begin", mask.begin, 0, int64_t{1} << 31);
+  expect_range("attention", "mask end", mask.end, 0, keys + 1);
+}
+
+void check(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionMask& mask,
+           const Tensor& slopes) {
+  expect_float("attention", "query", q);
+  expect(q.shape().rank() == 4, "attention", "queries [B, T, H, D], got {}", q.describe());
+  expect(k.defined() && k.shape().rank() == 4 && k.dtype() == q.dtype() && k.dim(0) == q.dim(0) &&
+             k.dim(3) == q.dim(3) && k.dim(2) > 0 && q.dim(2) % k.dim(2) == 0,
+         "attention", "keys [B, S, K, D] for queries {} with K dividing H, got {}", q.describe(),
+         k.describe());
+  expect_like("attention", "values", v, k.shape(), k.dtype());
+  expect_optional("attention", "slopes", slopes, {q.dim(2)}, DType::f32);
+  check_mask(mask, {q.dim(0), q.dim(1)}, k.dim(1));
+}
+
+backend::AttentionArgs arguments(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionMask& mask,
+                                 const AttentionOptions& options, const Tensor& y, const Tensor& lse) {
+  const double scale = options.scale != 0.0 ? options.scale : 1.0 / std::sqrt(static_cast<double>(q.dim(3)));
+  return {.batch = q.dim(0),
+          .queries = q.dim(1),
+          .keys = k.dim(1),
+          .heads = q.dim(2),
+          .kv_heads = k.dim(2),
+          .head_dim = q.dim(3),
+          .q = q.raw(),
+          .k = k.raw(),
+          .v = v.raw(),
+          .begin = mask.begin.data<int32_t>(),
+          .end = mask.end.data<int32_t>(),
+          .slopes = static_cast<const float*>(options.slopes.raw()),
+          .scale = scale,
+          .softcap = options.softcap,
+          .y = y.raw(),
+          .lse = lse.raw(),
+          .kv_batch_stride = k.dim(1) * k.dim(2) * k.dim(3),
+          .dtype = q.dtype()};
+}
+
+}  // namespace
+
+Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionMask& mask,
+                 const AttentionOptions& options) {
+  check(q, k, v, mask, options.slopes);
+  const bool recorded = autograd::recording({&q, &k, &v});
+  Tensor y(q.shape(), q.dtype());
+  // Saved for backward: q, k, v, y and the log-sum-exp of each row's scores.
+  Tensor lse = recorded ? Tensor({q.dim(0), q.dim(2), q.dim(1)}, wide_of(q.dtype())) : Tensor();
+  backend::run(&KernelTable::attention, arguments(q, k, v, mask, options, y, lse));
+  if (!recorded) return y;
+  autograd::record(y, "attention", {q, k, v},
+                   [=, q = q.detached(), k = k.detached(), v = v.detached(), y = y.detached()](
+                       const Tensor& dy, BackwardContext& inputs) {
+                     const Tensor dq(q.shape(), q.dtype()), dk(k.shape(), k.dtype()),
+                         dv(v.shape(), v.dtype());
+                     backend::run(&KernelTable::attention_backward,
+                                  backend::AttentionBackwardArgs{arguments(q, k, v, mask, options, y, lse),
+                                                                 dy.raw(), dq.raw(), dk.raw(), dv.raw()});
+                     inputs.give(0, dq);
+                     inputs.give(1, dk);
+                     inputs.give(2, dv);
+                   });
+  return y;
+}
+
+}  // namespace quern::ops

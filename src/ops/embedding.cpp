@@ -1,0 +1,41 @@
+#include "ops/embedding.h"
+
+#include <vector>
+
+#include "ops/op_support.h"
+
+namespace quern::ops {
+
+namespace {
+Shape with_channels(const Shape& shape, int64_t channels) {
+  std::vector<int64_t> extents(shape.extents().begin(), shape.extents().end());
+  extents.push_back(channels);
+  return Shape(extents);
+}
+}  // namespace
+
+Tensor embedding(const Tensor& ids, const Tensor& w, DType dtype) {
+  expect_float("embedding", "weight", w);
+  expect(w.shape().rank() == 2, "embedding", "a weight [V, C], got {}", w.describe());
+  expect(ids.defined() && ids.dtype() == DType::i32, "embedding", "i32 ids, got {}", ids.describe());
+  expect(is_float(dtype), "embedding", "a floating output, got {}", name_of(dtype));
+  expect_range("embedding", "ids", ids, 0, w.dim(0));
+  const int64_t vocab = w.dim(0), cols = w.dim(1);
+  Tensor y(with_channels(ids.shape(), cols), dtype);
+  backend::run(&KernelTable::embedding, backend::EmbeddingArgs{ids.numel(), cols, vocab, ids.data<int32_t>(),
+                                                               w.raw(), w.dtype(), y.raw(), dtype});
+  if (!autograd::recording({&w})) return y;
+  // Saved for backward: ids.
+  autograd::record(y, "embedding", {w}, [=, shape = w.shape()](const Tensor& dy, BackwardContext& inputs) {
+    // The kernel adds into a wide table; a weight that is no leaf collects its gradient in its own dtype.
+    const bool direct = inputs.buffer_dtype(0) == wide_of(dtype);
+    const Tensor dw = direct ? inputs.buffer(0) : Tensor::zeros(shape, wide_of(dtype));
+    backend::run(&KernelTable::embedding_backward,
+                 backend::EmbeddingBackwardArgs{ids.numel(), cols, vocab, ids.data<int32_t>(), dy.raw(),
+                                                dtype, dw.raw()});
+    if (!direct) inputs.give(0, dw);
+  });
+  return y;
+}
+
+}  // namespace quern::ops

@@ -1,0 +1,142 @@
+#include "ops/linear_cross_entropy.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "ops/op_support.h"
+
+namespace quern::ops {
+
+namespace {
+
+// Rows of logits computed at a time: few enough to stay near the cache, enough to keep the products
+// efficient.
+int64_t chunk_rows(const Tensor& h, const Tensor& w) {
+  constexpr int64_t kChunkBytes = int64_t{32} << 20, kFewestRows = 64;
+  const int64_t row_bytes = w.dim(0) * size_of(wide_of(h.dtype()));
+  return std::min(h.dim(0), std::max(kFewestRows, kChunkBytes / row_bytes));
+}
+
+// Row weights divided by a power of two that brings the largest into [1, 2): exact, and it keeps 16-bit
+// gradients clear of underflow when weights are 1/N. Backward multiplies by `factor` again.
+struct Weights {
+  Tensor scaled;
+  double factor = 1.0;
+};
+
+Weights scaled_weights(const Tensor& weights, const Tensor& losses) {
+  if (!weights.defined()) return {Tensor::full(losses.shape(), 1.0, losses.dtype())};
+  const double largest = visit_float(weights.dtype(), [&]<class T>() {
+    double top = 0.0;
+    const T* values = static_cast<const T*>(weights.raw());
+    for (int64_t i = 0; i < weights.numel(); ++i)
+      top = std::max(top, std::fabs(double{static_cast<float>(values[i])}));
+    return top;
+  });
+  if (!(largest > 0.0) || !std::isfinite(largest)) return {weights};
+  const double factor = std::exp2(std::ilogb(largest));
+  Tensor scaled(weights.shape(), weights.dtype());
+  axpby(1.0 / factor, weights, 0.0, scaled);
+  return {scaled, factor};
+}
+
+// What one pass over the chunks fills: always `losses`; the gradients that are defined.
+struct Pass {
+  Tensor losses;   // wide [N]
+  Tensor weights;  // wide [N] when gradients are wanted
+  Tensor dh;       // [N, C] in the dtype of h
+  Tensor dw;       // wide [V, C]
+};
+
+// The gradient of the logits is made in the wide dtype; the products with it run in the dtype of the model.
+Tensor in_dtype(const Tensor& x, DType dtype) {
+  if (x.dtype() == dtype) return x;
+  Tensor y(x.shape(), dtype);
+  axpby(1.0, x, 0.0, y);
+  return y;
+}
+
+void run_chunk(const Tensor& h, const Tensor& w, const Tensor& targets, double softcap, int64_t begin,
+               const Tensor& logits, const Pass& pass) {
+  const int64_t end = begin + logits.dim(0);
+  const Tensor rows = h.sliced(begin, end);
+  const bool gradient = pass.dh.defined() || pass.dw.defined();
+  matmul(rows, w, {.b = true}, logits);
+  backend::run(
+      &KernelTable::cross_entropy,
+      backend::CrossEntropyArgs{logits.dim(0), logits.dim(1), logits.raw(), targets.data<int32_t>() + begin,
+                                gradient ? pass.weights.sliced(begin, end).raw() : nullptr,
+                                pass.losses.sliced(begin, end).raw(), gradient, softcap, logits.dtype()});
+  if (!gradient) return;
+  const Tensor dlogits = in_dtype(logits, h.dtype());
+  if (pass.dh.defined()) matmul(dlogits, w, {}, pass.dh.sliced(begin, end));
+  if (pass.dw.defined()) matmul(dlogits, rows, {.a = true}, pass.dw, begin > 0);
+}
+
+void run(const Tensor& h, const Tensor& w, const Tensor& targets, double softcap, const Pass& pass) {
+  const int64_t rows = h.dim(0), step = chunk_rows(h, w);
+  const Tensor logits({step, w.dim(0)}, wide_of(h.dtype()));
+  for (int64_t begin = 0; begin < rows; begin += step) {
+    run_chunk(h, w, targets, softcap, begin, logits.sliced(0, std::min(step, rows - begin)), pass);
+  }
+}
+
+Tensor weighted_sum(const Tensor& losses, const Tensor& weights) {
+  Tensor terms = losses;
+  if (weights.defined()) {
+    terms = Tensor(losses.shape(), losses.dtype());
+    backend::run(&KernelTable::binary,
+                 backend::BinaryArgs{backend::Binary::mul, losses.numel(), losses.numel(), losses.raw(),
+                                     weights.raw(), terms.raw(), losses.dtype()});
+  }
+  double total = 0.0;
+  backend::run(&KernelTable::sum, backend::SumArgs{terms.numel(), terms.raw(), false, &total, terms.dtype()});
+  return Tensor::full({}, total, losses.dtype());
+}
+
+void check(const Tensor& h, const Tensor& w, const Tensor& targets, const CrossEntropyOptions& options) {
+  constexpr const char* kOp = "linear_cross_entropy";
+  expect_float(kOp, "input", h);
+  expect_float(kOp, "weight", w);
+  expect(
+      h.shape().rank() == 2 && w.shape().rank() == 2 && h.dim(1) == w.dim(1) && h.dim(0) > 0 && w.dim(0) > 0,
+      kOp, "input [N, C] and weight [V, C], got {} and {}", h.describe(), w.describe());
+  expect_like(kOp, "targets", targets, {h.dim(0)}, DType::i32);
+  expect_range(kOp, "targets", targets, std::numeric_limits<int32_t>::min(), w.dim(0));
+  expect_optional(kOp, "weights", options.weights, {h.dim(0)}, wide_of(h.dtype()));
+}
+
+}  // namespace
+
+Tensor linear_cross_entropy(const Tensor& h, const Tensor& w, const Tensor& targets,
+                            const CrossEntropyOptions& options) {
+  check(h, w, targets, options);
+  const bool recorded = autograd::recording({&h, &w});
+  Pass pass;
+  pass.losses = Tensor({h.dim(0)}, wide_of(h.dtype()));
+  double factor = 1.0;
+  if (recorded) {
+    Weights weights = scaled_weights(options.weights, pass.losses);
+    pass.weights = weights.scaled;
+    factor = weights.factor;
+    if (autograd::requires_grad(h)) pass.dh = Tensor(h.shape(), h.dtype());
+    if (autograd::requires_grad(w)) pass.dw = Tensor(w.shape(), wide_of(h.dtype()));
+  }
+  run(h, w, targets, options.softcap, pass);
+  Tensor loss = weighted_sum(pass.losses, options.weights);
+  if (options.row_losses != nullptr) *options.row_losses = pass.losses;
+  if (!recorded) return loss;
+  // Saved for backward: the two gradients, which only wait for dy.
+  autograd::record(loss, "linear_cross_entropy", {h, w},
+                   [dh = pass.dh, dw = pass.dw, factor](const Tensor& dy, BackwardContext& inputs) {
+                     for (const auto& [i, gradient] : {std::pair{size_t{0}, dh}, std::pair{size_t{1}, dw}}) {
+                       if (!gradient.defined()) continue;
+                       axpby(dy.item() * factor, gradient, 0.0, gradient);
+                       inputs.give(i, gradient);
+                     }
+                   });
+  return loss;
+}
+
+}  // namespace quern::ops

@@ -1,0 +1,22 @@
+// The loss of a language model, fused with its output projection.
+#pragma once
+
+#include "tensor/tensor.h"
+
+namespace quern::ops {
+
+struct CrossEntropyOptions {
+  Tensor weights;        // wide [N]: the factor of each row; undefined = 1. Pass 1/valid rows for a mean
+  double softcap = 0.0;  // logits become softcap * tanh(logit / softcap) when > 0 (Gemma 2)
+  Tensor* row_losses = nullptr;  // receives the unweighted loss of each row, wide [N], in nats
+};
+
+// sum over rows of weight * -log softmax(h · w^T)[target], a wide scalar [], with h [N, C], w [V, C] of any
+// floating dtype and targets i32 [N]. A negative target is ignored: loss and gradient 0. Logits are computed
+// in chunks of rows in the wide dtype and [N, V] never exists; when recorded, the gradients are made chunk by
+// chunk on the way (as in Hsu et al. 2024, Liger Kernel, arXiv 2410.10989). Throws ShapeError. Differentiable
+// in h and w.
+Tensor linear_cross_entropy(const Tensor& h, const Tensor& w, const Tensor& targets,
+                            const CrossEntropyOptions& options = {});
+
+}  // namespace quern::ops
