@@ -30,8 +30,8 @@ class Widened {
   std::unique_ptr<float[]> copy_;
 };
 
-// With A transposed and k of 2,048 and more oneDNN may split k over the threads that n leaves idle. Shorter slices,
-// accumulated, keep results independent of the number of threads. They cost two passes over C each.
+// With A transposed and k of 2,048 and more oneDNN may split k over the threads that n leaves idle. Shorter
+// slices, accumulated, keep results independent of the number of threads. They cost two passes over C each.
 constexpr int64_t kSlice = 1024;
 
 void matmul(const GemmArgs& g, DType input) {
@@ -50,7 +50,8 @@ void matmul(const GemmArgs& g, DType input) {
   }
 }
 
-// f16, mixed inputs, and bf16 where the CPU has no instructions for it: through f32, which holds them all exactly.
+// f16, mixed inputs, and bf16 where the CPU has no instructions for it: through f32, which holds them all
+// exactly.
 void matmul_through_f32(GemmArgs g) {
   const Widened a(g.a, g.a_dtype, g.m * g.k), b(g.b, g.b_dtype, g.k * g.n);
   g.a = a.data();
@@ -75,10 +76,14 @@ bool gemm(const GemmArgs& args) {
   if (args.k == 0) return false;
   if (args.m == 0 || args.n == 0) return true;
   const bool all_f32 = args.a_dtype == DType::f32 && args.b_dtype == DType::f32 && args.c_dtype == DType::f32;
-  const bool bf16_inputs = args.a_dtype == DType::bf16 && args.b_dtype == DType::bf16 && args.c_dtype != DType::f16;
-  if (all_f32) matmul(args, DType::f32);
-  else if (bf16_inputs && onednn::has_fast_bf16()) matmul(args, DType::bf16);
-  else matmul_through_f32(args);
+  const bool bf16_inputs =
+      args.a_dtype == DType::bf16 && args.b_dtype == DType::bf16 && args.c_dtype != DType::f16;
+  if (all_f32)
+    matmul(args, DType::f32);
+  else if (bf16_inputs && onednn::has_fast_bf16())
+    matmul(args, DType::bf16);
+  else
+    matmul_through_f32(args);
   return true;
 }
 

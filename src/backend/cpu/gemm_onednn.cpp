@@ -4,6 +4,7 @@
 #include <cpuid.h>
 #endif
 
+#include <algorithm>
 #include <bit>
 #include <cstdlib>
 #include <dnnl.hpp>
@@ -11,6 +12,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <unordered_map>
 
 #include "backend/cpu/scratch.h"
 #include "base/threads.h"
@@ -19,8 +21,9 @@ namespace quern::backend::cpu::onednn {
 
 namespace {
 
-// oneDNN before 2.7 asks CPUID which tile palette to load, and configures none when a hypervisor hides that leaf
-// (Firecracker does): its first AMX kernel then dies of an illegal instruction. Such machines get the next best ISA.
+// oneDNN before 2.7 asks CPUID which tile palette to load, and configures none when a hypervisor hides that
+// leaf (Firecracker does): its first AMX kernel then dies of an illegal instruction. Such machines get the
+// next best ISA.
 void avoid_broken_amx() {
 #if defined(__x86_64__)
   unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
@@ -46,11 +49,14 @@ dnnl::memory::data_type type_of(DType dtype) {
 
 // A [rows, cols] matrix as stored, or the transpose of the [cols, rows] one that is.
 dnnl::memory::desc describe(int64_t rows, int64_t cols, DType dtype, int64_t stride, bool transposed) {
-  return {{rows, cols}, type_of(dtype), transposed ? dnnl::memory::dims{1, stride} : dnnl::memory::dims{stride, 1}};
+  return {{rows, cols},
+          type_of(dtype),
+          transposed ? dnnl::memory::dims{1, stride} : dnnl::memory::dims{stride, 1}};
 }
 
-// Rows of B that lie a multiple of 2 KiB apart fall into few cache sets. oneDNN copies B into blocks when n is a power
-// of two but not for the likes of 3 * 1024, where it then runs at half speed (measured: 2560, 3072, 5120, 14336).
+// Rows of B that lie a multiple of 2 KiB apart fall into few cache sets. oneDNN copies B into blocks when n
+// is a power of two but not for the likes of 3 * 1024, where it then runs at half speed (measured: 2560,
+// 3072, 5120, 14336).
 bool wants_blocked_b(const MatmulShape& s) {
   return s.input == DType::f32 && !s.b_transposed && s.m >= 64 && s.n >= 2560 && s.n % 512 == 0 &&
          !std::has_single_bit(static_cast<uint64_t>(s.n));
@@ -82,7 +88,8 @@ Plan::Plan(const MatmulShape& s)
   const dnnl::memory::desc any_b({s.k, s.n}, type_of(s.input), dnnl::memory::format_tag::any);
   const dnnl::memory::desc& b_or_any = wants_blocked_b(s) ? any_b : b;
   const dnnl::matmul::primitive_desc chosen(
-      s.bias ? dnnl::matmul::desc(a, b_or_any, bias, c) : dnnl::matmul::desc(a, b_or_any, c), attributes, engine());
+      s.bias ? dnnl::matmul::desc(a, b_or_any, bias, c) : dnnl::matmul::desc(a, b_or_any, c), attributes,
+      engine());
   primitive = dnnl::matmul(chosen);
   scratchpad = chosen.scratchpad_desc();
   blocked_b = chosen.weights_desc();
@@ -97,8 +104,8 @@ void Plan::run(const void* pa, const void* pb, void* pc, const float* pbias) con
   thread_local dnnl::stream stream(engine());
   constexpr size_t kAlign = 4096;
   const size_t blocked_bytes = block_b ? (blocked_b.get_size() + kAlign - 1) / kAlign * kAlign : 0;
-  char* work = static_cast<char*>(scratch(static_cast<int64_t>(
-      blocked_bytes + std::max(scratchpad.get_size(), reorder_scratchpad.get_size()))));
+  char* work = static_cast<char*>(scratch(
+      static_cast<int64_t>(blocked_bytes + std::max(scratchpad.get_size(), reorder_scratchpad.get_size()))));
   const auto at = [](const dnnl::memory::desc& what, const void* where) {
     return dnnl::memory(what, engine(), const_cast<void*>(where));  // oneDNN has no memory of const
   };
@@ -107,11 +114,13 @@ void Plan::run(const void* pa, const void* pb, void* pc, const float* pbias) con
                               {DNNL_ARG_TO, at(blocked_b, work)},
                               {DNNL_ARG_SCRATCHPAD, at(reorder_scratchpad, work + blocked_bytes)}});
   }
-  primitive.execute(stream, {{DNNL_ARG_SRC, at(a, pa)},
-                             {DNNL_ARG_WEIGHTS, at(blocked_b, block_b ? work : pb)},
-                             {DNNL_ARG_BIAS, at(bias, pbias)},
-                             {DNNL_ARG_DST, at(c, pc)},
-                             {DNNL_ARG_SCRATCHPAD, at(scratchpad, work + blocked_bytes)}});
+  std::unordered_map<int, dnnl::memory> arguments = {
+      {DNNL_ARG_SRC, at(a, pa)},
+      {DNNL_ARG_WEIGHTS, at(blocked_b, block_b ? work : pb)},
+      {DNNL_ARG_DST, at(c, pc)},
+      {DNNL_ARG_SCRATCHPAD, at(scratchpad, work + blocked_bytes)}};
+  if (pbias != nullptr) arguments.emplace(DNNL_ARG_BIAS, at(bias, pbias));
+  primitive.execute(stream, arguments);
   stream.wait();
 }
 

@@ -20,7 +20,8 @@ struct MatmulShape {
 // Whether products of bf16 run on bf16 instructions here; without them oneDNN converts in its inner loops.
 bool has_fast_bf16();
 
-// C = A B (+ bias) (+ C). The first call with a shape and a number of threads compiles it (about a millisecond).
+// C = A B (+ bias) (+ C). The first call with a shape and a number of threads compiles it (about a
+// millisecond).
 void matmul(const MatmulShape& shape, const void* a, const void* b, void* c, const float* bias);
 
 }  // namespace quern::backend::cpu::onednn

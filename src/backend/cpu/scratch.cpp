@@ -1,5 +1,6 @@
 #include "backend/cpu/scratch.h"
 
+#include <cstddef>
 #include <new>
 
 namespace quern::backend::cpu {

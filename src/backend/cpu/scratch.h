@@ -5,8 +5,9 @@
 
 namespace quern::backend::cpu {
 
-// At least `bytes` of the calling thread's scratch memory, aligned to a page, uninitialised. Valid until this thread's
-// next call; kept between calls, since fresh pages cost more than most kernels. Throws std::bad_alloc.
+// At least `bytes` of the calling thread's scratch memory, aligned to a page, uninitialised. Valid until this
+// thread's next call; kept between calls, since fresh pages cost more than most kernels. Throws
+// std::bad_alloc.
 void* scratch(int64_t bytes);
 
 }  // namespace quern::backend::cpu

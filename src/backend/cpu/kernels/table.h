@@ -2,6 +2,7 @@
 // this.
 #pragma once
 
+#include "backend/cpu/gemm.h"
 #include "backend/cpu/kernels/axpby.kernel.h"
 #include "backend/cpu/kernels/binary.kernel.h"
 
@@ -10,7 +11,7 @@ namespace quern::backend::cpu::QUERN_ISA {
 constexpr KernelTable make_table(const char* name) {
   return {
       .name = name,
-      .gemm = nullptr,
+      .gemm = cpu::gemm,
       .linear_rows = nullptr,
       .embedding = nullptr,
       .embedding_backward = nullptr,
