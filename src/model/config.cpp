@@ -1,0 +1,155 @@
+#include "model/config.h"
+
+#include <fmt/format.h>
+
+namespace quern::model {
+
+namespace {
+
+template <class... Args>
+Error wrong(fmt::format_string<Args...> format, Args&&... args) {
+  return make_error(ErrorCode::invalid_argument,
+                    "model config: " + fmt::format(format, std::forward<Args>(args)...));
+}
+
+void rope_fields(Fields& f, ops::RopeConfig& rope) {
+  using Scaling = ops::RopeScaling;
+  f.add("rope.theta", rope.theta, "base of the rotary frequencies");
+  f.add("rope.rotary", rope.rotary, "channels of a head that rotate; 0: all").at_least(0);
+  f.add("rope.half_split", rope.half_split, "pairs are (i, i + rotary/2), else (2i, 2i + 1)");
+  f.add("rope.scaling", rope.scaling, "how the context was stretched",
+        {{"none", Scaling::none},
+         {"linear", Scaling::linear},
+         {"ntk", Scaling::ntk},
+         {"yarn", Scaling::yarn},
+         {"llama3", Scaling::llama3}});
+  f.add("rope.factor", rope.factor, "of the stretched context");
+  f.add("rope.original_positions", rope.original_positions, "context before stretching").at_least(0);
+  f.add("rope.beta_fast", rope.beta_fast, "yarn: rotations above which a frequency is kept");
+  f.add("rope.beta_slow", rope.beta_slow, "yarn: rotations below which it is stretched in full");
+  f.add("rope.low_freq_factor", rope.low_freq_factor, "llama3: below it a frequency is stretched in full");
+  f.add("rope.high_freq_factor", rope.high_freq_factor, "llama3: above it a frequency is kept");
+}
+
+// Far beyond any model, and small enough that products of two stay exact.
+constexpr int64_t kMaxExtent = int64_t{1} << 31;
+
+Result<void> check_extent(std::string_view field, int64_t value) {
+  if (value >= 1 && value < kMaxExtent) return {};
+  return wrong("{} must be in [1, 2^31), got {}", field, value);
+}
+
+// The rules are those of ops::RopeTable; a table of one position costs nothing.
+Result<void> check_rope(ops::RopeConfig rope, int64_t head_dim) {
+  if (rope.rotary > head_dim)
+    return wrong("rope.rotary must be at most head_dim ({}), got {}", head_dim, rope.rotary);
+  rope.max_positions = 1;
+  try {
+    const ops::RopeTable table(rope);
+  } catch (const ShapeError& error) {
+    return Error(error.error()).within("model config");
+  }
+  return {};
+}
+
+}  // namespace
+
+ModelConfig ModelConfig::resolved() const {
+  ModelConfig c = *this;
+  if (c.kv_heads == 0) c.kv_heads = c.heads;
+  if (c.head_dim == 0 && c.heads > 0) c.head_dim = c.hidden / c.heads;
+  if (c.intermediate == 0) c.intermediate = 4 * c.hidden;
+  c.norm_bias = c.norm_bias && c.norm == ops::NormKind::layer;
+  if (c.positions == Positions::rope) {
+    if (c.rope.rotary == 0) c.rope.rotary = c.head_dim;
+    c.rope.max_positions = c.max_positions;
+  } else {
+    c.rope = {};
+  }
+  return c;
+}
+
+void ModelConfig::fields(Fields& f) {
+  using Layout = nn::BlockLayout;
+  using Act = ops::Activation;
+  f.add("family", family, "architecture the files are written for");
+  f.add("vocab_size", vocab_size, "tokens of the vocabulary; 0: as the tokenizer").at_least(0);
+  f.add("layers", layers, "blocks").at_least(0);
+  f.add("hidden", hidden, "width of the residual stream").at_least(0);
+  f.add("heads", heads, "attention heads").at_least(0);
+  f.add("kv_heads", kv_heads, "key and value heads; 0: as heads").at_least(0);
+  f.add("head_dim", head_dim, "width of a head; 0: hidden / heads").at_least(0);
+  f.add("intermediate", intermediate, "width inside the MLP; 0: 4 * hidden").at_least(0);
+  f.add("max_positions", max_positions, "longest context").at_least(0);
+  f.add("layout", layout, "where the norms of a block stand",
+        {{"pre_norm", Layout::pre_norm}, {"post_norm", Layout::post_norm}, {"parallel", Layout::parallel}});
+  f.add("norm", norm, "normalisation", {{"layer", ops::NormKind::layer}, {"rms", ops::NormKind::rms}});
+  f.add("norm_eps", norm_eps, "added to the variance");
+  f.add("norm_offset", norm_offset, "added to norm weights");
+  f.add("norm_bias", norm_bias, "layer norms have a bias");
+  f.add("activation", activation, "nonlinearity of the MLP",
+        {{"gelu", Act::gelu_erf},
+         {"gelu_tanh", Act::gelu_tanh},
+         {"silu", Act::silu},
+         {"relu", Act::relu},
+         {"relu_squared", Act::relu_squared}});
+  f.add("gated_mlp", gated_mlp, "act(gate) * up in place of act(up)");
+  f.add("qkv_bias", qkv_bias, "bias of the query, key and value projections");
+  f.add("output_bias", output_bias, "bias of the attention output projection");
+  f.add("mlp_bias", mlp_bias, "bias of the MLP projections");
+  f.add("positions", positions, "how positions enter",
+        {{"none", Positions::none},
+         {"learned", Positions::learned},
+         {"rope", Positions::rope},
+         {"alibi", Positions::alibi}});
+  rope_fields(f, rope);
+  f.add("window", window, "keys a query sees, itself included; 0: all").at_least(0);
+  f.add("attention_scale", attention_scale, "of scores; 0: 1 / sqrt(head_dim)").at_least(0);
+  f.add("attention_softcap", attention_softcap, "soft limit of attention scores; 0: none").at_least(0);
+  f.add("qk_norm", qk_norm, "RMS norm over each head of queries and keys");
+  f.add("tied_embeddings", tied_embeddings, "the output projection is the token embedding");
+  f.add("embedding_scale", embedding_scale, "factor of token embeddings");
+  f.add("logit_softcap", logit_softcap, "soft limit of logits; 0: none").at_least(0);
+  f.add("dropout", dropout, "while training").range(0, 1);
+  f.add("init_std", init_std, "standard deviation of first weights").at_least(0);
+  f.add("bos_token", bos_token, "first token of a document; -1: none").at_least(-1);
+  f.add("eos_tokens", eos_tokens, "tokens that end a text");
+  f.add("pad_token", pad_token, "-1: none").at_least(-1);
+  f.add("dtype", dtype, "of the weights in files",
+        {{"f32", DType::f32}, {"bf16", DType::bf16}, {"f16", DType::f16}});
+}
+
+Result<void> ModelConfig::validate() const {
+  if (head_dim == 0 && heads > 0 && hidden % heads != 0) {
+    return wrong("hidden ({}) must be a multiple of heads ({}) unless head_dim is given", hidden, heads);
+  }
+  const ModelConfig c = resolved();
+  const std::pair<std::string_view, int64_t> extents[] = {{"vocab_size", c.vocab_size},
+                                                          {"layers", c.layers},
+                                                          {"hidden", c.hidden},
+                                                          {"heads", c.heads},
+                                                          {"kv_heads", c.kv_heads},
+                                                          {"head_dim", c.head_dim},
+                                                          {"intermediate", c.intermediate},
+                                                          {"max_positions", c.max_positions}};
+  for (const auto& [field, value] : extents) QUERN_CHECK(check_extent(field, value));
+  if (c.layers > 1 << 14) return wrong("layers must be at most 16384, got {}", c.layers);
+  if (c.heads % c.kv_heads != 0) {
+    return wrong("heads ({}) must be a multiple of kv_heads ({})", c.heads, c.kv_heads);
+  }
+  if (!(c.norm_eps > 0.0)) return wrong("norm_eps must be positive, got {}", c.norm_eps);
+  if (!(c.dropout >= 0.0 && c.dropout < 1.0)) return wrong("dropout must be in [0, 1), got {}", c.dropout);
+  if (!(c.init_std >= 0.0)) return wrong("init_std must be at least 0, got {}", c.init_std);
+  if (!(c.attention_scale >= 0.0))
+    return wrong("attention_scale must be at least 0, got {}", c.attention_scale);
+  if (c.window < 0) return wrong("window must be at least 0, got {}", c.window);
+  if (!(c.attention_softcap >= 0.0) || !(c.logit_softcap >= 0.0)) {
+    return wrong("attention_softcap and logit_softcap must be at least 0, got {} and {}", c.attention_softcap,
+                 c.logit_softcap);
+  }
+  if (!is_float(c.dtype)) return wrong("dtype must be a floating type, got {}", name_of(c.dtype));
+  if (c.positions == Positions::rope) return check_rope(c.rope, c.head_dim);
+  return {};
+}
+
+}  // namespace quern::model

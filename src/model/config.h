@@ -1,0 +1,71 @@
+// ModelConfig: every choice that makes one decoder differ from another. A size or a family is data here,
+// never code.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/config.h"
+#include "base/result.h"
+#include "nn/block.h"
+
+namespace quern::model {
+
+enum class Positions : uint8_t { none, learned, rope, alibi };
+
+struct ModelConfig {
+  std::string family = "gpt2";  // model_type of the Hugging Face config it is written as (families/)
+
+  int64_t vocab_size = 0;
+  int64_t layers = 0;
+  int64_t hidden = 0;
+  int64_t heads = 0;
+  int64_t kv_heads = 0;      // 0: as many as heads
+  int64_t head_dim = 0;      // 0: hidden / heads
+  int64_t intermediate = 0;  // 0: 4 * hidden
+  int64_t max_positions = 0;
+
+  nn::BlockLayout layout = nn::BlockLayout::pre_norm;
+  ops::NormKind norm = ops::NormKind::layer;
+  double norm_eps = 1e-5;
+  double norm_offset = 0.0;  // added to every norm weight (Gemma: 1)
+  bool norm_bias = true;     // layer norms only
+  ops::Activation activation = ops::Activation::gelu_tanh;
+  bool gated_mlp = false;
+  bool qkv_bias = true;
+  bool output_bias = true;
+  bool mlp_bias = true;
+
+  Positions positions = Positions::learned;
+  ops::RopeConfig rope;  // with Positions::rope; rotary 0: head_dim; its max_positions follows the one above
+  int64_t window = 0;    // keys a query sees, itself included; 0: all
+  double attention_scale = 0.0;  // of q·k; 0: 1 / sqrt(head_dim)
+  double attention_softcap = 0.0;
+  bool qk_norm = false;  // RMS norm over each head of q and k
+
+  bool tied_embeddings = true;
+  double embedding_scale = 1.0;  // token embeddings are multiplied by it (Gemma: sqrt(hidden))
+  double logit_softcap = 0.0;
+
+  double dropout = 0.0;  // while training: embeddings and both branches of each block
+  double init_std =
+      0.02;  // projections into the residual stream start at init_std / sqrt(2 * layers) (GPT-2)
+
+  int64_t bos_token = -1;  // -1: none
+  std::vector<int64_t> eos_tokens;
+  int64_t pad_token = -1;
+  DType dtype = DType::f32;  // of the weights in files
+
+  // The settings of this struct, for YAML, --set and --print-config (base/config.h).
+  void fields(Fields& f);
+
+  // The same with every 0 that stands for a derived size filled in, and settings without effect at their
+  // defaults.
+  ModelConfig resolved() const;
+  // invalid_argument for shapes that fit no model: names the fields, what they must satisfy and what they
+  // are.
+  Result<void> validate() const;
+};
+
+}  // namespace quern::model

@@ -1,0 +1,151 @@
+#include "model/decoder.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "autograd/graph.h"
+#include "nn/dropout.h"
+#include "ops/binary.h"
+#include "ops/cast.h"
+#include "ops/linear.h"
+#include "ops/linear_cross_entropy.h"
+#include "ops/reshape.h"
+#include "ops/scale.h"
+#include "ops/softcap.h"
+
+namespace quern::model {
+
+namespace {
+
+nn::NormSpec norm_spec(const ModelConfig& c) { return {c.norm, c.norm_eps, c.norm_offset, c.norm_bias}; }
+
+nn::BlockSpec block_spec(const ModelConfig& c, int64_t layer) {
+  const double residual_std = c.init_std / std::sqrt(2.0 * static_cast<double>(c.layers));
+  nn::BlockSpec spec;
+  spec.layout = c.layout;
+  spec.norm = norm_spec(c);
+  spec.dropout = c.dropout;
+  spec.attention = {.layer = layer,
+                    .hidden = c.hidden,
+                    .heads = c.heads,
+                    .kv_heads = c.kv_heads,
+                    .head_dim = c.head_dim,
+                    .qkv_bias = c.qkv_bias,
+                    .output_bias = c.output_bias,
+                    .scale = c.attention_scale,
+                    .softcap = c.attention_softcap,
+                    .window = c.window,
+                    .alibi = c.positions == Positions::alibi,
+                    .qk_norm = std::nullopt,
+                    .init_std = c.init_std,
+                    .init_std_residual = residual_std};
+  if (c.qk_norm) spec.attention.qk_norm = nn::NormSpec{ops::NormKind::rms, c.norm_eps, c.norm_offset, false};
+  spec.mlp = {.hidden = c.hidden,
+              .intermediate = c.intermediate,
+              .activation = c.activation,
+              .gated = c.gated_mlp,
+              .bias = c.mlp_bias,
+              .init_std = c.init_std,
+              .init_std_residual = residual_std};
+  return spec;
+}
+
+}  // namespace
+
+Decoder::Decoder(const ModelConfig& config)
+    : config_(config.resolved()), embedding_(config_.vocab_size, config_.hidden, config_.init_std) {
+  const ModelConfig& c = config_;
+  if (c.positions == Positions::learned) position_.emplace(c.max_positions, c.hidden, c.init_std);
+  if (c.positions == Positions::rope) rotary_ = std::make_shared<nn::Rotary>(c.rope);
+  blocks_.reserve(static_cast<size_t>(c.layers));
+  for (int64_t layer = 0; layer < c.layers; ++layer) blocks_.emplace_back(block_spec(c, layer), rotary_);
+  if (c.layout != nn::BlockLayout::post_norm) final_norm_.emplace(c.hidden, norm_spec(c));
+  if (!c.tied_embeddings) head_.emplace(c.hidden, c.vocab_size, false, c.init_std);
+}
+
+Result<Decoder> Decoder::create(const ModelConfig& config) {
+  QUERN_CHECK(config.validate());
+  return Decoder(config);
+}
+
+Result<Decoder> Decoder::create(const ModelConfig& config, uint64_t seed, DType dtype) {
+  QUERN_TRY(Decoder model, create(config));
+  nn::initialise(model, seed, dtype);
+  model.compute_dtype_ = dtype;
+  return model;
+}
+
+void Decoder::visit(const nn::Visitor& visitor, const std::string& prefix) {
+  embedding_.visit(visitor, prefix + "embedding.");
+  if (position_) position_->visit(visitor, prefix + "position.");
+  for (size_t layer = 0; layer < blocks_.size(); ++layer) {
+    blocks_[layer].visit(visitor, prefix + "blocks." + std::to_string(layer) + ".");
+  }
+  if (final_norm_) final_norm_->visit(visitor, prefix + "final_norm.");
+  if (head_) head_->visit(visitor, prefix + "head.");
+}
+
+void Decoder::set_compute_dtype(DType dtype) {
+  compute_dtype_ = dtype;
+  nn::set_compute_dtype(*this, dtype);
+}
+
+void Decoder::expect_inputs(const Tensor& tokens, const nn::ForwardContext& context) const {
+  if (tokens.dtype() != DType::i32 || tokens.shape().rank() != 2) {
+    throw ShapeError("[decoder] expected tokens i32[B, T], got " + tokens.describe());
+  }
+  for (const Tensor* tensor : {&context.positions, &context.mask.begin, &context.mask.end}) {
+    if (tensor->dtype() != DType::i32 || tensor->shape() != tokens.shape()) {
+      throw ShapeError("[decoder] expected a context of i32" + tokens.shape().to_string() + ", got " +
+                       tensor->describe());
+    }
+  }
+  const auto positions = context.positions.span<int32_t>();
+  const int32_t last = positions.empty() ? 0 : *std::ranges::max_element(positions);
+  if (last >= config_.max_positions) {
+    throw ShapeError("[decoder] expected positions below max_positions " +
+                     std::to_string(config_.max_positions) + ", got " + std::to_string(last));
+  }
+  if (rotary_) rotary_->reserve(last + 1);
+}
+
+Tensor Decoder::hidden(const Tensor& tokens, const nn::ForwardContext& context) const {
+  expect_inputs(tokens, context);
+  Tensor x = embedding_.forward(tokens, compute_dtype_);
+  if (config_.embedding_scale != 1.0) x = ops::scale(x, config_.embedding_scale);
+  if (position_) x = ops::add(x, position_->forward(context.positions, compute_dtype_));
+  x = nn::dropout(x, config_.dropout, context.dropout, 0);
+  for (const nn::Block& block : blocks_) {
+    if (context.checkpoint) {
+      x = autograd::checkpoint(
+          [&block, context](std::span<const Tensor> inputs) { return block.forward(inputs[0], context); },
+          {x});
+    } else {
+      x = block.forward(x, context);
+    }
+  }
+  return final_norm_ ? final_norm_->forward(x) : x;
+}
+
+Tensor Decoder::logits(const Tensor& states) const {
+  const Tensor logits = ops::linear(ops::cast(states, wide_of(states.dtype())), head().value());
+  return config_.logit_softcap > 0.0 ? ops::softcap(logits, config_.logit_softcap) : logits;
+}
+
+Tensor Decoder::loss(const Tensor& states, const Tensor& targets, const Tensor& weights) const {
+  const int64_t rows = states.shape().rows();
+  return ops::linear_cross_entropy(
+      ops::reshape(states, {rows, states.dim(-1)}), head().value(), targets.reshaped({rows}),
+      {.weights = weights.defined() ? weights.reshaped({rows}) : Tensor(), .softcap = config_.logit_softcap});
+}
+
+nn::ContiguousKvCache Decoder::make_cache(int64_t batch, int64_t capacity) const {
+  return nn::ContiguousKvCache({.layers = config_.layers,
+                                .batch = batch,
+                                .capacity = capacity,
+                                .kv_heads = config_.kv_heads,
+                                .head_dim = config_.head_dim,
+                                .dtype = compute_dtype_});
+}
+
+}  // namespace quern::model

@@ -1,0 +1,63 @@
+// Decoder: the one model definition of Quern, for training and for serving, built from a ModelConfig.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "model/config.h"
+#include "nn/block.h"
+#include "nn/embedding.h"
+
+namespace quern::model {
+
+// Parameters are named embedding.weight, position.weight,
+// blocks.<l>.{attention_norm,attention.{q,k,v,o},mlp_norm, mlp.{gate,up,down}}.{weight,bias},
+// final_norm.{weight,bias} and head.weight (absent when tied). Calls are for one thread at a time. A
+// checkpointed or recorded forward refers to the model until its backward has run: the model must stay where
+// it is.
+class Decoder final : public nn::Module {
+ public:
+  // The structure without values: initialise or load before the first forward. Errors of config.validate().
+  static Result<Decoder> create(const ModelConfig& config);
+  // A model ready to train: weights drawn for (seed, parameter name), in `dtype` (f64 for gradient checks).
+  static Result<Decoder> create(const ModelConfig& config, uint64_t seed, DType dtype = DType::f32);
+
+  const ModelConfig& config() const { return config_; }
+  void visit(const nn::Visitor& visitor, const std::string& prefix = {}) override;
+
+  // The dtype of activations and of the matrices they meet: f32, bf16 or f16 (f64 after an f64 create). Norms
+  // and biases stay wide. nn::refresh_shadows(model) after each optimiser step that did not write the shadows
+  // itself.
+  void set_compute_dtype(DType dtype);
+  DType compute_dtype() const { return compute_dtype_; }
+
+  // The final normed states [B, T, C] of tokens (i32 [B, T]). Throws ShapeError for ids outside the
+  // vocabulary, positions past max_positions and contexts of another shape.
+  Tensor hidden(const Tensor& tokens, const nn::ForwardContext& context) const;
+  // Logits [..., V] of states [..., C], soft-capped where the config says so; f32 for 16-bit states. For
+  // generation and scoring of chosen rows: training uses loss(), which never holds [B, T, V].
+  Tensor logits(const Tensor& states) const;
+  // Sum over rows of weights[i] * cross-entropy(logits(states)[i], targets[i]): a wide scalar, recorded by
+  // the tape. targets: i32, one per row of states, negative to ignore; weights: wide, one per row, or
+  // undefined for ones.
+  Tensor loss(const Tensor& states, const Tensor& targets, const Tensor& weights) const;
+
+  // A cache for `batch` sequences of up to `capacity` tokens, in the compute dtype.
+  nn::ContiguousKvCache make_cache(int64_t batch, int64_t capacity) const;
+
+ private:
+  explicit Decoder(const ModelConfig& config);
+  void expect_inputs(const Tensor& tokens, const nn::ForwardContext& context) const;
+  const nn::Parameter& head() const { return head_ ? head_->weight() : embedding_.weight(); }
+
+  ModelConfig config_;
+  DType compute_dtype_ = DType::f32;
+  nn::Embedding embedding_;
+  std::optional<nn::Embedding> position_;
+  std::shared_ptr<nn::Rotary> rotary_;
+  std::vector<nn::Block> blocks_;
+  std::optional<nn::Norm> final_norm_;  // absent in post-norm models
+  std::optional<nn::Linear> head_;
+};
+
+}  // namespace quern::model

@@ -1,0 +1,230 @@
+#include "model/families/config_reader.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cmath>
+
+namespace quern::model {
+
+namespace {
+
+using Json = nlohmann::json;
+using ops::Activation;
+using ops::RopeScaling;
+
+// transformers' names; of several for one function the first is written.
+constexpr std::array<std::pair<std::string_view, Activation>, 8> kActivations{{
+    {"gelu", Activation::gelu_erf},
+    {"gelu_new", Activation::gelu_tanh},
+    {"gelu_pytorch_tanh", Activation::gelu_tanh},
+    {"gelu_fast", Activation::gelu_tanh},
+    {"silu", Activation::silu},
+    {"swish", Activation::silu},
+    {"relu", Activation::relu},
+    {"relu2", Activation::relu_squared},
+}};
+
+constexpr std::array<std::pair<std::string_view, DType>, 3> kDTypes{{
+    {"float32", DType::f32},
+    {"bfloat16", DType::bf16},
+    {"float16", DType::f16},
+}};
+
+constexpr std::array<std::pair<std::string_view, RopeScaling>, 6> kRopeTypes{{
+    {"default", RopeScaling::none},
+    {"none", RopeScaling::none},
+    {"linear", RopeScaling::linear},
+    {"dynamic", RopeScaling::ntk},
+    {"yarn", RopeScaling::yarn},
+    {"llama3", RopeScaling::llama3},
+}};
+
+template <class Table>
+auto value_named(const Table& table, std::string_view name) -> std::optional<decltype(table[0].second)> {
+  for (const auto& [known, value] : table) {
+    if (known == name) return value;
+  }
+  return std::nullopt;
+}
+
+template <class Table, class Value>
+std::string_view name_in(const Table& table, Value value) {
+  for (const auto& [name, known] : table) {
+    if (known == value) return name;
+  }
+  return "";
+}
+
+template <class Table>
+std::string names_in(const Table& table) {
+  std::string names;
+  for (const auto& [name, value] : table) names += (names.empty() ? "" : " | ") + std::string(name);
+  return names;
+}
+
+}  // namespace
+
+const Json* ConfigReader::find(const char* key) const {
+  const auto found = json_.find(key);
+  return found == json_.end() || found->is_null() ? nullptr : &*found;
+}
+
+void ConfigReader::wrong(const char* key, std::string_view expected) {
+  if (error_) return;
+  const Json* value = find(key);
+  std::string got = value ? value->dump(-1, ' ', false, Json::error_handler_t::replace) : "nothing";
+  if (got.size() > 80) got = got.substr(0, 80) + "...";
+  error_ =
+      make_error(ErrorCode::invalid_argument, fmt::format("{}: expected {}, got {}", key, expected, got));
+}
+
+int64_t ConfigReader::integer(const char* key, int64_t fallback) {
+  const Json* value = find(key);
+  if (!value) return fallback;
+  if (value->is_number_integer() && !(value->is_number_unsigned() && value->get<uint64_t>() > INT64_MAX)) {
+    return value->get<int64_t>();
+  }
+  wrong(key, "an integer");
+  return fallback;
+}
+
+double ConfigReader::number(const char* key, double fallback) {
+  const Json* value = find(key);
+  if (!value) return fallback;
+  if (value->is_number()) return value->get<double>();
+  wrong(key, "a number");
+  return fallback;
+}
+
+bool ConfigReader::boolean(const char* key, bool fallback) {
+  const Json* value = find(key);
+  if (!value) return fallback;
+  if (value->is_boolean()) return value->get<bool>();
+  wrong(key, "true or false");
+  return fallback;
+}
+
+std::string ConfigReader::text(const char* key, const std::string& fallback) {
+  const Json* value = find(key);
+  if (!value) return fallback;
+  if (value->is_string()) return value->get<std::string>();
+  wrong(key, "text");
+  return fallback;
+}
+
+int64_t ConfigReader::size(const char* key) {
+  const int64_t value = integer(key, 0);
+  if (value < 1) wrong(key, "an integer of at least 1");
+  return value;
+}
+
+std::vector<int64_t> ConfigReader::tokens(const char* key) {
+  const Json* value = find(key);
+  if (!value) return {};
+  if (!value->is_array()) return {integer(key, 0)};
+  std::vector<int64_t> ids;
+  for (const Json& id : *value) {
+    if (!id.is_number_integer())
+      wrong(key, "an integer or a list of integers");
+    else
+      ids.push_back(id.get<int64_t>());
+  }
+  return ids;
+}
+
+ops::Activation ConfigReader::activation(const char* key, const std::string& fallback) {
+  const std::optional<Activation> found = value_named(kActivations, text(key, fallback));
+  if (!found) wrong(key, names_in(kActivations));
+  return found.value_or(Activation::identity);
+}
+
+void ConfigReader::expect(const char* key, bool wanted) {
+  if (boolean(key, wanted) != wanted)
+    wrong(key, wanted ? "true (Quern has no other form)" : "false (Quern has no other form)");
+}
+
+void ConfigReader::common(ModelConfig& config) {
+  config.vocab_size = size("vocab_size");
+  config.tied_embeddings = boolean("tie_word_embeddings", config.tied_embeddings);
+  config.init_std = number("initializer_range", config.init_std);
+  config.bos_token = integer("bos_token_id", -1);
+  config.eos_tokens = tokens("eos_token_id");
+  config.pad_token = integer("pad_token_id", -1);
+  const char* key = find("dtype") ? "dtype" : "torch_dtype";
+  const std::optional<DType> dtype = value_named(kDTypes, text(key, "float32"));
+  if (!dtype) wrong(key, names_in(kDTypes));
+  config.dtype = dtype.value_or(DType::f32);
+}
+
+ops::RopeConfig ConfigReader::rope(int64_t head_dim, int64_t max_positions) {
+  const char* key = find("rope_parameters") ? "rope_parameters" : "rope_scaling";
+  const Json* found = find(key);
+  if (found && !found->is_object()) wrong(key, "an object");
+  const Json object = found && found->is_object() ? *found : Json::object();
+  ConfigReader reader(object);
+  const std::string type = reader.text("rope_type", reader.text("type", "default"));
+  const std::optional<RopeScaling> scaling = value_named(kRopeTypes, type);
+  if (!scaling) wrong(key, "a rope_type of " + names_in(kRopeTypes));
+
+  ops::RopeConfig rope;
+  rope.theta = reader.number("rope_theta", number("rope_theta", rope.theta));
+  const double part = reader.number("partial_rotary_factor", number("partial_rotary_factor", 1.0));
+  rope.rotary = part > 0.0 && part <= 1.0 ? static_cast<int64_t>(static_cast<double>(head_dim) * part) : -1;
+  rope.scaling = scaling.value_or(RopeScaling::none);
+  if (rope.scaling != RopeScaling::none) {
+    rope.original_positions = reader.integer("original_max_position_embeddings", max_positions);
+    rope.factor = reader.number(
+        "factor", static_cast<double>(max_positions) / static_cast<double>(rope.original_positions));
+  }
+  rope.beta_fast = reader.number("beta_fast", rope.beta_fast);
+  rope.beta_slow = reader.number("beta_slow", rope.beta_slow);
+  rope.truncate = reader.boolean("truncate", rope.truncate);
+  rope.low_freq_factor = reader.number("low_freq_factor", rope.low_freq_factor);
+  rope.high_freq_factor = reader.number("high_freq_factor", rope.high_freq_factor);
+  for (const auto& [name, value] :
+       {std::pair{"attention_factor", &rope.attention_factor}, std::pair{"mscale", &rope.mscale},
+        std::pair{"mscale_all_dim", &rope.mscale_all_dim}}) {
+    if (reader.find(name)) *value = reader.number(name, 0.0);
+  }
+  if (reader.error_ && !error_) error_ = std::move(*reader.error_).within(key);
+  return rope;
+}
+
+Result<void> ConfigReader::finish() const {
+  if (error_) return *error_;
+  return {};
+}
+
+std::string_view activation_name(Activation activation) { return name_in(kActivations, activation); }
+std::string_view dtype_name(DType dtype) { return name_in(kDTypes, dtype); }
+
+void write_rope(const ModelConfig& config, nlohmann::ordered_json& json) {
+  const ops::RopeConfig& rope = config.rope;
+  json["rope_theta"] = rope.theta;
+  json["rope_scaling"] = nullptr;
+  if (rope.rotary != config.head_dim) {
+    json["partial_rotary_factor"] = static_cast<double>(rope.rotary) / static_cast<double>(config.head_dim);
+  }
+  if (rope.scaling == RopeScaling::none) return;
+  nlohmann::ordered_json scaling;
+  scaling["rope_type"] = name_in(kRopeTypes, rope.scaling);
+  scaling["factor"] = rope.factor;
+  if (rope.scaling != RopeScaling::linear)
+    scaling["original_max_position_embeddings"] = rope.original_positions;
+  if (rope.scaling == RopeScaling::llama3) {
+    scaling["low_freq_factor"] = rope.low_freq_factor;
+    scaling["high_freq_factor"] = rope.high_freq_factor;
+  }
+  if (rope.scaling == RopeScaling::yarn) {
+    scaling["beta_fast"] = rope.beta_fast;
+    scaling["beta_slow"] = rope.beta_slow;
+    scaling["truncate"] = rope.truncate;
+    if (rope.attention_factor) scaling["attention_factor"] = *rope.attention_factor;
+    if (rope.mscale) scaling["mscale"] = *rope.mscale;
+    if (rope.mscale_all_dim) scaling["mscale_all_dim"] = *rope.mscale_all_dim;
+  }
+  json["rope_scaling"] = std::move(scaling);
+}
+
+}  // namespace quern::model

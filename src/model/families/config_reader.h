@@ -1,0 +1,55 @@
+// Reads the keys of a config.json and remembers the first that is wrong, so that a family reads as a list of
+// keys.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "model/config.h"
+
+namespace quern::model {
+
+class ConfigReader {
+ public:
+  // `json` is an object and must outlive the reader.
+  explicit ConfigReader(const nlohmann::json& json) : json_(json) {}
+
+  // The value of `key`; `fallback` when it is absent or null, or wrong: then finish() tells.
+  int64_t integer(const char* key, int64_t fallback);
+  double number(const char* key, double fallback);
+  bool boolean(const char* key, bool fallback);
+  std::string text(const char* key, const std::string& fallback);
+  // Required, at least 1.
+  int64_t size(const char* key);
+  // One id or a list of ids; none when absent or null.
+  std::vector<int64_t> tokens(const char* key);
+  ops::Activation activation(const char* key, const std::string& fallback);
+  // rope_parameters (transformers 5), or rope_theta and rope_scaling (before).
+  ops::RopeConfig rope(int64_t head_dim, int64_t max_positions);
+  // A switch that Quern has in one position only.
+  void expect(const char* key, bool wanted);
+  // What every family has: vocabulary, dtype, special tokens, tying, initialisation.
+  void common(ModelConfig& config);
+
+  // The first error so far.
+  Result<void> finish() const;
+
+ private:
+  const nlohmann::json* find(const char* key) const;
+  void wrong(const char* key, std::string_view expected);
+
+  const nlohmann::json& json_;
+  std::optional<Error> error_;
+};
+
+// The writing side.
+std::string_view activation_name(ops::Activation activation);
+std::string_view dtype_name(DType dtype);
+// Adds rope_theta and rope_scaling, which transformers 4 and 5 both read.
+void write_rope(const ModelConfig& config, nlohmann::ordered_json& json);
+
+}  // namespace quern::model

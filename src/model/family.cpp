@@ -1,0 +1,81 @@
+#include "model/family.h"
+
+#include <fmt/format.h>
+
+#include "model/families/config_reader.h"
+
+namespace quern::model {
+
+namespace {
+
+// What a family's read() gives for its own write() must be the config again: the first setting that is not
+// tells what the family cannot express. Dropout is left out: it matters while training only.
+Result<void> check_expressed(const ModelConfig& wanted, const ModelConfig& read_back) {
+  ModelConfig before = wanted.resolved(), after = read_back.resolved();
+  const Fields expected = fields_of(before), got = fields_of(after);
+  for (const Field& field : expected.all()) {
+    const nlohmann::ordered_json value = field.value(), other = got.find(field.key())->value();
+    if (value == other || field.key() == "dropout") continue;
+    return make_error(ErrorCode::invalid_argument,
+                      fmt::format("a config.json of family '{}' cannot say {} = {} (it would be read as {})",
+                                  before.family, field.key(), value.dump(), other.dump()),
+                      "choose another family, or the family's own setting");
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<const Family*> find_family(std::string_view model_type) {
+  std::string known;
+  for (const Family* family : families()) {
+    if (family->name == model_type) return family;
+    known += (known.empty() ? "" : ", ") + std::string(family->name);
+  }
+  return make_error(ErrorCode::unsupported, fmt::format("model_type '{}' is not known", model_type),
+                    "Quern knows: " + known);
+}
+
+Result<ModelConfig> read_config(const nlohmann::json& json, std::string_view source) {
+  const auto read = [&]() -> Result<ModelConfig> {
+    if (!json.is_object()) return make_error(ErrorCode::corrupt, "expected a JSON object");
+    const auto type = json.find("model_type");
+    if (type == json.end() || !type->is_string()) {
+      return make_error(ErrorCode::invalid_argument, "expected a text under model_type, got none",
+                        "this is no model configuration of transformers");
+    }
+    QUERN_TRY(const Family* family, find_family(type->get<std::string>()));
+    QUERN_TRY(const ModelConfig config, family->read(json));
+    QUERN_CHECK(config.validate());
+    return config.resolved();
+  };
+  Result<ModelConfig> config = read();
+  if (!config.ok()) return std::move(config.error()).within(source);
+  return config;
+}
+
+Result<nlohmann::ordered_json> write_config(const ModelConfig& config) {
+  QUERN_CHECK(config.validate());
+  QUERN_TRY(const Family* family, find_family(config.family));
+  const ModelConfig c = config.resolved();
+  nlohmann::ordered_json json{{"architectures", {family->architecture}}, {"model_type", family->name}};
+  json.update(family->write(c));
+  json["vocab_size"] = c.vocab_size;
+  json["tie_word_embeddings"] = c.tied_embeddings;
+  json["initializer_range"] = c.init_std;
+  const auto token = [](int64_t id) {
+    return id < 0 ? nlohmann::ordered_json() : nlohmann::ordered_json(id);
+  };
+  json["bos_token_id"] = token(c.bos_token);
+  json["eos_token_id"] =
+      c.eos_tokens.size() == 1 ? token(c.eos_tokens[0]) : nlohmann::ordered_json(c.eos_tokens);
+  if (c.eos_tokens.empty()) json["eos_token_id"] = nullptr;
+  json["pad_token_id"] = token(c.pad_token);
+  json["torch_dtype"] = dtype_name(c.dtype);
+  json["use_cache"] = true;
+  QUERN_TRY(const ModelConfig read_back, family->read(nlohmann::json(json)));
+  QUERN_CHECK(check_expressed(c, read_back));
+  return json;
+}
+
+}  // namespace quern::model

@@ -1,0 +1,49 @@
+// Family: how one published architecture maps onto ModelConfig and Decoder. One file of families/ each, one
+// line in families/all.cpp.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/config.h"
+
+namespace quern::model {
+
+// One tensor of a checkpoint and the parameters of Decoder it holds.
+struct TensorName {
+  std::string file;  // its name in files
+  std::vector<std::string>
+      parameters;           // in Decoder; several when the file joins them along the output dimension
+  bool transposed = false;  // the file holds [in, out] where Decoder holds [out, in]
+};
+
+struct Family {
+  std::string_view name;          // model_type
+  std::string_view architecture;  // the class that transformers opens it with
+  std::string_view prefix;        // of tensor names; a checkpoint may lack it
+  // The family's choices, with sizes left at 0.
+  ModelConfig (*defaults)();
+  // config.json of any transformers generation; errors name the key.
+  Result<ModelConfig> (*read)(const nlohmann::json& json);
+  // The keys of config.json but for those every family has (see write_config).
+  nlohmann::ordered_json (*write)(const ModelConfig& config);
+  // Every tensor of a checkpoint, in the order of Decoder::visit.
+  std::vector<TensorName> (*tensors)(const ModelConfig& config);
+  // Buffers that old checkpoints hold and nobody needs; `name` comes without the prefix.
+  bool (*ignores)(std::string_view name);
+};
+
+std::span<const Family* const> families();
+// unsupported names the families there are.
+Result<const Family*> find_family(std::string_view model_type);
+
+// config.json -> ModelConfig, validated. `source` names the file in errors.
+Result<ModelConfig> read_config(const nlohmann::json& json, std::string_view source);
+// ModelConfig -> config.json. invalid_argument names the first choice that the config's family cannot
+// express.
+Result<nlohmann::ordered_json> write_config(const ModelConfig& config);
+
+}  // namespace quern::model

@@ -1,0 +1,21 @@
+// The way tensors lie in checkpoints against the way Decoder holds them: transposed, and several joined in
+// one.
+#pragma once
+
+#include <vector>
+
+#include "base/result.h"
+#include "model/family.h"
+#include "tensor/tensor.h"
+
+namespace quern::model {
+
+// The shape a checkpoint stores `name` with, from the shapes of its parameters.
+Shape file_shape(const TensorName& name, const std::vector<Shape>& parameters);
+// The parameters that a file's tensor holds; shares its elements where the layouts agree. Precondition: its
+// shape is file_shape(name, shapes).
+std::vector<Tensor> split(const TensorName& name, const Tensor& tensor, const std::vector<Shape>& shapes);
+// The inverse of split; parameters of one dtype.
+Tensor join(const TensorName& name, const std::vector<Tensor>& parameters);
+
+}  // namespace quern::model

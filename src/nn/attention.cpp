@@ -1,0 +1,52 @@
+#include "nn/attention.h"
+
+#include "ops/attention.h"
+#include "ops/reshape.h"
+
+namespace quern::nn {
+
+Attention::Attention(const AttentionSpec& spec, std::shared_ptr<Rotary> rotary)
+    : spec_(spec),
+      rotary_(std::move(rotary)),
+      q_(spec.hidden, spec.heads * spec.head_dim, spec.qkv_bias, spec.init_std),
+      k_(spec.hidden, spec.kv_heads * spec.head_dim, spec.qkv_bias, spec.init_std),
+      v_(spec.hidden, spec.kv_heads * spec.head_dim, spec.qkv_bias, spec.init_std),
+      o_(spec.heads * spec.head_dim, spec.hidden, spec.output_bias, spec.init_std_residual) {
+  if (spec.qk_norm) {
+    q_norm_.emplace(spec.head_dim, *spec.qk_norm);
+    k_norm_.emplace(spec.head_dim, *spec.qk_norm);
+  }
+  if (spec.alibi) options_.slopes = ops::alibi_slopes(spec.heads);
+  options_.scale = spec.scale;
+  options_.softcap = spec.softcap;
+}
+
+Tensor Attention::forward(const Tensor& x, const ForwardContext& context) const {
+  const int64_t batch = x.dim(0), time = x.dim(1);
+  Tensor q = ops::reshape(q_.forward(x, context), {batch, time, spec_.heads, spec_.head_dim});
+  Tensor k = ops::reshape(k_.forward(x, context), {batch, time, spec_.kv_heads, spec_.head_dim});
+  const Tensor v = ops::reshape(v_.forward(x, context), {batch, time, spec_.kv_heads, spec_.head_dim});
+  if (q_norm_) {
+    q = q_norm_->forward(q);
+    k = k_norm_->forward(k);
+  }
+  if (rotary_) {
+    q = rotary_->forward(q, context.positions);
+    k = rotary_->forward(k, context.positions);
+  }
+  const ops::AttentionMask mask = narrowed(context.mask, spec_.window);
+  const Tensor y = context.cache ? context.cache->attend(spec_.layer, q, k, v, mask, context, options_)
+                                 : ops::attention(q, k, v, mask, options_);
+  return o_.forward(ops::reshape(y, {batch, time, spec_.heads * spec_.head_dim}), context);
+}
+
+void Attention::visit(const Visitor& visitor, const std::string& prefix) {
+  q_.visit(visitor, prefix + "q.");
+  k_.visit(visitor, prefix + "k.");
+  v_.visit(visitor, prefix + "v.");
+  if (q_norm_) q_norm_->visit(visitor, prefix + "q_norm.");
+  if (k_norm_) k_norm_->visit(visitor, prefix + "k_norm.");
+  o_.visit(visitor, prefix + "o.");
+}
+
+}  // namespace quern::nn

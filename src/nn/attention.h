@@ -1,0 +1,49 @@
+// Multi-head attention with its projections: MHA, GQA and MQA; rotary, ALiBi or no positions; full or sliding
+// window.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "nn/kv_cache.h"
+#include "nn/linear.h"
+#include "nn/norm.h"
+#include "nn/rotary.h"
+
+namespace quern::nn {
+
+struct AttentionSpec {
+  int64_t layer = 0;  // its place in the model and in the cache
+  int64_t hidden = 0;
+  int64_t heads = 0;
+  int64_t kv_heads = 0;  // divides heads
+  int64_t head_dim = 0;
+  bool qkv_bias = true;
+  bool output_bias = true;
+  double scale = 0.0;    // of q·k; 0: 1 / sqrt(head_dim)
+  double softcap = 0.0;  // scores become softcap * tanh(score / softcap) when > 0 (Gemma 2, arXiv 2408.00118)
+  int64_t window = 0;    // keys a query sees, itself included; 0: all
+  bool alibi = false;    // arXiv 2108.12409
+  std::optional<NormSpec> qk_norm;  // over each head of q and k, before rotation (arXiv 2302.05442)
+  double init_std = 0.02;
+  double init_std_residual = 0.02;
+};
+
+class Attention final : public Module {
+ public:
+  // `rotary` is shared by the layers that use the same angles; null without rotary positions.
+  Attention(const AttentionSpec& spec, std::shared_ptr<Rotary> rotary);
+
+  // x [B, T, C] -> [B, T, C]
+  Tensor forward(const Tensor& x, const ForwardContext& context) const;
+  void visit(const Visitor& visitor, const std::string& prefix = {}) override;
+
+ private:
+  AttentionSpec spec_;
+  std::shared_ptr<Rotary> rotary_;
+  Linear q_, k_, v_, o_;
+  std::optional<Norm> q_norm_, k_norm_;
+  ops::AttentionOptions options_;
+};
+
+}  // namespace quern::nn

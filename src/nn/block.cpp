@@ -1,0 +1,43 @@
+#include "nn/block.h"
+
+#include "nn/dropout.h"
+#include "ops/binary.h"
+
+namespace quern::nn {
+
+Block::Block(const BlockSpec& spec, std::shared_ptr<Rotary> rotary)
+    : layout_(spec.layout),
+      dropout_(spec.dropout),
+      layer_(static_cast<uint64_t>(spec.attention.layer)),
+      attention_norm_(spec.attention.hidden, spec.norm),
+      attention_(spec.attention, std::move(rotary)),
+      mlp_(spec.mlp) {
+  if (layout_ != BlockLayout::parallel) mlp_norm_.emplace(spec.mlp.hidden, spec.norm);
+}
+
+Tensor Block::attend(const Tensor& x, const ForwardContext& context) const {
+  return dropout(attention_.forward(x, context), dropout_, context.dropout, 1 + 2 * layer_);
+}
+
+Tensor Block::feed_forward(const Tensor& x, const ForwardContext& context) const {
+  return dropout(mlp_.forward(x, context), dropout_, context.dropout, 2 + 2 * layer_);
+}
+
+Tensor Block::forward(const Tensor& x, const ForwardContext& context) const {
+  if (layout_ == BlockLayout::post_norm) {
+    const Tensor h = attention_norm_.forward(ops::add(x, attend(x, context)));
+    return mlp_norm_->forward(ops::add(h, feed_forward(h, context)));
+  }
+  const Tensor normed = attention_norm_.forward(x);
+  const Tensor h = ops::add(x, attend(normed, context));
+  return ops::add(h, feed_forward(mlp_norm_ ? mlp_norm_->forward(h) : normed, context));
+}
+
+void Block::visit(const Visitor& visitor, const std::string& prefix) {
+  attention_norm_.visit(visitor, prefix + "attention_norm.");
+  attention_.visit(visitor, prefix + "attention.");
+  if (mlp_norm_) mlp_norm_->visit(visitor, prefix + "mlp_norm.");
+  mlp_.visit(visitor, prefix + "mlp.");
+}
+
+}  // namespace quern::nn

@@ -1,0 +1,45 @@
+// One layer of the decoder: attention and MLP around the residual stream.
+#pragma once
+
+#include "nn/attention.h"
+#include "nn/mlp.h"
+#include "nn/norm.h"
+
+namespace quern::nn {
+
+// Where the norms stand:
+//   pre_norm   h = x + A(n1(x));  y = h + M(n2(h))       (GPT-2, Llama)
+//   post_norm  h = n1(x + A(x));  y = n2(h + M(h))       (the first Transformer, BERT)
+//   parallel   y = x + A(n1(x)) + M(n1(x))               (GPT-J, Phi, Falcon 7B)
+enum class BlockLayout : uint8_t { pre_norm, post_norm, parallel };
+
+struct BlockSpec {
+  BlockLayout layout = BlockLayout::pre_norm;
+  NormSpec norm;
+  AttentionSpec attention;
+  MlpSpec mlp;
+  double dropout = 0.0;  // on each branch before it joins the residual stream
+};
+
+class Block final : public Module {
+ public:
+  Block(const BlockSpec& spec, std::shared_ptr<Rotary> rotary);
+
+  // x [B, T, C] -> [B, T, C]
+  Tensor forward(const Tensor& x, const ForwardContext& context) const;
+  void visit(const Visitor& visitor, const std::string& prefix = {}) override;
+
+ private:
+  Tensor attend(const Tensor& x, const ForwardContext& context) const;
+  Tensor feed_forward(const Tensor& x, const ForwardContext& context) const;
+
+  BlockLayout layout_;
+  double dropout_;
+  uint64_t layer_;
+  Norm attention_norm_;
+  Attention attention_;
+  std::optional<Norm> mlp_norm_;  // absent in a parallel block
+  Mlp mlp_;
+};
+
+}  // namespace quern::nn

@@ -1,0 +1,43 @@
+// What one forward pass carries besides its activations: where each token stands, what it may see, which
+// cache holds the past, and the randomness of dropout. Training and serving differ here and nowhere else.
+#pragma once
+
+#include <cstdint>
+
+#include "ops/attention.h"
+
+namespace quern::nn {
+
+class KvCache;
+
+// Dropout is off unless `enabled`. A mask is a function of (seed, step, site in the model, index), so a
+// resumed or recomputed step draws the same one; `step` counts micro-batches.
+struct DropoutState {
+  bool enabled = false;
+  uint64_t seed = 0;
+  uint64_t step = 0;
+  // The stream of one place in the model: 0 is the embedding, 1 + 2l and 2 + 2l are the branches of layer l.
+  uint64_t stream(uint64_t site) const { return step << 16 | site; }
+};
+
+// Cheap to copy: tensors are handles. Checkpointed blocks keep a copy until their backward has run.
+struct ForwardContext {
+  Tensor positions;  // i32 [B, T]: the place of each token in its document
+  ops::AttentionMask
+      mask;  // i32 [B, T] each: what a query sees of its row, or of the cache; windows narrow it
+  KvCache* cache = nullptr;  // null: attend over the keys of this call (training, evaluation)
+  DropoutState dropout;
+  bool checkpoint = false;  // keep only the input of each block and compute it again in backward
+
+  // B rows of T tokens, each one document from its start.
+  static ForwardContext causal(int64_t batch, int64_t time);
+  // Rows that hold several documents, described by `positions` (i32 [B, T], from 0 in each document): a token
+  // sees its own document up to itself. A row may begin inside a document. Throws ShapeError on a negative
+  // position.
+  static ForwardContext packed(const Tensor& positions);
+};
+
+// The mask narrowed to the last `window` keys of each query; the mask itself when `window` is 0.
+ops::AttentionMask narrowed(const ops::AttentionMask& mask, int64_t window);
+
+}  // namespace quern::nn

@@ -1,0 +1,20 @@
+#include "nn/linear.h"
+
+#include "ops/linear.h"
+
+namespace quern::nn {
+
+Linear::Linear(int64_t in, int64_t out, bool bias, double std) : weight_(Shape{out, in}, Init{0.0, std}) {
+  if (bias) bias_.emplace(Shape{out}, Init{});
+}
+
+Tensor Linear::forward(const Tensor& x, const ForwardContext& context) const {
+  return ops::linear(x, weight_.value(), bias_ ? bias_->value() : Tensor());
+}
+
+void Linear::visit(const Visitor& visitor, const std::string& prefix) {
+  visitor(prefix + "weight", weight_);
+  if (bias_) visitor(prefix + "bias", *bias_);
+}
+
+}  // namespace quern::nn

@@ -1,0 +1,28 @@
+// The affine map every projection is made of.
+#pragma once
+
+#include <optional>
+
+#include "nn/context.h"
+#include "nn/module.h"
+
+namespace quern::nn {
+
+// y[..., out] = x[..., in]·weight[out, in]^T + bias[out].
+class Linear final : public Module {
+ public:
+  // Weights start as N(0, std), the bias as 0.
+  Linear(int64_t in, int64_t out, bool bias, double std);
+
+  // Throws ShapeError unless the last extent of x is `in`.
+  Tensor forward(const Tensor& x, const ForwardContext& context) const;
+  void visit(const Visitor& visitor, const std::string& prefix = {}) override;
+
+  const Parameter& weight() const { return weight_; }
+
+ private:
+  Parameter weight_;
+  std::optional<Parameter> bias_;
+};
+
+}  // namespace quern::nn

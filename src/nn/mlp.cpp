@@ -1,0 +1,25 @@
+#include "nn/mlp.h"
+
+namespace quern::nn {
+
+Mlp::Mlp(const MlpSpec& spec)
+    : activation_(spec.activation),
+      up_(spec.hidden, spec.intermediate, spec.bias, spec.init_std),
+      down_(spec.intermediate, spec.hidden, spec.bias, spec.init_std_residual) {
+  if (spec.gated) gate_.emplace(spec.hidden, spec.intermediate, spec.bias, spec.init_std);
+}
+
+Tensor Mlp::forward(const Tensor& x, const ForwardContext& context) const {
+  const Tensor up = up_.forward(x, context);
+  const Tensor inner =
+      gate_ ? ops::gated(activation_, gate_->forward(x, context), up) : ops::activation(activation_, up);
+  return down_.forward(inner, context);
+}
+
+void Mlp::visit(const Visitor& visitor, const std::string& prefix) {
+  if (gate_) gate_->visit(visitor, prefix + "gate.");
+  up_.visit(visitor, prefix + "up.");
+  down_.visit(visitor, prefix + "down.");
+}
+
+}  // namespace quern::nn
