@@ -55,12 +55,12 @@ Result<YAML::Node> parse_yaml(std::string_view text, std::string_view source) {
 }
 
 // "a,b,c" or "[a, b, c]".
-Result<ConfigValue> list_from_setting(std::string_view text) {
+Result<ConfigValue> list_from_setting(std::string_view text, std::string_view source) {
   if (text.starts_with('[')) {
-    QUERN_TRY(const YAML::Node node, parse_yaml(text, "--set"));
-    return to_value(node, "--set");
+    QUERN_TRY(const YAML::Node node, parse_yaml(text, source));
+    return to_value(node, std::string(source));
   }
-  ConfigValue value{ConfigValue::Kind::list, {}, {}, "--set"};
+  ConfigValue value{ConfigValue::Kind::list, {}, {}, std::string(source)};
   while (!text.empty()) {
     const size_t comma = std::min(text.find(','), text.size());
     value.items.emplace_back(trim(text.substr(0, comma)));
@@ -177,21 +177,21 @@ Result<void> Fields::load_file(const std::filesystem::path& path) {
   return load_yaml(text, path.string());
 }
 
-Result<void> Fields::set(std::string_view setting) {
+Result<void> Fields::set(std::string_view setting, std::string_view source) {
   const size_t equals = setting.find('=');
   if (equals == std::string_view::npos) {
     return make_error(ErrorCode::invalid_argument,
-                      fmt::format("--set: expected key=value, got '{}'", setting),
+                      fmt::format("{}: expected key=value, got '{}'", source, setting),
                       "for example --set train.steps=100");
   }
   const std::string_view key = trim(setting.substr(0, equals));
   const std::string_view text = setting.substr(equals + 1);
   const Field* field = find(key);
   if (field != nullptr && field->value().is_array()) {
-    QUERN_TRY(const ConfigValue list, list_from_setting(trim(text)));
+    QUERN_TRY(const ConfigValue list, list_from_setting(trim(text), source));
     return assign(key, list);
   }
-  return assign(key, ConfigValue{ConfigValue::Kind::scalar, std::string(text), {}, "--set"});
+  return assign(key, ConfigValue{ConfigValue::Kind::scalar, std::string(text), {}, std::string(source)});
 }
 
 Result<void> Fields::check_required() const {

@@ -171,8 +171,9 @@ class Fields {
   // wrong values.
   Result<void> load_yaml(std::string_view text, std::string_view source);
   Result<void> load_file(const std::filesystem::path& path);
-  // "key=value". Lists are "a,b,c" or "[a, b, c]"; text is taken as it stands.
-  Result<void> set(std::string_view setting);
+  // "key=value". Lists are "a,b,c" or "[a, b, c]"; text is taken as it stands. `source` names the flag in
+  // errors.
+  Result<void> set(std::string_view setting, std::string_view source = "--set");
   // invalid_argument names the first required field that is still empty.
   Result<void> check_required() const;
 

@@ -1,0 +1,45 @@
+#include "base/interrupt.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include "base/exception.h"
+
+namespace quern {
+
+namespace {
+
+volatile sig_atomic_t received = 0;
+bool guarded = false;
+struct sigaction previous_int, previous_term;
+
+// Only what is safe in a signal handler: a flag, write(2), _exit(2).
+void on_signal(int number) {
+  if (received != 0) ::_exit(128 + number);
+  received = number;
+  constexpr char kNotice[] = "\nstopping at the next safe place; press Ctrl-C again to stop at once\n";
+  (void)!::write(STDERR_FILENO, kNotice, sizeof kNotice - 1);
+}
+
+}  // namespace
+
+InterruptGuard::InterruptGuard() {
+  if (guarded) throw InternalError("two InterruptGuards at once");
+  guarded = true;
+  received = 0;
+  struct sigaction action {};
+  action.sa_handler = on_signal;
+  action.sa_flags = SA_RESTART;
+  ::sigaction(SIGINT, &action, &previous_int);
+  ::sigaction(SIGTERM, &action, &previous_term);
+}
+
+InterruptGuard::~InterruptGuard() {
+  ::sigaction(SIGINT, &previous_int, nullptr);
+  ::sigaction(SIGTERM, &previous_term, nullptr);
+  guarded = false;
+}
+
+bool InterruptGuard::requested() { return received != 0; }
+
+}  // namespace quern

@@ -1,0 +1,19 @@
+// Ctrl-C: the first one asks long work to stop at a safe place, the second ends the process at once.
+#pragma once
+
+namespace quern {
+
+// While one lives, SIGINT and SIGTERM set a flag instead of ending the process. Make it in the command, ask
+// requested() between steps, save, and return a `cancelled` error. One at a time; requested() may be asked
+// from any thread.
+class InterruptGuard {
+ public:
+  InterruptGuard();
+  ~InterruptGuard();
+  InterruptGuard(const InterruptGuard&) = delete;
+  InterruptGuard& operator=(const InterruptGuard&) = delete;
+
+  static bool requested();
+};
+
+}  // namespace quern

@@ -1,0 +1,129 @@
+#include "cli/command_line.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/log.h"
+#include "base/nearest.h"
+#include "base/threads.h"
+
+namespace quern::cli {
+
+namespace {
+constexpr int kMostThreads = 4096;
+constexpr const char* kCommonGroup = "Common options";
+}  // namespace
+
+CommandLine::CommandLine(const std::string& name, const Command& command)
+    : app_(command.summary, name), command_(command) {
+  app_.set_help_flag();  // ours, below: it must win over missing arguments and be grouped with its like
+  app_.allow_extras();
+}
+
+void CommandLine::add_config(Fields fields, std::string positional) {
+  fields_.emplace(std::move(fields));
+  const std::string names = positional.empty() ? "-c,--config" : "-c,--config," + positional;
+  app_.add_option(names, config_file_, "YAML file with settings")->type_name("FILE");
+  app_.add_option("--set", settings_, "change one setting; may be repeated")
+      ->type_name("KEY=VALUE")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->allow_extra_args(false);
+  app_.add_flag("--print-config", print_config_, "print all settings as YAML, and stop");
+}
+
+void CommandLine::config_flag(const std::string& flag, std::string_view key) {
+  const Field* field = fields_ ? fields_->find(key) : nullptr;
+  if (field == nullptr) throw InternalError(fmt::format("config_flag: no setting '{}'", key));
+  app_.add_option_function<std::string>(
+          flag,
+          [this, flag, key = std::string(key)](const std::string& value) {
+            flag_settings_.emplace_back(flag, key + "=" + value);
+          },
+          fmt::format("{} ({})", field->help(), field->expects()))
+      ->type_name(key.substr(key.rfind('.') + 1).data());
+}
+
+std::string CommandLine::help() {
+  std::string text = app_.help();
+  while (text.ends_with('\n')) text.pop_back();
+  text += "\n";
+  if (fields_) text += "\nSettings (in the YAML file, or with --set):\n" + fields_->help();
+  if (!command_.details.empty()) text += "\n" + command_.details + "\n";
+  if (!command_.examples.empty()) {
+    text += "\nExamples:\n";
+    size_t begin = 0;
+    while (begin < command_.examples.size()) {
+      const size_t end = std::min(command_.examples.find('\n', begin), command_.examples.size());
+      text += "  " + command_.examples.substr(begin, end - begin) + "\n";
+      begin = end + 1;
+    }
+  }
+  return text;
+}
+
+Result<void> CommandLine::check_extras() {
+  const std::vector<std::string> extras = app_.remaining();
+  if (extras.empty()) return {};
+  const std::string see = fmt::format("see '{} --help'", app_.get_name());
+  if (!extras[0].starts_with('-')) {
+    return make_error(ErrorCode::invalid_argument, fmt::format("unexpected argument '{}'", extras[0]), see);
+  }
+  std::vector<std::string> known;
+  for (const CLI::Option* option : app_.get_options()) {
+    for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+  }
+  const std::string typed = extras[0].substr(0, extras[0].find('='));
+  const std::string hint = suggestion(typed, known);
+  return make_error(ErrorCode::invalid_argument, fmt::format("unknown option '{}'", typed),
+                    hint.empty() ? see : hint);
+}
+
+Result<void> CommandLine::load_config() {
+  if (!config_file_.empty()) QUERN_CHECK(fields_->load_file(config_file_));
+  for (const auto& [flag, setting] : flag_settings_) QUERN_CHECK(fields_->set(setting, flag));
+  for (const std::string& setting : settings_) QUERN_CHECK(fields_->set(setting));
+  return {};
+}
+
+Result<bool> CommandLine::parse(std::vector<std::string> arguments, Context& context) {
+  app_.add_flag("--json", context.json, "results as JSON on stdout")->group(kCommonGroup);
+  app_.add_flag("-q,--quiet", context.quiet, "no progress and no talk")->group(kCommonGroup);
+  app_.add_option("--threads", threads_, "CPU threads to use (default: all that this process may use)")
+      ->type_name("N")
+      ->check(CLI::Range(1, kMostThreads))
+      ->group(kCommonGroup);
+  bool wants_help = false;
+  app_.add_flag("-h,--help", wants_help, "show this help, and stop")->group(kCommonGroup);
+
+  std::optional<CLI::ParseError> problem;
+  try {
+    std::ranges::reverse(arguments);  // CLI11 takes them from the back
+    app_.parse(std::move(arguments));
+  } catch (const CLI::ParseError& error) {
+    problem = error;
+  }
+  if (wants_help) {
+    context.print(help());
+    return false;
+  }
+  QUERN_CHECK(check_extras());
+  if (problem) {
+    return make_error(ErrorCode::invalid_argument, problem->what(),
+                      fmt::format("see '{} --help'", app_.get_name()));
+  }
+  if (context.quiet) log::set_level(log::Level::warn);
+  if (threads_ > 0) set_num_threads(threads_);
+  if (!fields_) return true;
+  QUERN_CHECK(load_config());
+  if (print_config_) {
+    context.print(context.json ? fields_->to_json().dump(2) + "\n" : fields_->to_yaml());
+    return false;
+  }
+  QUERN_CHECK(fields_->check_required());
+  return true;
+}
+
+}  // namespace quern::cli

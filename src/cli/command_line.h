@@ -1,0 +1,59 @@
+// The options of one command: its own (CLI11), those common to all, and its config file.
+#pragma once
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/config.h"
+#include "cli/command.h"
+
+namespace quern::cli {
+
+class CommandLine {
+ public:
+  // `name` as typed: "quern tokenizer train".
+  CommandLine(const std::string& name, const Command& command);
+
+  // For options and positionals of the command itself.
+  CLI::App& app() { return app_; }
+
+  // Gives the command a configuration (base/config.h): --config FILE, --set KEY=VALUE, --print-config, and
+  // its keys in
+  // --help. The struct must live as long as the Runner. Before the Runner is called it is loaded and its
+  // required fields are checked. With `positional`, the file may also be given without --config: "quern train
+  // FILE".
+  template <class Config>
+  void config(Config& config, std::string positional = {}) {
+    add_config(fields_of(config), std::move(positional));
+  }
+  // A flag that is short for --set key=VALUE. Precondition: config() was called and has this key.
+  void config_flag(const std::string& flag, std::string_view key);
+
+  // Reads the arguments after the verb. True: run the command. False: nothing is left to do (--help,
+  // --print-config).
+  Result<bool> parse(std::vector<std::string> arguments, Context& context);
+
+ private:
+  void add_config(Fields fields, std::string positional);
+  Result<void> check_extras();
+  Result<void> load_config();
+  std::string help();
+
+  CLI::App app_;
+  const Command& command_;
+  std::optional<Fields> fields_;
+  std::string config_file_;
+  std::vector<std::string> settings_;
+  std::vector<std::pair<std::string, std::string>> flag_settings_;  // flag, "key=value"
+  bool print_config_ = false;
+  int threads_ = 0;
+};
+
+}  // namespace quern::cli

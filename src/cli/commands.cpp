@@ -1,0 +1,80 @@
+#include "cli/commands.h"
+
+#include <fmt/format.h>
+
+#include "base/nearest.h"
+#include "base/text_table.h"
+
+namespace quern::cli {
+
+// One declaration per verb, defined in cli/commands/<verb>.cpp...
+Command help_command();
+Command version_command();
+
+const std::vector<Command>& commands() {
+  // ... and one entry.
+  static const std::vector<Command> table = {
+      version_command(),
+      help_command(),
+  };
+  return table;
+}
+
+namespace {
+
+struct GroupTitle {
+  Group group;
+  std::string_view title;
+};
+
+constexpr GroupTitle kGroups[] = {
+    {Group::recipe, "From raw text to a model, in one go"},
+    {Group::data, "Data and tokenizers"},
+    {Group::train, "Training"},
+    {Group::use, "Using models"},
+    {Group::inspect, "Looking and planning"},
+    {Group::help, "This program"},
+};
+
+std::string list_of(const std::vector<Command>& among, std::string_view title, const Group* only) {
+  TextTable table({"", ""});
+  bool any = false;
+  for (const Command& command : among) {
+    if (only != nullptr && command.group != *only) continue;
+    table.add({fmt::format("{:<10}", command.name), command.summary});
+    any = true;
+  }
+  return any ? fmt::format("\n{}\n{}", title, table.to_string(2)) : "";
+}
+
+}  // namespace
+
+Result<const Command*> find_command(const std::vector<Command>& among, std::string_view name,
+                                    std::string_view parent) {
+  std::vector<std::string> known;
+  for (const Command& command : among) {
+    if (command.name == name) return &command;
+    known.push_back(command.name);
+  }
+  std::string hint = suggestion(name, known);
+  if (hint.empty()) hint = fmt::format("'{}' alone lists the commands", parent);
+  return make_error(ErrorCode::invalid_argument, fmt::format("unknown command '{} {}'", parent, name), hint);
+}
+
+std::string overview() {
+  std::string text =
+      "Quern: raw text in, a language model you can talk to out.\n\nUsage: quern COMMAND [OPTIONS]\n";
+  for (const GroupTitle& group : kGroups) text += list_of(commands(), group.title, &group.group);
+  text += "\n'quern help COMMAND' explains a command and shows an example.\n";
+  return text;
+}
+
+std::string overview_of(const Command& command) {
+  std::string text = fmt::format("{}\n\nUsage: quern {} COMMAND [OPTIONS]\n", command.summary, command.name);
+  text += list_of(command.subcommands, "Commands", nullptr);
+  if (!command.details.empty()) text += "\n" + command.details + "\n";
+  text += fmt::format("\n'quern {} COMMAND --help' explains one of them.\n", command.name);
+  return text;
+}
+
+}  // namespace quern::cli
