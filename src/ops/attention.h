@@ -13,9 +13,10 @@ struct AttentionMask {
 };
 
 struct CausalMaskOptions {
-  int64_t past = 0;        // keys that precede the first query (a cache)
-  int64_t window = 0;      // keys a query sees at most, itself included; 0 = all
-  Tensor document_starts;  // i32 [B, T]: the key at which the document of each query begins; undefined = 0
+  int64_t past = 0;    // keys that precede the first query (a cache)
+  int64_t window = 0;  // keys a query sees at most, itself included; 0 = all
+  Tensor document_starts =
+      {};  // i32 [B, T]: the key at which the document of each query begins; undefined = 0
 };
 // Query t sees itself and what precedes it: keys up to past + t. Throws ShapeError.
 AttentionMask causal_mask(int64_t batch, int64_t queries, const CausalMaskOptions& options = {});
@@ -29,7 +30,7 @@ Tensor alibi_slopes(int64_t heads);
 struct AttentionOptions {
   double scale = 0.0;    // of q·k; 0 = 1/sqrt(D)
   double softcap = 0.0;  // scores become softcap * tanh(score / softcap) when > 0 (Gemma 2)
-  Tensor slopes;         // f32 [H] or undefined: score += slope * (key - query position); no gradient
+  Tensor slopes = {};    // f32 [H] or undefined: score += slope * (key - query position); no gradient
 };
 
 // y[B, T, H, D] = softmax(scale q·k over the keys the mask shows) · v, with q [B, T, H, D] and k, v [B, S, K,

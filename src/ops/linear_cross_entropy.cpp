@@ -12,10 +12,10 @@ namespace {
 
 // Rows of logits computed at a time: few enough to stay near the cache, enough to keep the products
 // efficient.
-int64_t chunk_rows(const Tensor& h, const Tensor& w) {
+int64_t chunk_rows(const Tensor& h, const Tensor& w, int64_t wanted) {
   constexpr int64_t kChunkBytes = int64_t{32} << 20, kFewestRows = 64;
   const int64_t row_bytes = w.dim(0) * size_of(wide_of(h.dtype()));
-  return std::min(h.dim(0), std::max(kFewestRows, kChunkBytes / row_bytes));
+  return std::min(h.dim(0), wanted > 0 ? wanted : std::max(kFewestRows, kChunkBytes / row_bytes));
 }
 
 // Row weights divided by a power of two that brings the largest into [1, 2): exact, and it keeps 16-bit
@@ -74,11 +74,12 @@ void run_chunk(const Tensor& h, const Tensor& w, const Tensor& targets, double s
   if (pass.dw.defined()) matmul(dlogits, rows, {.a = true}, pass.dw, begin > 0);
 }
 
-void run(const Tensor& h, const Tensor& w, const Tensor& targets, double softcap, const Pass& pass) {
-  const int64_t rows = h.dim(0), step = chunk_rows(h, w);
+void run(const Tensor& h, const Tensor& w, const Tensor& targets, const CrossEntropyOptions& options,
+         const Pass& pass) {
+  const int64_t rows = h.dim(0), step = chunk_rows(h, w, options.chunk_rows);
   const Tensor logits({step, w.dim(0)}, wide_of(h.dtype()));
   for (int64_t begin = 0; begin < rows; begin += step) {
-    run_chunk(h, w, targets, softcap, begin, logits.sliced(0, std::min(step, rows - begin)), pass);
+    run_chunk(h, w, targets, options.softcap, begin, logits.sliced(0, std::min(step, rows - begin)), pass);
   }
 }
 
@@ -123,7 +124,7 @@ Tensor linear_cross_entropy(const Tensor& h, const Tensor& w, const Tensor& targ
     if (autograd::requires_grad(h)) pass.dh = Tensor(h.shape(), h.dtype());
     if (autograd::requires_grad(w)) pass.dw = Tensor(w.shape(), wide_of(h.dtype()));
   }
-  run(h, w, targets, options.softcap, pass);
+  run(h, w, targets, options, pass);
   Tensor loss = weighted_sum(pass.losses, options.weights);
   if (options.row_losses != nullptr) *options.row_losses = pass.losses;
   if (!recorded) return loss;

@@ -6,8 +6,9 @@
 namespace quern::ops {
 
 struct CrossEntropyOptions {
-  Tensor weights;        // wide [N]: the factor of each row; undefined = 1. Pass 1/valid rows for a mean
-  double softcap = 0.0;  // logits become softcap * tanh(logit / softcap) when > 0 (Gemma 2)
+  Tensor weights = {};     // wide [N]: the factor of each row; undefined = 1. Pass 1/valid rows for a mean
+  double softcap = 0.0;    // logits become softcap * tanh(logit / softcap) when > 0 (Gemma 2)
+  int64_t chunk_rows = 0;  // rows of logits computed at a time; 0 = about 32 MB of them
   Tensor* row_losses = nullptr;  // receives the unweighted loss of each row, wide [N], in nats
 };
 

@@ -25,10 +25,11 @@ struct RopeConfig {
   // yarn
   double beta_fast = 32.0;
   double beta_slow = 1.0;
-  bool truncate = true;                    // ramp limits at whole channels
-  std::optional<double> attention_factor;  // scales cos and sin; default from `factor` and the two mscales
-  std::optional<double> mscale;
-  std::optional<double> mscale_all_dim;
+  bool truncate = true;  // ramp limits at whole channels
+  std::optional<double> attention_factor =
+      {};  // scales cos and sin; default from `factor` and the two mscales
+  std::optional<double> mscale = {};
+  std::optional<double> mscale_all_dim = {};
   // llama3
   double low_freq_factor = 1.0;
   double high_freq_factor = 4.0;
