@@ -1,0 +1,197 @@
+#include "data/document_reader.h"
+
+#include <fmt/format.h>
+#include <simdjson.h>
+
+#include <algorithm>
+#include <system_error>
+
+#include "base/file.h"
+#include "data/text_splitter.h"
+#include "data/utf8_repair.h"
+
+namespace quern::data {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+enum class FileKind { text, jsonl, other };
+
+// From the ending, looking through .gz and .zst.
+FileKind kind_of(fs::path path) {
+  if (path.extension() == ".gz" || path.extension() == ".zst") path.replace_extension();
+  const std::string ending = path.extension().string();
+  if (ending == ".jsonl" || ending == ".ndjson") return FileKind::jsonl;
+  if (ending == ".txt" || ending == ".text" || ending == ".md") return FileKind::text;
+  return FileKind::other;
+}
+
+bool is_blank(std::string_view text) { return text.find_first_not_of(" \t\r\n\f\v") == std::string_view::npos; }
+
+std::string place(const Document& document, int64_t line) { return fmt::format("{}:{}", document.path.string(), line); }
+
+// Adds the readable files of a folder, sorted by path; counts the others.
+Result<void> add_folder(const fs::path& folder, std::vector<fs::path>& files, int64_t& ignored) {
+  std::error_code error;
+  std::vector<fs::path> found;
+  auto entry = fs::recursive_directory_iterator(folder, error);
+  for (; !error && entry != fs::recursive_directory_iterator(); entry.increment(error)) {
+    const bool hidden = entry->path().filename().string().starts_with('.');
+    std::error_code ignored_error;
+    if (hidden && entry->is_directory(ignored_error)) entry.disable_recursion_pending();
+    if (hidden || !entry->is_regular_file(ignored_error)) continue;
+    if (kind_of(entry->path()) == FileKind::other) ++ignored;
+    else found.push_back(entry->path());
+  }
+  if (error) return file_error("list", folder, error.value());
+  std::sort(found.begin(), found.end());
+  files.insert(files.end(), found.begin(), found.end());
+  return {};
+}
+
+}  // namespace
+
+// The file being read.
+struct DocumentReader::Current {
+  TextSplitter splitter;
+  fs::path path;
+  FileKind kind;
+  simdjson::dom::parser parser;
+};
+
+DocumentReader::DocumentReader(std::vector<fs::path> files, int64_t ignored, ReaderOptions options)
+    : files_(std::move(files)), options_(std::move(options)) {
+  statistics_.ignored_files = ignored;
+}
+DocumentReader::~DocumentReader() = default;
+DocumentReader::DocumentReader(DocumentReader&&) noexcept = default;
+DocumentReader& DocumentReader::operator=(DocumentReader&&) noexcept = default;
+
+Result<DocumentReader> open_corpus(const std::vector<std::string>& paths, ReaderOptions options) {
+  if (options.max_document_bytes < std::max<size_t>(options.split_on.size() + 1, 16))
+    return make_error(ErrorCode::invalid_argument,
+                      fmt::format("longest document: {} bytes are too few", options.max_document_bytes));
+  std::vector<fs::path> files;
+  int64_t ignored = 0;
+  for (const fs::path path : paths) {
+    std::error_code error;
+    const fs::file_status status = fs::status(path, error);
+    if (!fs::exists(status)) return file_error("open", path, error ? error.value() : ENOENT);
+    if (fs::is_directory(status)) QUERN_CHECK(add_folder(path, files, ignored));
+    else files.push_back(path);
+  }
+  if (files.empty())
+    return make_error(ErrorCode::not_found,
+                      fmt::format("no text found in {}", paths.empty() ? "an empty list of inputs" : fmt::format("{}", fmt::join(paths, ", "))),
+                      "expected .txt, .md or .jsonl files, also as .gz or .zst");
+  return DocumentReader(std::move(files), ignored, std::move(options));
+}
+
+Result<bool> DocumentReader::next(Document& document) {
+  for (;;) {
+    QUERN_TRY(const bool any, next_piece(document));
+    if (!any) return false;
+    if (is_blank(document.text)) {
+      // A blank line between two JSON rows, or at the end of the file, is no document.
+      if (current_->kind != FileKind::jsonl) ++statistics_.blank_documents;
+      continue;
+    }
+    QUERN_TRY(const bool valid, make_valid(document));
+    if (!valid) continue;
+    if (current_->kind == FileKind::jsonl) {
+      QUERN_CHECK(extract_json(document));
+      if (is_blank(document.text)) {
+        ++statistics_.blank_documents;
+        continue;
+      }
+    }
+    ++statistics_.documents;
+    statistics_.bytes += static_cast<int64_t>(document.text.size());
+    return true;
+  }
+}
+
+// The next line of a JSONL file or section of a text file, opening files as needed.
+Result<bool> DocumentReader::next_piece(Document& document) {
+  for (;;) {
+    if (!current_) {
+      if (next_file_ == files_.size()) return false;
+      const fs::path& path = files_[next_file_];
+      QUERN_TRY(std::unique_ptr<ByteSource> source, ByteSource::open(path));
+      current_ = std::make_unique<Current>(Current{TextSplitter(std::move(source)), path, kind_of(path), {}});
+      ++next_file_;
+      ++statistics_.files;
+    }
+    const bool jsonl = current_->kind == FileKind::jsonl;
+    TextSplitter::Piece piece;
+    auto any = current_->splitter.next(jsonl ? std::string_view("\n") : options_.split_on, options_.max_document_bytes, piece);
+    if (!any.ok() && any.error().code == ErrorCode::unsupported)
+      return std::move(any).error().within(current_->path.string());
+    QUERN_TRY(const bool found, std::move(any));
+    if (!found) {
+      current_.reset();
+      continue;
+    }
+    document.text = std::move(piece.text);
+    document.path = current_->path;
+    document.line = piece.line;
+    if (piece.too_long && jsonl)
+      return make_error(ErrorCode::corrupt,
+                        fmt::format("{}: a line longer than {} bytes", place(document, piece.line), options_.max_document_bytes),
+                        "a .jsonl file has one JSON object per line; raise the limit if this is one");
+    statistics_.cut_documents += piece.too_long;
+    return true;
+  }
+}
+
+// Applies the policy for text that is not UTF-8; false when the document is left out.
+Result<bool> DocumentReader::make_valid(Document& document) {
+  const size_t at = find_invalid_utf8(document.text);
+  if (at == std::string::npos) return true;
+  ++statistics_.invalid_documents;
+  switch (options_.invalid_utf8) {
+    case InvalidUtf8::replace: statistics_.replacements += repair_utf8(document.text); return true;
+    case InvalidUtf8::skip: return false;
+    case InvalidUtf8::refuse: break;
+  }
+  const auto line = document.line + std::count(document.text.begin(), document.text.begin() + static_cast<std::ptrdiff_t>(at), '\n');
+  return make_error(ErrorCode::corrupt,
+                    fmt::format("{}: not valid UTF-8 (byte 0x{:02x})", place(document, line), static_cast<unsigned char>(document.text[at])),
+                    "convert the file with iconv, or choose to replace or skip such text");
+}
+
+// Replaces the JSON row in document.text by the text it holds.
+Result<void> DocumentReader::extract_json(Document& document) {
+  const auto bad = [&](std::string_view what, std::string hint = {}) {
+    return make_error(ErrorCode::corrupt, fmt::format("{}: {}", place(document, document.line), what), std::move(hint));
+  };
+  simdjson::dom::element row;
+  if (const auto error = current_->parser.parse(document.text).get(row))
+    return bad(fmt::format("not valid JSON: {}", simdjson::error_message(error)), "a .jsonl file has one JSON object per line");
+  simdjson::dom::object fields;
+  if (row.get(fields)) return bad("expected a JSON object", "a row looks like {\"text\": \"...\"}");
+  std::string_view text;
+  const auto found = fields[options_.text_field].get(text);
+  if (!found) {
+    document.text = std::string(text);
+    return {};
+  }
+  if (found != simdjson::NO_SUCH_FIELD) return bad(fmt::format("field \"{}\": expected a string", options_.text_field));
+  simdjson::dom::array messages;
+  if (fields["messages"].get(messages))
+    return bad(fmt::format("no field \"{}\" and no list \"messages\"", options_.text_field), "name the field that holds the text");
+  std::vector<ChatTurn> turns;
+  for (const auto message : messages) {
+    std::string_view role, content;
+    if (message["role"].get(role) || message["content"].get(content))
+      return bad("expected each of \"messages\" to have the strings role and content");
+    turns.push_back({std::string(role), std::string(content)});
+  }
+  auto rendered = options_.markup.render(turns);
+  if (!rendered.ok()) return std::move(rendered).error().within(place(document, document.line));
+  document.text = std::move(*rendered);
+  return {};
+}
+
+}  // namespace quern::data
