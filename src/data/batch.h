@@ -16,12 +16,13 @@ struct BatchShape {
 // A target that does not count: padding, or text the loss mask leaves out.
 inline constexpr int32_t kIgnoredTarget = -1;
 
-// Four i32 [B, T] tensors. A row holds one or more pieces of documents; attention and targets stay inside a piece.
+// Four i32 [B, T] tensors. A row holds one or more pieces of documents; attention and targets stay inside a
+// piece.
 struct Batch {
   Tensor tokens;
-  Tensor targets;         // the token that follows, or kIgnoredTarget
-  Tensor document_start;  // index within the row of the first token of the piece this token belongs to
-  Tensor positions;       // index within the piece
+  Tensor targets;            // the token that follows, or kIgnoredTarget
+  Tensor document_start;     // index within the row of the first token of the piece this token belongs to
+  Tensor positions;          // index within the piece
   int64_t target_count = 0;  // targets that count
 };
 

@@ -36,8 +36,8 @@ class PlainSource : public ByteSource {
   std::filesystem::path path_;
 };
 
-// What both decompressors share: compressed bytes come in through a buffer, and the end may only come between two
-// members (gzip) or frames (zstd).
+// What both decompressors share: compressed bytes come in through a buffer, and the end may only come between
+// two members (gzip) or frames (zstd).
 class CompressedSource : public ByteSource {
  public:
   CompressedSource(std::unique_ptr<ByteSource> raw, std::filesystem::path path)
@@ -73,7 +73,8 @@ class CompressedSource : public ByteSource {
 
 class GzipSource : public CompressedSource {
  public:
-  GzipSource(std::unique_ptr<ByteSource> raw, std::filesystem::path path) : CompressedSource(std::move(raw), std::move(path)) {
+  GzipSource(std::unique_ptr<ByteSource> raw, std::filesystem::path path)
+      : CompressedSource(std::move(raw), std::move(path)) {
     constexpr int kGzipOnly = 16;
     if (inflateInit2(&stream_, MAX_WBITS + kGzipOnly) != Z_OK) throw std::bad_alloc();
   }
@@ -89,7 +90,8 @@ class GzipSource : public CompressedSource {
     const int status = inflate(&stream_, Z_NO_FLUSH);
     begin_ = end_ - stream_.avail_in;
     inside_ = status != Z_STREAM_END;
-    if (status == Z_STREAM_END) inflateReset(&stream_);
+    if (status == Z_STREAM_END)
+      inflateReset(&stream_);
     else if (status != Z_OK && status != Z_BUF_ERROR)
       return broken(fmt::format("not valid gzip data ({})", stream_.msg ? stream_.msg : "unknown reason"));
     return room - stream_.avail_out;
@@ -114,7 +116,8 @@ class ZstdSource : public CompressedSource {
     ZSTD_inBuffer input{input_.data(), end_, begin_};
     ZSTD_outBuffer output{out.data(), out.size(), 0};
     const size_t status = ZSTD_decompressStream(context_.get(), &output, &input);
-    if (ZSTD_isError(status)) return broken(fmt::format("not valid zstd data ({})", ZSTD_getErrorName(status)));
+    if (ZSTD_isError(status))
+      return broken(fmt::format("not valid zstd data ({})", ZSTD_getErrorName(status)));
     begin_ = input.pos;
     inside_ = status != 0;
     return output.pos;
@@ -131,8 +134,10 @@ Result<std::unique_ptr<ByteSource>> ByteSource::open(const std::filesystem::path
   std::FILE* file = std::fopen(path.c_str(), "rb");
   if (!file) return file_error("open", path, errno);
   std::unique_ptr<ByteSource> source = std::make_unique<PlainSource>(file, path);
-  if (path.extension() == ".gz") source = std::make_unique<GzipSource>(std::move(source), path);
-  else if (path.extension() == ".zst") source = std::make_unique<ZstdSource>(std::move(source), path);
+  if (path.extension() == ".gz")
+    source = std::make_unique<GzipSource>(std::move(source), path);
+  else if (path.extension() == ".zst")
+    source = std::make_unique<ZstdSource>(std::move(source), path);
   return source;
 }
 

@@ -1,4 +1,5 @@
-// Bytes of a file, decompressed on the way when its name ends in .gz or .zst. Memory does not grow with the file.
+// Bytes of a file, decompressed on the way when its name ends in .gz or .zst. Memory does not grow with the
+// file.
 #pragma once
 
 #include <cstddef>

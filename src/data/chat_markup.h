@@ -23,8 +23,8 @@ struct ChatMarkup {
   std::string end = "<|end|>";  // closes what the assistant says
 
   std::vector<std::string> special_tokens() const { return {system, user, assistant, end}; }
-  // The document of these turns; invalid_argument for another role. With `prompt` it ends with the assistant's marker,
-  // ready for the model to answer.
+  // The document of these turns; invalid_argument for another role. With `prompt` it ends with the
+  // assistant's marker, ready for the model to answer.
   Result<std::string> render(const std::vector<ChatTurn>& turns, bool prompt = false) const;
 };
 

@@ -27,9 +27,20 @@ FileKind kind_of(fs::path path) {
   return FileKind::other;
 }
 
-bool is_blank(std::string_view text) { return text.find_first_not_of(" \t\r\n\f\v") == std::string_view::npos; }
+bool is_blank(std::string_view text) {
+  return text.find_first_not_of(" \t\r\n\f\v") == std::string_view::npos;
+}
 
-std::string place(const Document& document, int64_t line) { return fmt::format("{}:{}", document.path.string(), line); }
+void trim_line_ends(Document& document) {
+  const size_t begin = std::min(document.text.find_first_not_of('\n'), document.text.size());
+  document.text.erase(0, begin);
+  document.text.erase(document.text.find_last_not_of('\n') + 1);
+  document.line += static_cast<int64_t>(begin);
+}
+
+std::string place(const Document& document, int64_t line) {
+  return fmt::format("{}:{}", document.path.string(), line);
+}
 
 // Adds the readable files of a folder, sorted by path; counts the others.
 Result<void> add_folder(const fs::path& folder, std::vector<fs::path>& files, int64_t& ignored) {
@@ -41,8 +52,10 @@ Result<void> add_folder(const fs::path& folder, std::vector<fs::path>& files, in
     std::error_code ignored_error;
     if (hidden && entry->is_directory(ignored_error)) entry.disable_recursion_pending();
     if (hidden || !entry->is_regular_file(ignored_error)) continue;
-    if (kind_of(entry->path()) == FileKind::other) ++ignored;
-    else found.push_back(entry->path());
+    if (kind_of(entry->path()) == FileKind::other)
+      ++ignored;
+    else
+      found.push_back(entry->path());
   }
   if (error) return file_error("list", folder, error.value());
   std::sort(found.begin(), found.end());
@@ -54,6 +67,9 @@ Result<void> add_folder(const fs::path& folder, std::vector<fs::path>& files, in
 
 // The file being read.
 struct DocumentReader::Current {
+  Current(std::unique_ptr<ByteSource> source, fs::path file)
+      : splitter(std::move(source)), path(std::move(file)), kind(kind_of(path)) {}
+
   TextSplitter splitter;
   fs::path path;
   FileKind kind;
@@ -78,13 +94,18 @@ Result<DocumentReader> open_corpus(const std::vector<std::string>& paths, Reader
     std::error_code error;
     const fs::file_status status = fs::status(path, error);
     if (!fs::exists(status)) return file_error("open", path, error ? error.value() : ENOENT);
-    if (fs::is_directory(status)) QUERN_CHECK(add_folder(path, files, ignored));
-    else files.push_back(path);
+    if (fs::is_directory(status)) {
+      QUERN_CHECK(add_folder(path, files, ignored));
+    } else {
+      files.push_back(path);
+    }
   }
   if (files.empty())
-    return make_error(ErrorCode::not_found,
-                      fmt::format("no text found in {}", paths.empty() ? "an empty list of inputs" : fmt::format("{}", fmt::join(paths, ", "))),
-                      "expected .txt, .md or .jsonl files, also as .gz or .zst");
+    return make_error(
+        ErrorCode::not_found,
+        fmt::format("no text found in {}",
+                    paths.empty() ? "an empty list of inputs" : fmt::format("{}", fmt::join(paths, ", "))),
+        "expected .txt, .md or .jsonl files, also as .gz or .zst");
   return DocumentReader(std::move(files), ignored, std::move(options));
 }
 
@@ -119,13 +140,14 @@ Result<bool> DocumentReader::next_piece(Document& document) {
       if (next_file_ == files_.size()) return false;
       const fs::path& path = files_[next_file_];
       QUERN_TRY(std::unique_ptr<ByteSource> source, ByteSource::open(path));
-      current_ = std::make_unique<Current>(Current{TextSplitter(std::move(source)), path, kind_of(path), {}});
+      current_ = std::make_unique<Current>(std::move(source), path);
       ++next_file_;
       ++statistics_.files;
     }
     const bool jsonl = current_->kind == FileKind::jsonl;
     TextSplitter::Piece piece;
-    auto any = current_->splitter.next(jsonl ? std::string_view("\n") : options_.split_on, options_.max_document_bytes, piece);
+    auto any = current_->splitter.next(jsonl ? std::string_view("\n") : options_.split_on,
+                                       options_.max_document_bytes, piece);
     if (!any.ok() && any.error().code == ErrorCode::unsupported)
       return std::move(any).error().within(current_->path.string());
     QUERN_TRY(const bool found, std::move(any));
@@ -138,9 +160,11 @@ Result<bool> DocumentReader::next_piece(Document& document) {
     document.line = piece.line;
     if (piece.too_long && jsonl)
       return make_error(ErrorCode::corrupt,
-                        fmt::format("{}: a line longer than {} bytes", place(document, piece.line), options_.max_document_bytes),
+                        fmt::format("{}: a line longer than {} bytes", place(document, piece.line),
+                                    options_.max_document_bytes),
                         "a .jsonl file has one JSON object per line; raise the limit if this is one");
     statistics_.cut_documents += piece.too_long;
+    if (!jsonl && !options_.split_on.empty() && !piece.too_long) trim_line_ends(document);
     return true;
   }
 }
@@ -151,24 +175,32 @@ Result<bool> DocumentReader::make_valid(Document& document) {
   if (at == std::string::npos) return true;
   ++statistics_.invalid_documents;
   switch (options_.invalid_utf8) {
-    case InvalidUtf8::replace: statistics_.replacements += repair_utf8(document.text); return true;
-    case InvalidUtf8::skip: return false;
-    case InvalidUtf8::refuse: break;
+    case InvalidUtf8::replace:
+      statistics_.replacements += repair_utf8(document.text);
+      return true;
+    case InvalidUtf8::skip:
+      return false;
+    case InvalidUtf8::refuse:
+      break;
   }
-  const auto line = document.line + std::count(document.text.begin(), document.text.begin() + static_cast<std::ptrdiff_t>(at), '\n');
+  const auto line = document.line + std::count(document.text.begin(),
+                                               document.text.begin() + static_cast<std::ptrdiff_t>(at), '\n');
   return make_error(ErrorCode::corrupt,
-                    fmt::format("{}: not valid UTF-8 (byte 0x{:02x})", place(document, line), static_cast<unsigned char>(document.text[at])),
+                    fmt::format("{}: not valid UTF-8 (byte 0x{:02x})", place(document, line),
+                                static_cast<unsigned char>(document.text[at])),
                     "convert the file with iconv, or choose to replace or skip such text");
 }
 
 // Replaces the JSON row in document.text by the text it holds.
 Result<void> DocumentReader::extract_json(Document& document) {
   const auto bad = [&](std::string_view what, std::string hint = {}) {
-    return make_error(ErrorCode::corrupt, fmt::format("{}: {}", place(document, document.line), what), std::move(hint));
+    return make_error(ErrorCode::corrupt, fmt::format("{}: {}", place(document, document.line), what),
+                      std::move(hint));
   };
   simdjson::dom::element row;
   if (const auto error = current_->parser.parse(document.text).get(row))
-    return bad(fmt::format("not valid JSON: {}", simdjson::error_message(error)), "a .jsonl file has one JSON object per line");
+    return bad(fmt::format("not valid JSON: {}", simdjson::error_message(error)),
+               "a .jsonl file has one JSON object per line");
   simdjson::dom::object fields;
   if (row.get(fields)) return bad("expected a JSON object", "a row looks like {\"text\": \"...\"}");
   std::string_view text;
@@ -177,10 +209,12 @@ Result<void> DocumentReader::extract_json(Document& document) {
     document.text = std::string(text);
     return {};
   }
-  if (found != simdjson::NO_SUCH_FIELD) return bad(fmt::format("field \"{}\": expected a string", options_.text_field));
+  if (found != simdjson::NO_SUCH_FIELD)
+    return bad(fmt::format("field \"{}\": expected a string", options_.text_field));
   simdjson::dom::array messages;
   if (fields["messages"].get(messages))
-    return bad(fmt::format("no field \"{}\" and no list \"messages\"", options_.text_field), "name the field that holds the text");
+    return bad(fmt::format("no field \"{}\" and no list \"messages\"", options_.text_field),
+               "name the field that holds the text");
   std::vector<ChatTurn> turns;
   for (const auto message : messages) {
     std::string_view role, content;

@@ -1,5 +1,6 @@
-// DocumentReader: the documents of a corpus, one after another, from .txt and .jsonl files, the same compressed with
-// gzip or zstd, and folders of them. Memory is bounded by the longest document, and that by an option.
+// DocumentReader: the documents of a corpus, one after another, from .txt and .jsonl files, the same
+// compressed with gzip or zstd, and folders of them. Memory is bounded by the longest document, and that by
+// an option.
 #pragma once
 
 #include <cstdint>
@@ -20,19 +21,21 @@ struct Document {
   int64_t line = 1;  // where it begins in the (decompressed) file, from 1
 };
 
-// What to do with a document that is not valid UTF-8: put U+FFFD for each bad sequence, stop with an error, or leave the
-// document out. All three are counted.
+// What to do with a document that is not valid UTF-8: put U+FFFD for each bad sequence, stop with an error,
+// or leave the document out. All three are counted.
 enum class InvalidUtf8 { replace, refuse, skip };
 
 struct ReaderOptions {
-  // Text files: what stands between two documents; "\n\n" splits at blank lines. Empty: a file is one document.
-  std::string split_on;
+  // Text files: what stands between two documents; "\n\n" splits at blank lines. Empty: a file is one
+  // document.
+  // Line ends around such a document are dropped.
+  std::string split_on = {};
   // JSONL files: the field with the text. A row without it may have "messages", a list of {role, content}.
   std::string text_field = "text";
   InvalidUtf8 invalid_utf8 = InvalidUtf8::replace;
   // A longer document of a text file is cut after a line end; a longer JSONL line is an error.
   size_t max_document_bytes = size_t{64} << 20;
-  ChatMarkup markup;
+  ChatMarkup markup = {};
 };
 
 struct CorpusStatistics {
@@ -53,8 +56,8 @@ class DocumentReader {
   DocumentReader(DocumentReader&&) noexcept;
   DocumentReader& operator=(DocumentReader&&) noexcept;
 
-  // The next document; false when the corpus is over. Errors name file and line: io, corrupt (compressed data, JSON,
-  // UTF-8 when refused), invalid_argument (no such field).
+  // The next document; false when the corpus is over. Errors name file and line: io, corrupt (compressed
+  // data, JSON, UTF-8 when refused), invalid_argument (no such field).
   Result<bool> next(Document& document);
 
   const CorpusStatistics& statistics() const { return statistics_; }
@@ -77,9 +80,9 @@ class DocumentReader {
   std::unique_ptr<Current> current_;
 };
 
-// Files are read in the order given, a folder's recursively in the order of their names, leaving out hidden ones and
-// endings other than .txt, .text, .md, .jsonl, .json(l)+.gz, ... A file named directly is read as text whatever its
-// ending, unless that says JSONL. not_found when a path does not exist or no file is left.
+// Files are read in the order given, a folder's recursively in the order of their names, leaving out hidden
+// ones and endings other than .txt, .text, .md, .jsonl, .json(l)+.gz, ... A file named directly is read as
+// text whatever its ending, unless that says JSONL. not_found when a path does not exist or no file is left.
 Result<DocumentReader> open_corpus(const std::vector<std::string>& paths, ReaderOptions options = {});
 
 }  // namespace quern::data

@@ -7,7 +7,10 @@
 namespace quern::data {
 
 Permutation::Permutation(uint64_t size, uint64_t seed, uint64_t epoch)
-    : size_(size), seed_(seed), epoch_(epoch), half_bits_((std::bit_width(size > 1 ? size - 1 : 1) + 1) / 2) {}
+    : size_(size),
+      seed_(seed),
+      epoch_(epoch),
+      half_bits_((std::bit_width(size > 1 ? size - 1 : 1) + 1) / 2) {}
 
 uint64_t Permutation::encipher(uint64_t value) const {
   constexpr uint32_t kRounds = 4;

@@ -15,6 +15,9 @@ namespace {
 // Random streams of crops: kCropStream + row number.
 constexpr uint64_t kCropStream = uint64_t{0xDA7A} << 48;
 
+// A gap of up to 1/16 of a row is padded rather than filled by cutting a document.
+constexpr int64_t kRowPerGap = 16;
+
 void reshape(Tensor& tensor, BatchShape shape) {
   const Shape wanted{shape.batch, shape.sequence};
   if (!tensor.defined() || !tensor.unique() || tensor.shape() != wanted) tensor = Tensor(wanted, DType::i32);
@@ -39,12 +42,14 @@ Result<BatchSampler> BatchSampler::create(TokenDataset dataset, SamplerOptions o
                       fmt::format("packing window: expected at least 1 document, got {}", options.window));
   bool usable = options.mode == SamplingMode::contiguous && dataset.token_count() >= 2;
   if (options.mode == SamplingMode::packed)
-    for (int64_t i = 0; i < dataset.document_count() && !usable; ++i) usable = dataset.document_length(i) >= 2;
+    for (int64_t i = 0; i < dataset.document_count() && !usable; ++i)
+      usable = dataset.document_length(i) >= 2;
   if (!usable)
-    return make_error(ErrorCode::invalid_argument,
-                      fmt::format("the corpus has nothing to predict: {} tokens in {} documents, expected two in a row",
-                                  dataset.token_count(), dataset.document_count()),
-                      "give more text, or a larger validation share");
+    return make_error(
+        ErrorCode::invalid_argument,
+        fmt::format("the corpus has nothing to predict: {} tokens in {} documents, expected two in a row",
+                    dataset.token_count(), dataset.document_count()),
+        "give more text, or a larger validation share");
   return BatchSampler(std::move(dataset), options);
 }
 
@@ -52,15 +57,20 @@ bool BatchSampler::next(BatchShape shape, Batch& batch) {
   if (shape.batch < 1 || shape.sequence < 1)
     throw ShapeError(fmt::format("[batch] expected at least one row and one token, got [{}, {}]", shape.batch,
                                  shape.sequence));
-  for (Tensor* tensor : {&batch.tokens, &batch.targets, &batch.document_start, &batch.positions}) reshape(*tensor, shape);
+  for (Tensor* tensor : {&batch.tokens, &batch.targets, &batch.document_start, &batch.positions})
+    reshape(*tensor, shape);
   bool any = false;
   for (int64_t b = 0; b < shape.batch; ++b) {
     const auto row_of = [&](const Tensor& tensor) {
-      return tensor.span<int32_t>().subspan(static_cast<size_t>(b * shape.sequence), static_cast<size_t>(shape.sequence));
+      return tensor.span<int32_t>().subspan(static_cast<size_t>(b * shape.sequence),
+                                            static_cast<size_t>(shape.sequence));
     };
-    Row row{row_of(batch.tokens), row_of(batch.targets), row_of(batch.document_start), row_of(batch.positions)};
-    if (options_.mode == SamplingMode::packed) fill_packed(row);
-    else fill_contiguous(row);
+    Row row{row_of(batch.tokens), row_of(batch.targets), row_of(batch.document_start),
+            row_of(batch.positions)};
+    if (options_.mode == SamplingMode::packed)
+      fill_packed(row);
+    else
+      fill_contiguous(row);
     any = any || row.used > 0;
     // What is left of the row becomes one piece of padding that nothing learns from.
     const auto begin = row.used;
@@ -73,7 +83,8 @@ bool BatchSampler::next(BatchShape shape, Batch& batch) {
     }
   }
   const auto targets = batch.targets.span<int32_t>();
-  batch.target_count = std::count_if(targets.begin(), targets.end(), [](int32_t t) { return t != kIgnoredTarget; });
+  batch.target_count =
+      std::count_if(targets.begin(), targets.end(), [](int32_t t) { return t != kIgnoredTarget; });
   return any;
 }
 
@@ -106,22 +117,25 @@ void BatchSampler::refill() {
     }
     const auto rank = static_cast<uint64_t>(state_.next++);
     const uint64_t document =
-        options_.shuffle ? Permutation(static_cast<uint64_t>(documents), options_.seed, state_.epoch)(rank) : rank;
+        options_.shuffle ? Permutation(static_cast<uint64_t>(documents), options_.seed, state_.epoch)(rank)
+                         : rank;
     const PendingPiece piece{static_cast<int64_t>(document), 0};
     if (pairs_left(piece) > 0) state_.pending.push_back(piece);
   }
 }
 
-// A row begins with the piece that has waited longest, so that nothing waits for ever; then the longest that fits whole
-// (best fit); and when none does, the oldest again, cut.
-size_t BatchSampler::choose(const Row& row) const {
-  size_t best = 0;
-  int64_t best_pairs = 0;
+// A row begins with the piece that has waited longest, so that nothing waits for ever. Then comes the longest
+// that fits whole (best fit). When none does, a small gap stays empty, and a larger one takes the front of
+// the oldest.
+std::optional<size_t> BatchSampler::choose(const Row& row) const {
   if (row.used == 0) return 0;
+  std::optional<size_t> best;
+  int64_t best_pairs = 0;
   for (size_t i = 0; i < state_.pending.size(); ++i) {
     const int64_t pairs = pairs_left(state_.pending[i]);
     if (pairs <= row.space() && pairs > best_pairs) best = i, best_pairs = pairs;
   }
+  if (!best && row.space() > static_cast<int64_t>(row.tokens.size()) / kRowPerGap) best = 0;
   return best;
 }
 
@@ -129,13 +143,15 @@ void BatchSampler::fill_packed(Row& row) {
   while (row.space() > 0) {
     refill();
     if (state_.pending.empty()) return;
-    const size_t index = choose(row);
-    PendingPiece& piece = state_.pending[index];
+    const auto index = choose(row);
+    if (!index) return;
+    PendingPiece& piece = state_.pending[*index];
     const int64_t pairs = std::min(pairs_left(piece), row.space());
     put(row, dataset_.document_begin(piece.document) + piece.offset, pairs);
     if (options_.assistant_only) keep_assistant_targets(row, piece, pairs);
     piece.offset += pairs;
-    if (pairs_left(piece) == 0) state_.pending.erase(state_.pending.begin() + static_cast<std::ptrdiff_t>(index));
+    if (pairs_left(piece) == 0)
+      state_.pending.erase(state_.pending.begin() + static_cast<std::ptrdiff_t>(*index));
   }
 }
 
@@ -150,7 +166,8 @@ void BatchSampler::keep_assistant_targets(Row& row, const PendingPiece& piece, i
   for (int64_t i = 0; i < piece.offset + pairs; ++i) {
     const int32_t token = scratch_[static_cast<size_t>(i)];
     if (is_marker(token)) speaking = token == chat.assistant;
-    if (i >= piece.offset && !speaking) row.targets[static_cast<size_t>(row.used - pairs + i - piece.offset)] = kIgnoredTarget;
+    if (i >= piece.offset && !speaking)
+      row.targets[static_cast<size_t>(row.used - pairs + i - piece.offset)] = kIgnoredTarget;
   }
 }
 
@@ -170,15 +187,19 @@ Result<void> BatchSampler::restore(SamplerState state) {
   const bool packed = options_.mode == SamplingMode::packed;
   const int64_t documents = dataset_.document_count();
   bool fits = state.next >= 0 && static_cast<int64_t>(state.pending.size()) <= (packed ? options_.window : 0);
-  if (packed) fits = fits && state.next <= documents;
-  else if (!options_.repeat) fits = fits && state.next < dataset_.token_count();
+  if (packed)
+    fits = fits && state.next <= documents;
+  else if (!options_.repeat)
+    fits = fits && state.next < dataset_.token_count();
   for (const PendingPiece& piece : state.pending)
-    fits = fits && piece.document >= 0 && piece.document < documents && piece.offset >= 0 && pairs_left(piece) > 0;
+    fits = fits && piece.document >= 0 && piece.document < documents && piece.offset >= 0 &&
+           pairs_left(piece) > 0;
   if (!fits)
-    return make_error(ErrorCode::conflict,
-                      fmt::format("the saved data position does not belong to this corpus of {} documents and {} tokens",
-                                  documents, dataset_.token_count()),
-                      "resume with the corpus, tokenizer and data options the run was started with");
+    return make_error(
+        ErrorCode::conflict,
+        fmt::format("the saved data position does not belong to this corpus of {} documents and {} tokens",
+                    documents, dataset_.token_count()),
+        "resume with the corpus, tokenizer and data options the run was started with");
   state_ = std::move(state);
   return {};
 }

@@ -18,7 +18,8 @@ void drop_returns(std::string& text, size_t from) {
   text.resize(out);
 }
 
-// Where to cut text longer than the limit: after its last line end, else before the character that `limit` splits.
+// Where to cut text longer than the limit: after its last line end, else before the character that `limit`
+// splits.
 size_t cut_before(std::string_view text, size_t limit) {
   const size_t line_end = text.substr(0, limit).rfind('\n');
   if (line_end != std::string_view::npos) return line_end + 1;
@@ -53,7 +54,8 @@ Result<void> TextSplitter::fill() {
     started_ = true;
     if (buffer_.starts_with("\xEF\xBB\xBF")) buffer_.erase(0, 3);
     if (buffer_.starts_with("\xFF\xFE") || buffer_.starts_with("\xFE\xFF"))
-      return make_error(ErrorCode::unsupported, "the text is UTF-16, expected UTF-8", "convert it: iconv -f UTF-16 -t UTF-8 FILE");
+      return make_error(ErrorCode::unsupported, "the text is UTF-16, expected UTF-8",
+                        "convert it: iconv -f UTF-16 -t UTF-8 FILE");
   }
   if (buffer_.ends_with('\r')) {
     held_return_ = true;
@@ -70,8 +72,10 @@ Result<bool> TextSplitter::next(std::string_view separator, size_t limit, Piece&
     const size_t found = separator.empty() ? std::string_view::npos : rest.find(separator, searched);
     size_t length = rest.size(), passed = rest.size();
     piece.too_long = found == std::string_view::npos ? rest.size() > limit : found > limit;
-    if (piece.too_long) length = passed = cut_before(rest, limit);
-    else if (found != std::string_view::npos) length = found, passed = found + separator.size();
+    if (piece.too_long)
+      length = passed = cut_before(rest, limit);
+    else if (found != std::string_view::npos)
+      length = found, passed = found + separator.size();
     else if (!finished_) {
       searched = rest.size() >= separator.size() ? rest.size() - separator.size() + 1 : 0;
       QUERN_CHECK(fill());

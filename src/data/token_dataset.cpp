@@ -30,7 +30,8 @@ T load(const std::byte* at) {
 }
 
 Error corrupt(const std::string& path, const std::string& what) {
-  return make_error(ErrorCode::corrupt, fmt::format("{}: {}", path, what), "delete it; it is made again from the text");
+  return make_error(ErrorCode::corrupt, fmt::format("{}: {}", path, what),
+                    "delete it; it is made again from the text");
 }
 
 template <class T>
@@ -51,30 +52,40 @@ Result<TokenDataset> TokenDataset::open(const std::string& path) {
   auto file = std::make_shared<const MappedFile>(std::move(mapped));
   const std::span<const std::byte> bytes = file->bytes();
   if (bytes.size() < kHeadBytes + kTailBytes)
-    return corrupt(path, fmt::format("not a token file: expected at least {} bytes, got {}", kHeadBytes + kTailBytes, bytes.size()));
+    return corrupt(path, fmt::format("not a token file: expected at least {} bytes, got {}",
+                                     kHeadBytes + kTailBytes, bytes.size()));
   const Tail tail = load<Tail>(bytes.data() + bytes.size() - kTailBytes);
-  if (load<uint64_t>(bytes.data()) != kTokenMagic) return corrupt(path, "not a token file: expected it to begin with QRNTOKEN");
-  if (tail.magic != kTokenMagic) return corrupt(path, "the token file is truncated: its last 8 bytes are not QRNTOKEN");
+  if (load<uint64_t>(bytes.data()) != kTokenMagic)
+    return corrupt(path, "not a token file: expected it to begin with QRNTOKEN");
+  if (tail.magic != kTokenMagic)
+    return corrupt(path, "the token file is truncated: its last 8 bytes are not QRNTOKEN");
   const auto version = load<uint32_t>(bytes.data() + 8), token_bytes = load<uint32_t>(bytes.data() + 12);
   if (version != kTokenVersion)
-    return make_error(ErrorCode::unsupported, fmt::format("{}: token file of version {}, expected {}", path, version, kTokenVersion),
+    return make_error(ErrorCode::unsupported,
+                      fmt::format("{}: token file of version {}, expected {}", path, version, kTokenVersion),
                       "delete it; it is made again from the text");
-  if (token_bytes != 2 && token_bytes != 4) return corrupt(path, fmt::format("expected 2 or 4 bytes per token, got {}", token_bytes));
+  if (token_bytes != 2 && token_bytes != 4)
+    return corrupt(path, fmt::format("expected 2 or 4 bytes per token, got {}", token_bytes));
 
   // Both counts are bounded by the bytes that are there before they enter any arithmetic.
   const uint64_t room = bytes.size() - kHeadBytes - kTailBytes;
-  const uint64_t token_room = tail.tokens <= room / token_bytes ? (tail.tokens * token_bytes + 7) / 8 * 8 : room + 1;
+  const uint64_t token_room =
+      tail.tokens <= room / token_bytes ? (tail.tokens * token_bytes + 7) / 8 * 8 : room + 1;
   if (token_room > room || tail.documents >= room / 8 || (tail.documents + 1) * 8 != room - token_room)
-    return corrupt(path, fmt::format("{} tokens in {} documents do not make {} bytes", tail.tokens, tail.documents, bytes.size()));
-  if (XXH3_64bits(bytes.data(), bytes.size() - 16) != tail.checksum) return corrupt(path, "the checksum does not match the content");
+    return corrupt(path, fmt::format("{} tokens in {} documents do not make {} bytes", tail.tokens,
+                                     tail.documents, bytes.size()));
+  if (XXH3_64bits(bytes.data(), bytes.size() - 16) != tail.checksum)
+    return corrupt(path, "the checksum does not match the content");
 
   TokenDataset dataset;
   dataset.tokens_ = bytes.data() + kHeadBytes;
   dataset.token_bytes_ = static_cast<int>(token_bytes);
   dataset.token_count_ = static_cast<int64_t>(tail.tokens);
   // 8-aligned: the head, the padded tokens and the mapping itself are.
-  dataset.offsets_ = {reinterpret_cast<const uint64_t*>(bytes.data() + kHeadBytes + token_room), tail.documents + 1};
-  if (dataset.offsets_.front() != 0 || dataset.offsets_.back() != tail.tokens || !std::ranges::is_sorted(dataset.offsets_))
+  dataset.offsets_ = {reinterpret_cast<const uint64_t*>(bytes.data() + kHeadBytes + token_room),
+                      tail.documents + 1};
+  if (dataset.offsets_.front() != 0 || dataset.offsets_.back() != tail.tokens ||
+      !std::ranges::is_sorted(dataset.offsets_))
     return corrupt(path, "the document offsets are not in order");
   dataset.source_bytes_ = tail.source_bytes;
   dataset.key_ = tail.key;
@@ -84,7 +95,8 @@ Result<TokenDataset> TokenDataset::open(const std::string& path) {
   return dataset;
 }
 
-TokenDataset TokenDataset::from_documents(const std::vector<std::vector<int32_t>>& documents, uint64_t source_bytes) {
+TokenDataset TokenDataset::from_documents(const std::vector<std::vector<int32_t>>& documents,
+                                          uint64_t source_bytes) {
   auto memory = std::make_shared<Memory>();
   for (const auto& document : documents) {
     memory->tokens.insert(memory->tokens.end(), document.begin(), document.end());

@@ -1,5 +1,5 @@
-// TokenDataset: the tokens of a corpus split into documents, read in place from a memory-mapped file that is written
-// once and reused.
+// TokenDataset: the tokens of a corpus split into documents, read in place from a memory-mapped file that is
+// written once and reused.
 //
 // File format, version 1, little-endian; the counts stand at the end so that a writer only ever appends:
 //
@@ -7,7 +7,8 @@
 //          8    u32  version = 1
 //         12    u32  bytes per token, 2 (u16) or 4 (i32)
 //         16         tokens, then zero bytes up to a multiple of 8
-//                    u64 x (documents + 1): where each document begins, in tokens; the last one is the token count
+//                    u64 x (documents + 1): where each document begins, in tokens; the last one is the token
+//                    count
 //   size - 48   u64  token count
 //               u64  document count
 //               u64  source bytes: UTF-8 bytes of text the tokens stand for (bits per byte)
@@ -15,8 +16,8 @@
 //               u64  XXH3-64 of everything before this field
 //               u64  magic again
 //
-// A file is accepted only if both magics, the version, its exact size, the order of the offsets and the checksum agree;
-// the checksum costs one pass over the file, at the speed of memory.
+// A file is accepted only if both magics, the version, its exact size, the order of the offsets and the
+// checksum agree; the checksum costs one pass over the file, at the speed of memory.
 #pragma once
 
 #include <algorithm>
@@ -40,12 +41,17 @@ class TokenDataset {
   // Maps and checks a file: not_found, io, or corrupt with what disagrees.
   static Result<TokenDataset> open(const std::string& path);
   // In memory; `source_bytes` as in the file.
-  static TokenDataset from_documents(const std::vector<std::vector<int32_t>>& documents, uint64_t source_bytes = 0);
+  static TokenDataset from_documents(const std::vector<std::vector<int32_t>>& documents,
+                                     uint64_t source_bytes = 0);
 
   int64_t token_count() const { return token_count_; }
   int64_t document_count() const { return std::max<int64_t>(static_cast<int64_t>(offsets_.size()) - 1, 0); }
-  int64_t document_begin(int64_t document) const { return static_cast<int64_t>(offsets_[static_cast<size_t>(document)]); }
-  int64_t document_length(int64_t document) const { return document_begin(document + 1) - document_begin(document); }
+  int64_t document_begin(int64_t document) const {
+    return static_cast<int64_t>(offsets_[static_cast<size_t>(document)]);
+  }
+  int64_t document_length(int64_t document) const {
+    return document_begin(document + 1) - document_begin(document);
+  }
   uint64_t source_bytes() const { return source_bytes_; }
   uint64_t key() const { return key_; }
   // Largest token id, -1 when empty: a model with a smaller vocabulary cannot train on this.

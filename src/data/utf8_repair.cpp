@@ -6,8 +6,8 @@ namespace quern::data {
 
 namespace {
 
-// Length of the sequence at the front of `text` (not empty), and whether it is valid. An invalid one is as long as the
-// bytes that could still have begun a valid one, at least 1.
+// Length of the sequence at the front of `text` (not empty), and whether it is valid. An invalid one is as
+// long as the bytes that could still have begun a valid one, at least 1.
 struct Sequence {
   size_t length;
   bool valid;
@@ -49,8 +49,10 @@ int64_t repair_utf8(std::string& text) {
   int64_t replaced = 0;
   while (at < text.size()) {
     const Sequence sequence = scan(std::string_view(text).substr(at));
-    if (sequence.valid) repaired.append(text, at, sequence.length);
-    else repaired += "\xEF\xBF\xBD", ++replaced;
+    if (sequence.valid)
+      repaired.append(text, at, sequence.length);
+    else
+      repaired += "\xEF\xBF\xBD", ++replaced;
     at += sequence.length;
   }
   text = std::move(repaired);

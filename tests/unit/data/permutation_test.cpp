@@ -43,7 +43,9 @@ TEST(Permutation, LooksShuffled) {
   for (uint64_t i = 0; i < size; ++i) {
     const double mean = (size - 1) / 2.0;
     covariance += (static_cast<double>(i) - mean) * (static_cast<double>(permutation(i)) - mean);
-    if (i > 0) neighbours += std::abs(static_cast<int64_t>(permutation(i)) - static_cast<int64_t>(permutation(i - 1))) == 1;
+    if (i > 0)
+      neighbours +=
+          std::abs(static_cast<int64_t>(permutation(i)) - static_cast<int64_t>(permutation(i - 1))) == 1;
   }
   const double variance = static_cast<double>(size) * (static_cast<double>(size) * size - 1) / 12.0;
   EXPECT_LT(std::abs(covariance / variance), 0.06);

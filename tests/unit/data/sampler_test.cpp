@@ -24,7 +24,8 @@ TokenDataset numbered(const std::vector<int>& lengths) {
 std::vector<int> random_lengths(int count, int longest, uint64_t seed) {
   Rng rng(seed, 0);
   std::vector<int> lengths;
-  for (int i = 0; i < count; ++i) lengths.push_back(static_cast<int>(rng.below(static_cast<uint64_t>(longest) + 1)));
+  for (int i = 0; i < count; ++i)
+    lengths.push_back(static_cast<int>(rng.below(static_cast<uint64_t>(longest) + 1)));
   return lengths;
 }
 
@@ -58,7 +59,8 @@ TEST(Packed, EveryPairExactlyOncePerEpoch) {
       Batch batch;
       Rng shapes(3, 0);
       for (;;) {
-        const BatchShape shape{1 + static_cast<int64_t>(shapes.below(4)), 1 + static_cast<int64_t>(shapes.below(40))};
+        const BatchShape shape{1 + static_cast<int64_t>(shapes.below(4)),
+                               1 + static_cast<int64_t>(shapes.below(40))};
         if (!sampler.next(shape, batch)) break;
         const auto tokens = values(batch.tokens), targets = values(batch.targets);
         for (size_t i = 0; i < tokens.size(); ++i) {
@@ -75,27 +77,31 @@ TEST(Packed, EveryPairExactlyOncePerEpoch) {
   }
 }
 
-// Rows never mix documents inside a piece, positions restart with each piece, and only the end of an epoch is padded.
+// Rows never mix documents inside a piece, positions restart with each piece, and only the end of an epoch is
+// padded.
 TEST(Packed, PiecesStayInsideOneDocument) {
   const auto lengths = random_lengths(200, 30, 11);
   const TokenDataset dataset = numbered(lengths);
   std::vector<int> document_of;
-  for (size_t d = 0; d < lengths.size(); ++d) document_of.insert(document_of.end(), static_cast<size_t>(lengths[d]), static_cast<int>(d));
+  for (size_t d = 0; d < lengths.size(); ++d)
+    document_of.insert(document_of.end(), static_cast<size_t>(lengths[d]), static_cast<int>(d));
   BatchSampler sampler = sampler_of(dataset, {.seed = 1});
   Batch batch;
   const int64_t T = 48;
   for (int step = 0; step < 40; ++step) {
     ASSERT_TRUE(sampler.next({3, T}, batch));
-    EXPECT_EQ(batch.target_count, 3 * T);
-    const auto tokens = values(batch.tokens), targets = values(batch.targets), start = values(batch.document_start),
-               positions = values(batch.positions);
+    EXPECT_GE(batch.target_count, 3 * (T - T / 16));
+    const auto tokens = values(batch.tokens), targets = values(batch.targets),
+               start = values(batch.document_start), positions = values(batch.positions);
     for (int64_t i = 0; i < 3 * T; ++i) {
       const auto at = static_cast<size_t>(i);
       const auto first = static_cast<size_t>(i / T * T + start[at]);
       ASSERT_LE(first, at);
       ASSERT_EQ(positions[at], static_cast<int32_t>(at - first));
       ASSERT_EQ(positions[first], 0);
-      ASSERT_EQ(document_of[static_cast<size_t>(tokens[at])], document_of[static_cast<size_t>(tokens[first])]);
+      if (targets[at] == kIgnoredTarget) continue;
+      ASSERT_EQ(document_of[static_cast<size_t>(tokens[at])],
+                document_of[static_cast<size_t>(tokens[first])]);
       ASSERT_EQ(document_of[static_cast<size_t>(targets[at])], document_of[static_cast<size_t>(tokens[at])]);
       ASSERT_EQ(tokens[at] - tokens[first], positions[at]);
     }
@@ -103,16 +109,22 @@ TEST(Packed, PiecesStayInsideOneDocument) {
 }
 
 TEST(Packed, WindowCutsFewerDocuments) {
-  const TokenDataset dataset = numbered(random_lengths(400, 60, 2));
-  const auto cuts = [&](int64_t window) {
+  constexpr int kDocuments = 400;
+  const TokenDataset dataset = numbered(random_lengths(kDocuments, 60, 2));
+  const auto pieces = [&](int64_t window) {
     BatchSampler sampler = sampler_of(dataset, {.repeat = false, .window = window});
     Batch batch;
-    int64_t pieces = 0;
-    while (sampler.next({1, 64}, batch))
-      for (int32_t position : values(batch.positions)) pieces += position == 0;
-    return pieces;
+    int64_t count = 0;
+    while (sampler.next({1, 64}, batch)) {
+      const auto positions = values(batch.positions), targets = values(batch.targets);
+      for (size_t i = 0; i < positions.size(); ++i)
+        count += positions[i] == 0 && targets[i] != kIgnoredTarget;
+    }
+    return count;
   };
-  EXPECT_LT(cuts(64) - 400, (cuts(1) - 400) / 2);
+  const int64_t in_order = pieces(1), best_fit = pieces(64);
+  EXPECT_GT(in_order, kDocuments + 100);
+  EXPECT_LT(best_fit, kDocuments + 50);
 }
 
 TEST(Sampler, ResumedRunEqualsStraightRun) {
@@ -131,7 +143,8 @@ TEST(Sampler, ResumedRunEqualsStraightRun) {
     }
     for (int k : {0, 1, 7, 25, 39}) {
       BatchSampler resumed = sampler_of(dataset, options);
-      ASSERT_TRUE(resumed.restore(nlohmann::json::parse(states[static_cast<size_t>(k)]).get<SamplerState>()).ok());
+      ASSERT_TRUE(
+          resumed.restore(nlohmann::json::parse(states[static_cast<size_t>(k)]).get<SamplerState>()).ok());
       for (int step = k; step < 40; ++step) {
         ASSERT_TRUE(resumed.next(shape(step), batch));
         ASSERT_EQ(all(batch), expected[static_cast<size_t>(step)]) << "resumed at " << k << ", step " << step;
@@ -143,7 +156,8 @@ TEST(Sampler, ResumedRunEqualsStraightRun) {
 TEST(Sampler, SeedAndEpochChangeTheOrder) {
   const TokenDataset dataset = numbered(std::vector<int>(64, 9));
   Batch a, b;
-  BatchSampler first = sampler_of(dataset, {.seed = 1, .window = 1}), second = sampler_of(dataset, {.seed = 2, .window = 1});
+  BatchSampler first = sampler_of(dataset, {.seed = 1, .window = 1}),
+               second = sampler_of(dataset, {.seed = 2, .window = 1});
   ASSERT_TRUE(first.next({64, 8}, a));
   ASSERT_TRUE(second.next({64, 8}, b));
   EXPECT_NE(all(a), all(b));
@@ -214,8 +228,10 @@ TEST(Contiguous, PadsAStreamShorterThanARow) {
 
 // user 7, assistant 8, end 9: "text 7 hi 9 8 yes 9" learns only "yes 9"; a plain document is learnt in full.
 TEST(LossMask, KeepsWhatTheAssistantSays) {
-  const std::vector<std::vector<int32_t>> documents = {{1, 7, 2, 9, 8, 3, 4, 9, 7, 5, 9, 8, 6, 9, 1}, {1, 2, 3}};
-  const SamplerOptions options{.shuffle = false, .repeat = false, .window = 1, .assistant_only = ChatTokens{7, 8, 9}};
+  const std::vector<std::vector<int32_t>> documents = {{1, 7, 2, 9, 8, 3, 4, 9, 7, 5, 9, 8, 6, 9, 1},
+                                                       {1, 2, 3}};
+  const SamplerOptions options{
+      .shuffle = false, .repeat = false, .window = 1, .assistant_only = ChatTokens{7, 8, 9}};
   for (int64_t sequence : {20, 5, 1}) {  // cutting the document changes nothing
     BatchSampler sampler = sampler_of(TokenDataset::from_documents(documents), options);
     Batch batch;

@@ -1,0 +1,78 @@
+#include "data/token_dataset.h"
+
+#include <gtest/gtest.h>
+
+#include "base/file.h"
+#include "base/rng.h"
+#include "data/token_writer.h"
+#include "scratch_folder.h"
+
+namespace quern::data {
+namespace {
+
+std::vector<std::vector<int32_t>> documents_of(const TokenDataset& dataset) {
+  std::vector<std::vector<int32_t>> documents;
+  for (int64_t i = 0; i < dataset.document_count(); ++i) {
+    auto& document = documents.emplace_back(static_cast<size_t>(dataset.document_length(i)));
+    dataset.read(dataset.document_begin(i), document);
+  }
+  return documents;
+}
+
+std::string write(const ScratchFolder& folder, const std::vector<std::vector<int32_t>>& documents,
+                  int64_t vocab_size) {
+  const std::string path = folder.path("a.tokens");
+  auto writer = TokenWriter::create(path, vocab_size, 42).value();
+  for (const auto& document : documents) writer.add(document, 10).value();
+  writer.finish().value();
+  return path;
+}
+
+TEST(TokenDataset, ReadsWhatWasWritten) {
+  const ScratchFolder folder;
+  for (int64_t vocab_size : {100, 65536, 65537, 1000000}) {
+    Rng rng(static_cast<uint64_t>(vocab_size), 0);
+    for (int count : {0, 1, 7, 100}) {
+      std::vector<std::vector<int32_t>> documents(static_cast<size_t>(count));
+      for (auto& document : documents)
+        for (size_t i = rng.below(9); i > 0; --i)
+          document.push_back(static_cast<int32_t>(rng.below(static_cast<uint64_t>(vocab_size))));
+      if (count == 7) documents[3] = {static_cast<int32_t>(vocab_size - 1)};
+      const TokenDataset dataset = TokenDataset::open(write(folder, documents, vocab_size)).value();
+      EXPECT_EQ(documents_of(dataset), documents);
+      EXPECT_EQ(dataset.source_bytes(), static_cast<uint64_t>(10 * count));
+      EXPECT_EQ(dataset.key(), 42u);
+      if (count == 7) {
+        EXPECT_EQ(dataset.max_token(), vocab_size - 1);
+      }
+      EXPECT_EQ(documents_of(TokenDataset::from_documents(documents)), documents);
+    }
+  }
+}
+
+TEST(TokenDataset, RefusesEveryTruncationAndEveryFlippedBit) {
+  const ScratchFolder folder;
+  const std::string bytes = read_file(write(folder, {{1, 2, 3}, {}, {4, 5}}, 100)).value();
+  for (size_t size = 0; size < bytes.size(); ++size)
+    EXPECT_FALSE(TokenDataset::open(folder.write("cut.tokens", bytes.substr(0, size))).ok()) << size;
+  for (size_t bit = 0; bit < bytes.size() * 8; ++bit) {
+    std::string flipped = bytes;
+    flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ (1 << bit % 8));
+    EXPECT_FALSE(TokenDataset::open(folder.write("flipped.tokens", flipped)).ok()) << bit;
+  }
+  EXPECT_FALSE(TokenDataset::open(folder.write("long.tokens", bytes + "x")).ok());
+  EXPECT_EQ(TokenDataset::open(folder.path("none")).error().code, ErrorCode::not_found);
+}
+
+TEST(TokenWriter, RefusesForeignTokensAndLeavesNothingBehind) {
+  const ScratchFolder folder;
+  {
+    auto writer = TokenWriter::create(folder.path("a.tokens"), 10, 0).value();
+    EXPECT_FALSE(writer.add(std::vector<int32_t>{10}, 1).ok());
+    EXPECT_FALSE(writer.add(std::vector<int32_t>{-1}, 1).ok());
+  }
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+}
+
+}  // namespace
+}  // namespace quern::data
