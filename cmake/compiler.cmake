@@ -14,6 +14,10 @@ if(QUERN_SANITIZE)
   add_compile_options(-fsanitize=${QUERN_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${QUERN_SANITIZE})
 endif()
+if(QUERN_FUZZ)  # coverage of the parsers steers the search
+  add_compile_options(-fsanitize=fuzzer-no-link)
+  add_link_options(-fsanitize=fuzzer-no-link)
+endif()
 
 find_program(QUERN_CCACHE ccache)
 if(QUERN_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
