@@ -322,4 +322,9 @@ Result<void> write_file_atomic(const fs::path& path, std::string_view text) {
   return write_file_atomic(path, std::as_bytes(std::span(text)));
 }
 
+Result<void> rename_durably(const fs::path& from, const fs::path& to) {
+  if (::rename(from.c_str(), to.c_str()) != 0) return file_error("rename to", to, errno);
+  return sync_folder(folder_of(to));
+}
+
 }  // namespace quern

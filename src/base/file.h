@@ -88,4 +88,7 @@ class AtomicFile {
 Result<void> write_file_atomic(const std::filesystem::path& path, std::span<const std::byte> bytes);
 Result<void> write_file_atomic(const std::filesystem::path& path, std::string_view text);
 
+// Renames a file, or a folder onto a name nothing has, on one file system; on return the new name is on disk.
+Result<void> rename_durably(const std::filesystem::path& from, const std::filesystem::path& to);
+
 }  // namespace quern
