@@ -1,0 +1,35 @@
+// Token-by-token generation on a session.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "infer/sampling.h"
+#include "infer/session.h"
+
+namespace quern::infer {
+
+enum class FinishReason : uint8_t {
+  stop,          // an end token, or a stop string
+  length,        // as many tokens as were asked for
+  context_full,  // the model has no more positions
+  cancelled,     // the receiver said so
+};
+std::string_view name_of(FinishReason reason);
+
+struct GenerateOptions {
+  SamplingOptions sampling;
+  int64_t max_tokens = 256;
+  std::vector<int32_t> end_tokens;  // finish, and are not passed on
+  uint64_t stream = 0;              // which of several answers to one prompt
+};
+
+// Continues the session until something ends it; `receive` gets each token and returns false to stop. The
+// session then holds the prompt and every token passed on. Precondition: the session is not empty.
+FinishReason generate(Session& session, const GenerateOptions& options,
+                      const std::function<bool(const SampledToken&)>& receive);
+
+}  // namespace quern::infer

@@ -1,0 +1,44 @@
+// One sequence on one model: what it holds so far, and the logits of what may come next.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/result.h"
+#include "model/decoder.h"
+
+namespace quern::infer {
+
+// Keeps keys and values of its tokens, so that a longer prompt or an edited conversation pays only for what
+// changed. The model must outlive it. Not thread-safe; many sessions may share one model from one thread.
+class Session {
+ public:
+  // Room for `context` tokens; 0 or more than the model has positions: all its positions.
+  Session(const model::Decoder& model, int64_t context);
+
+  // Makes `tokens` the sequence, computing only what follows the longest common prefix with what it was.
+  // invalid_argument, with the numbers, when there are none, more than context(), or one outside the
+  // vocabulary: a prompt is never cut in silence.
+  Result<void> set_tokens(std::span<const int32_t> tokens);
+  // Appends one token. Precondition: !full().
+  void append(int32_t token);
+
+  // f32 [V]: the logits after the last token. Precondition: the sequence is not empty.
+  std::span<const float> logits() const { return logits_.span<float>(); }
+  const std::vector<int32_t>& tokens() const { return tokens_; }
+  int64_t context() const { return context_; }
+  bool full() const { return static_cast<int64_t>(tokens_.size()) >= context_; }
+  const model::Decoder& model() const { return model_; }
+
+ private:
+  void compute(std::span<const int32_t> tokens);
+
+  const model::Decoder& model_;
+  int64_t context_;
+  nn::ContiguousKvCache cache_;
+  std::vector<int32_t> tokens_;
+  Tensor logits_;
+};
+
+}  // namespace quern::infer
