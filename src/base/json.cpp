@@ -1,0 +1,161 @@
+#include "base/json.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+#include <vector>
+
+#include "base/file.h"
+
+namespace quern {
+
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr size_t kExcerpt = 80;
+
+// Byte `offset` of `text` as "line:column", both from 1.
+std::string place_of(std::string_view text, size_t offset) {
+  const std::string_view before = text.substr(0, std::min(offset, text.size()));
+  const auto line = std::ranges::count(before, '\n') + 1;
+  const size_t column = before.size() - (before.rfind('\n') + 1) + 1;  // npos + 1 == 0
+  return fmt::format("{}:{}", line, column);
+}
+
+// Where the nesting first exceeds `limit`; before the parser runs, because its documents are torn down
+// recursively.
+std::optional<size_t> too_deep_at(std::string_view text, int limit) {
+  int depth = 0;
+  bool in_string = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string) {
+      if (c == '\\') ++i;
+      if (c == '"') in_string = false;
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '[' || c == '{') {
+      if (++depth > limit) return i;
+    } else if (c == ']' || c == '}') {
+      --depth;
+    }
+  }
+  return std::nullopt;
+}
+
+// nlohmann's "[json.exception.parse_error.101] parse error at line 1, column 2: syntax error ..." from
+// "syntax" on.
+std::string reason_of(const Json::exception& error) {
+  const std::string_view text = error.what();
+  const size_t start = text.find(": ");
+  return std::string(start == std::string_view::npos ? text : text.substr(start + 2));
+}
+
+Error not_json(std::string_view source, std::string_view text, size_t offset, std::string_view reason) {
+  return make_error(ErrorCode::corrupt,
+                    fmt::format("{}:{}: not valid JSON: {}", source, place_of(text, offset), reason));
+}
+
+const Json* find_path(const Json& document, std::string_view path) {
+  const Json* place = &document;
+  for (;;) {
+    const size_t dot = std::min(path.find('.'), path.size());
+    if (!place->is_object()) return nullptr;
+    const auto found = place->find(path.substr(0, dot));
+    if (found == place->end()) return nullptr;
+    place = &*found;
+    if (dot == path.size()) return place;
+    path.remove_prefix(dot + 1);
+  }
+}
+
+// What each C++ type accepts and is called; nullopt when the value is of another kind or does not fit.
+std::optional<bool> convert(const Json& value, const bool*) {
+  return value.is_boolean() ? std::optional(value.get<bool>()) : std::nullopt;
+}
+std::optional<int64_t> convert(const Json& value, const int64_t*) {
+  const bool fits = value.is_number_integer() &&
+                    !(value.is_number_unsigned() && value.get<uint64_t>() > static_cast<uint64_t>(INT64_MAX));
+  return fits ? std::optional(value.get<int64_t>()) : std::nullopt;
+}
+std::optional<uint64_t> convert(const Json& value, const uint64_t*) {
+  return value.is_number_unsigned() ? std::optional(value.get<uint64_t>()) : std::nullopt;
+}
+std::optional<double> convert(const Json& value, const double*) {
+  return value.is_number() ? std::optional(value.get<double>()) : std::nullopt;
+}
+std::optional<std::string> convert(const Json& value, const std::string*) {
+  return value.is_string() ? std::optional(value.get<std::string>()) : std::nullopt;
+}
+template <class T>
+std::optional<std::vector<T>> convert(const Json& value, const std::vector<T>*) {
+  if (!value.is_array()) return std::nullopt;
+  std::vector<T> items;
+  for (const Json& element : value) {
+    std::optional<T> item = convert(element, static_cast<const T*>(nullptr));
+    if (!item) return std::nullopt;
+    items.push_back(*std::move(item));
+  }
+  return items;
+}
+
+const char* name_of(const bool*) { return "true or false"; }
+const char* name_of(const int64_t*) { return "an integer"; }
+const char* name_of(const uint64_t*) { return "an integer that is not negative"; }
+const char* name_of(const double*) { return "a number"; }
+const char* name_of(const std::string*) { return "text"; }
+template <class T>
+std::string name_of(const std::vector<T>*) {
+  return fmt::format("a list, each item {}", name_of(static_cast<const T*>(nullptr)));
+}
+
+}  // namespace
+
+Result<Json> parse_json(std::string_view text, std::string_view source, int max_depth) {
+  if (const std::optional<size_t> offset = too_deep_at(text, max_depth)) {
+    return not_json(source, text, *offset, fmt::format("nested more than {} deep", max_depth));
+  }
+  try {
+    return Json::parse(text);
+  } catch (const Json::parse_error& error) {
+    return not_json(source, text, error.byte == 0 ? 0 : error.byte - 1, reason_of(error));
+  } catch (const Json::exception& error) {  // a number out of range
+    return not_json(source, text, 0, reason_of(error));
+  }
+}
+
+Result<Json> read_json_file(const std::filesystem::path& path, uint64_t limit) {
+  QUERN_TRY(const std::string text, read_file(path, limit));
+  return parse_json(text, path.string());
+}
+
+std::string json_excerpt(const Json& value) {
+  std::string text = value.dump(-1, ' ', true, Json::error_handler_t::replace);
+  if (text.size() > kExcerpt) text = text.substr(0, kExcerpt) + "...";
+  return text;
+}
+
+template <class T>
+Result<T> json_get(const Json& document, std::string_view path, std::string_view source) {
+  const T* const type = nullptr;
+  const Json* const value = find_path(document, path);
+  if (value != nullptr) {
+    if (std::optional<T> converted = convert(*value, type)) return *std::move(converted);
+  }
+  return make_error(ErrorCode::corrupt,
+                    fmt::format("{}: {}: expected {}, got {}", source, path, name_of(type),
+                                value == nullptr ? "nothing" : json_excerpt(*value)));
+}
+
+template Result<bool> json_get(const Json&, std::string_view, std::string_view);
+template Result<int64_t> json_get(const Json&, std::string_view, std::string_view);
+template Result<uint64_t> json_get(const Json&, std::string_view, std::string_view);
+template Result<double> json_get(const Json&, std::string_view, std::string_view);
+template Result<std::string> json_get(const Json&, std::string_view, std::string_view);
+template Result<std::vector<int64_t>> json_get(const Json&, std::string_view, std::string_view);
+template Result<std::vector<double>> json_get(const Json&, std::string_view, std::string_view);
+template Result<std::vector<std::string>> json_get(const Json&, std::string_view, std::string_view);
+
+}  // namespace quern
