@@ -14,9 +14,16 @@ namespace {
 thread_local bool enabled = true;
 thread_local uint64_t next_order = 1;
 
+// What a record held, waiting to be destroyed.
+struct Remains {
+  std::vector<Tensor> inputs;
+  BackwardFn backward;
+};
+thread_local std::vector<Remains>* burying = nullptr;
+
 // What hangs on a tensor that takes part: a leaf (order 0) or the record of the op that made it.
 struct Meta final : GradMeta {
-  Tensor grad;        // the sum so far; undefined before the first gradient
+  Tensor grad;  // the sum so far; undefined before the first gradient
   Shape shape;
   DType grad_dtype = DType::f32;
   uint64_t order = 0;  // position on the tape
@@ -25,14 +32,37 @@ struct Meta final : GradMeta {
   BackwardFn backward;
   bool released = false;
 
+  Meta() = default;
+  ~Meta() override { bury({std::move(inputs), std::move(backward)}); }
+
   bool is_leaf() const { return order == 0; }
+
+ private:
+  // Destroying a record may destroy the record before it, and so on down a tape of any length: a list in
+  // place of the stack.
+  static void bury(Remains remains) {
+    if (burying != nullptr) {
+      burying->push_back(std::move(remains));
+      return;
+    }
+    std::vector<Remains> list;
+    burying = &list;
+    for (;;) {
+      { const Remains last = std::move(remains); }
+      if (list.empty()) break;
+      remains = std::move(list.back());
+      list.pop_back();
+    }
+    burying = nullptr;
+  }
 };
 
 Meta* meta_of(const Tensor& tensor) { return static_cast<Meta*>(tensor.grad_meta().get()); }
 
 Meta& leaf_of(const Tensor& tensor) {
   Meta* meta = meta_of(tensor);
-  if (meta == nullptr || !meta->is_leaf()) throw InternalError("[grad] expected a leaf, got " + tensor.describe());
+  if (meta == nullptr || !meta->is_leaf())
+    throw InternalError("[grad] expected a leaf, got " + tensor.describe());
   return *meta;
 }
 
@@ -51,7 +81,8 @@ void add_into(const Tensor& x, const Tensor& y, double beta) {
 
 void accumulate(Meta& meta, Tensor gradient) {
   if (gradient.numel() != meta.shape.numel()) {
-    throw InternalError("[backward] a gradient of " + meta.shape.to_string() + " expected, got " + gradient.describe());
+    throw InternalError("[backward] a gradient of " + meta.shape.to_string() + " expected, got " +
+                        gradient.describe());
   }
   gradient = gradient.reshaped(meta.shape);
   if (!meta.grad.defined()) {
@@ -87,8 +118,8 @@ void clear_grad(const Tensor& leaf) { leaf_of(leaf).grad = Tensor(); }
 void set_grad(const Tensor& leaf, Tensor value) {
   Meta& meta = leaf_of(leaf);
   if (value.shape() != meta.shape || value.dtype() != meta.grad_dtype) {
-    throw ShapeError("[set_grad] expected " + std::string(name_of(meta.grad_dtype)) + meta.shape.to_string() + ", got " +
-                     value.describe());
+    throw ShapeError("[set_grad] expected " + std::string(name_of(meta.grad_dtype)) + meta.shape.to_string() +
+                     ", got " + value.describe());
   }
   meta.grad = std::move(value);
 }
@@ -98,7 +129,8 @@ GradMode::GradMode(bool on) : previous_(enabled) { enabled = on; }
 GradMode::~GradMode() { enabled = previous_; }
 
 bool recording(std::initializer_list<const Tensor*> inputs) {
-  return enabled && std::ranges::any_of(inputs, [](const Tensor* t) { return t != nullptr && requires_grad(*t); });
+  return enabled &&
+         std::ranges::any_of(inputs, [](const Tensor* t) { return t != nullptr && requires_grad(*t); });
 }
 
 void record(Tensor& output, const char* name, std::vector<Tensor> inputs, BackwardFn backward) {
@@ -146,27 +178,33 @@ class Walk {
     if (top == nullptr || top->is_leaf()) {
       throw InternalError("[backward] expected the output of a recorded op, got " + root.describe());
     }
-    if (top->released) throw InternalError("[backward] the graph was already walked");
     accumulate(*top, seed.defined() ? std::move(seed) : Tensor::full(root.shape(), 1.0, root.dtype()));
     for (const std::shared_ptr<GradMeta>& held : tape_of(root)) step(*static_cast<Meta*>(held.get()));
   }
 
  private:
-  // Every record below `root`, newest first. Held by shared_ptr: releasing a record must not free the rest early.
+  // Every record below `root`, newest first. Held by shared_ptr: releasing a record must not free the rest
+  // early.
   static std::vector<std::shared_ptr<GradMeta>> tape_of(const Tensor& root) {
     std::vector<std::shared_ptr<GradMeta>> tape{root.grad_meta()};
     std::unordered_set<const GradMeta*> seen{tape.front().get()};
     for (size_t i = 0; i < tape.size(); ++i) {
       for (const Tensor& input : static_cast<Meta*>(tape[i].get())->inputs) {
         const Meta* meta = meta_of(input);
-        if (meta != nullptr && !meta->is_leaf() && seen.insert(meta).second) tape.push_back(input.grad_meta());
+        if (meta != nullptr && !meta->is_leaf() && seen.insert(meta).second)
+          tape.push_back(input.grad_meta());
       }
     }
-    std::ranges::sort(tape, std::ranges::greater{}, [](const auto& m) { return static_cast<Meta*>(m.get())->order; });
+    std::ranges::sort(tape, std::ranges::greater{},
+                      [](const auto& m) { return static_cast<Meta*>(m.get())->order; });
     return tape;
   }
 
   static void step(Meta& meta) {
+    if (meta.released) {
+      throw InternalError("[backward] expected a graph that was not walked before, got '" +
+                          std::string(meta.name) + "' of an earlier backward");
+    }
     const std::vector<Tensor> inputs = std::move(meta.inputs);
     const BackwardFn backward = std::move(meta.backward);
     const Tensor dy = std::move(meta.grad);
@@ -196,10 +234,11 @@ Tensor checkpoint(const std::function<Tensor(std::span<const Tensor>)>& body, st
     std::vector<Tensor> leaves;
     for (size_t i = 0; i < inputs.size(); ++i) {
       leaves.push_back(inputs[i].detached());
-      if (context.needs(i)) make_leaf(leaves.back(), inputs[i].dtype());
+      if (context.needs(i)) make_leaf(leaves.back(), context.buffer_dtype(i));
     }
     const GradMode recompute(true);
-    Tensor again = body(leaves);
+    const Tensor again = body(leaves);
+    if (!requires_grad(again)) return;
     backward(again, dy);
     for (size_t i = 0; i < leaves.size(); ++i) {
       if (context.needs(i) && grad(leaves[i]).defined()) context.give(i, grad(leaves[i]));

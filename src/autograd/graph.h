@@ -1,8 +1,9 @@
-// The tape: each op records its backward beside its forward; backward() walks the records from newest to oldest.
+// The tape: each op records its backward beside its forward; backward() walks the records from newest to
+// oldest.
 //
-// A tensor takes part when it is a leaf (require_grad) or came out of a recorded op. Gradients have the dtype of the
-// tensor, except at leaves, whose gradients are wide (f32, or f64 for f64): a bf16 weight collects its gradient in f32.
-// One graph belongs to one thread.
+// A tensor takes part when it is a leaf (require_grad) or came out of a recorded op. Gradients have the dtype
+// of the tensor, except at leaves, whose gradients are wide (f32, or f64 for f64): a bf16 weight collects its
+// gradient in f32. One graph belongs to one thread.
 #pragma once
 
 #include <functional>
@@ -30,7 +31,8 @@ void set_grad(const Tensor& leaf, Tensor value);
 // Forgets the gradient, keeping nothing: the next backward starts afresh.
 void clear_grad(const Tensor& leaf);
 
-// Whether ops record. On by default; off inside NoGrad (evaluation, generation, the first pass of checkpointing).
+// Whether ops record. On by default; off inside NoGrad (evaluation, generation, the first pass of
+// checkpointing).
 bool grad_enabled();
 class GradMode {
  public:
@@ -48,7 +50,8 @@ struct NoGrad : GradMode {
 
 // True when a call with these inputs must be recorded: an op asks before it saves anything for backward.
 bool recording(std::initializer_list<const Tensor*> inputs);
-// Hangs a record on `output`. `name` is for messages and must be a literal. Undefined inputs are allowed and skipped.
+// Hangs a record on `output`. `name` is for messages and must be a literal. Undefined inputs are allowed and
+// skipped.
 void record(Tensor& output, const char* name, std::vector<Tensor> inputs, BackwardFn backward);
 
 // What a backward function sees of its op's inputs.
@@ -58,11 +61,14 @@ class BackwardContext {
   bool needs(size_t i) const;
   // The dtype in which the gradient of input i is summed: its own, or wide for a leaf.
   DType buffer_dtype(size_t i) const;
-  // Adds `gradient` (shape of the input; its dtype, or wide for a leaf). Takes it without a copy when it is the first.
+  // Adds `gradient` (shape of the input; its dtype, or wide for a leaf). Takes it without a copy when it is
+  // the first.
   void give(size_t i, Tensor gradient);
-  // The gradient of input i as a buffer to add into; zero-filled when it is the first. For kernels that accumulate.
+  // The gradient of input i as a buffer to add into; zero-filled when it is the first. For kernels that
+  // accumulate. Good until the gradient of the same tensor is asked for again.
   Tensor buffer(size_t i);
-  // The gradient of input i and whether it already holds a sum (then accumulate), without zero-filling it otherwise.
+  // The gradient of input i and whether it already holds a sum (then accumulate), without zero-filling it
+  // otherwise.
   Tensor buffer(size_t i, bool& holds_sum);
 
  private:
@@ -71,13 +77,14 @@ class BackwardContext {
   std::span<const Tensor> inputs_;
 };
 
-// Walks the graph from `root` with d(root) = `seed` (ones of root's shape when undefined) and releases it on the way:
-// saved tensors go as soon as their record has run. Calling it twice on one graph throws InternalError.
+// Walks the graph from `root` with d(root) = `seed` (ones of root's shape when undefined) and releases it on
+// the way: saved tensors go as soon as their record has run. Walking a record twice throws InternalError: add
+// losses that share a part of the graph before the call.
 void backward(const Tensor& root, Tensor seed = {});
 
-// Runs `body(inputs)` without recording and stores only its inputs; backward runs it again with recording (Chen et
-// al. 2016, arXiv 1604.06174). `body` must be a pure function of its inputs and of leaves it captures: randomness must
-// come from counters. Leaves that `body` captures receive their gradients as usual.
+// Runs `body(inputs)` without recording and stores only its inputs; backward runs it again with recording
+// (Chen et al. 2016, arXiv 1604.06174). `body` must be a pure function of its inputs and of leaves it
+// captures: randomness must come from counters. Leaves that `body` captures receive their gradients as usual.
 Tensor checkpoint(const std::function<Tensor(std::span<const Tensor>)>& body, std::vector<Tensor> inputs);
 
 }  // namespace quern::autograd
