@@ -31,12 +31,12 @@ void rope_fields(Fields& f, ops::RopeConfig& rope) {
   f.add("rope.high_freq_factor", rope.high_freq_factor, "llama3: above it a frequency is kept");
 }
 
-// Far beyond any model, and small enough that products of two stay exact.
-constexpr int64_t kMaxExtent = int64_t{1} << 31;
+// Beyond any model, and small enough that the size of a matrix is exact.
+constexpr int64_t kMaxExtent = int64_t{1} << 24;
 
 Result<void> check_extent(std::string_view field, int64_t value) {
-  if (value >= 1 && value < kMaxExtent) return {};
-  return wrong("{} must be in [1, 2^31), got {}", field, value);
+  if (value >= 1 && value <= kMaxExtent) return {};
+  return wrong("{} must be in [1, 2^24], got {}", field, value);
 }
 
 // The rules are those of ops::RopeTable; a table of one position costs nothing.
@@ -134,6 +134,9 @@ Result<void> ModelConfig::validate() const {
                                                           {"max_positions", c.max_positions}};
   for (const auto& [field, value] : extents) QUERN_CHECK(check_extent(field, value));
   if (c.layers > 1 << 14) return wrong("layers must be at most 16384, got {}", c.layers);
+  if (c.heads * c.head_dim > kMaxExtent) {
+    return wrong("heads * head_dim must be at most 2^24, got {} * {}", c.heads, c.head_dim);
+  }
   if (c.heads % c.kv_heads != 0) {
     return wrong("heads ({}) must be a multiple of kv_heads ({})", c.heads, c.kv_heads);
   }

@@ -32,7 +32,7 @@ struct Family {
   nlohmann::ordered_json (*write)(const ModelConfig& config);
   // Every tensor of a checkpoint, in the order of Decoder::visit.
   std::vector<TensorName> (*tensors)(const ModelConfig& config);
-  // Buffers that old checkpoints hold and nobody needs; `name` comes without the prefix.
+  // Tensors that checkpoints may hold beside those: buffers of old versions, a second copy of a tied head.
   bool (*ignores)(std::string_view name);
 };
 

@@ -70,9 +70,9 @@ std::vector<TensorName> tensors(const ModelConfig& config) {
   return names;
 }
 
-// The causal mask, which old versions saved.
+// The causal mask, which old versions saved, and the head of a tied model.
 bool ignores(std::string_view name) {
-  return name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias");
+  return name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias") || name == "lm_head.weight";
 }
 
 }  // namespace

@@ -82,8 +82,10 @@ std::vector<TensorName> tensors(const ModelConfig& config) {
   return names;
 }
 
-// Rotary frequencies, which old versions saved.
-bool ignores(std::string_view name) { return name.ends_with(".rotary_emb.inv_freq"); }
+// Rotary frequencies, which old versions saved, and the head of a tied model.
+bool ignores(std::string_view name) {
+  return name.ends_with(".rotary_emb.inv_freq") || name == "lm_head.weight";
+}
 
 }  // namespace
 

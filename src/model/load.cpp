@@ -1,0 +1,132 @@
+#include "model/load.h"
+
+#include <fmt/format.h>
+
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "base/file.h"
+#include "model/tensor_layout.h"
+
+namespace quern::model {
+
+namespace {
+
+constexpr uint64_t kConfigLimit = uint64_t{16} << 20;
+
+// What is wrong with a checkpoint, said once for all its tensors.
+class Misfit {
+ public:
+  void missing(const std::string& name) { note(missing_, name); }
+  void unexpected(const std::string& name) { note(unexpected_, name); }
+  void misshapen(const std::string& name, const Shape& expected, const std::string& got) {
+    note(misshapen_, fmt::format("{} (expected {}, got {})", name, expected.to_string(), got));
+  }
+
+  Result<void> check(const std::filesystem::path& path) const {
+    std::string text;
+    for (const auto& [what, list] :
+         {std::pair{"missing", &missing_}, {"of another shape", &misshapen_}, {"unexpected", &unexpected_}}) {
+      if (list->count == 0) continue;
+      text += fmt::format("{}{} {}: {}", text.empty() ? "" : "; ", list->count, what, list->names);
+      if (list->count > kShown) text += ", ...";
+    }
+    if (text.empty()) return {};
+    return make_error(ErrorCode::corrupt,
+                      fmt::format("{}: tensors that do not fit config.json: {}", path.string(), text),
+                      "are the weights and config.json of one model?");
+  }
+
+ private:
+  static constexpr int kShown = 4;
+  struct Names {
+    int count = 0;
+    std::string names;
+  };
+  static void note(Names& list, const std::string& name) {
+    if (list.count++ < kShown) list.names += (list.count > 1 ? ", " : "") + name;
+  }
+
+  Names missing_, misshapen_, unexpected_;
+};
+
+Result<nlohmann::json> read_json(const std::filesystem::path& path) {
+  QUERN_TRY(const std::string text, read_file(path, kConfigLimit));
+  nlohmann::json json = nlohmann::json::parse(text, nullptr, false);
+  if (json.is_discarded()) return make_error(ErrorCode::corrupt, path.string() + ": not valid JSON");
+  return json;
+}
+
+Result<formats::TensorArchive> open_weights(const std::filesystem::path& folder) {
+  for (const std::string_view name : {formats::kWeightsFile, formats::kWeightsIndexFile}) {
+    std::error_code ignored;
+    if (std::filesystem::exists(folder / name, ignored)) return formats::TensorArchive::open(folder / name);
+  }
+  return make_error(ErrorCode::not_found,
+                    fmt::format("{}: expected {} or {}, got neither", folder.string(), formats::kWeightsFile,
+                                formats::kWeightsIndexFile),
+                    "weights in other formats must be converted to safetensors first");
+}
+
+// What a parameter keeps of a mapped tensor. Vectors are f32 always: ops take them wide.
+Tensor kept(const Tensor& part, bool is_copy, bool trainable) {
+  const Tensor value = trainable || part.shape().rank() < 2 ? part.to(DType::f32) : part;
+  const bool mapped = !is_copy && value.raw() == part.raw();
+  return trainable && mapped ? value.clone() : value;
+}
+
+}  // namespace
+
+Result<ModelConfig> load_config(const std::filesystem::path& folder) {
+  const std::filesystem::path path = folder / "config.json";
+  QUERN_TRY(const nlohmann::json json, read_json(path));
+  return read_config(json, path.string());
+}
+
+Result<void> load_weights(Decoder& model, const formats::TensorArchive& archive, bool trainable) {
+  QUERN_TRY(const Family* family, find_family(model.config().family));
+  std::map<std::string, nn::Parameter*> parameters;
+  model.visit([&](const std::string& name, nn::Parameter& parameter) { parameters[name] = &parameter; });
+
+  Misfit misfit;
+  std::set<std::string> used;
+  for (const TensorName& name : family->tensors(model.config())) {
+    const formats::TensorEntry* entry = archive.find(name.file);
+    if (!entry && name.file.starts_with(family->prefix))
+      entry = archive.find(name.file.substr(family->prefix.size()));
+    if (!entry) {
+      misfit.missing(name.file);
+      continue;
+    }
+    used.insert(entry->name);
+    std::vector<Shape> shapes;
+    for (const std::string& parameter : name.parameters) shapes.push_back(parameters.at(parameter)->shape());
+    QUERN_TRY(const Tensor tensor, archive.tensor(entry->name));
+    if (tensor.shape() != file_shape(name, shapes) || !is_float(tensor.dtype())) {
+      misfit.misshapen(entry->name, file_shape(name, shapes), entry->describe());
+      continue;
+    }
+    const std::vector<Tensor> parts = split(name, tensor, shapes);
+    for (size_t i = 0; i < parts.size(); ++i) {
+      nn::Parameter& parameter = *parameters.at(name.parameters[i]);
+      parameter.assign(kept(parts[i], name.transposed, trainable));
+      parameter.set_trainable(trainable);
+    }
+  }
+  for (const formats::TensorEntry& entry : archive.entries()) {
+    if (!used.contains(entry.name) && !family->ignores(entry.name)) misfit.unexpected(entry.name);
+  }
+  return misfit.check(archive.path());
+}
+
+Result<Decoder> load_model(const std::filesystem::path& folder, const LoadOptions& options) {
+  QUERN_TRY(const ModelConfig config, load_config(folder));
+  QUERN_TRY(Decoder model, Decoder::create(config));
+  QUERN_TRY(const formats::TensorArchive archive, open_weights(folder));
+  QUERN_CHECK(load_weights(model, archive, options.trainable));
+  model.set_compute_dtype(options.compute_dtype);
+  return model;
+}
+
+}  // namespace quern::model

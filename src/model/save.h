@@ -1,0 +1,14 @@
+// From a Decoder to a Hugging Face folder that transformers opens.
+#pragma once
+
+#include <filesystem>
+
+#include "model/decoder.h"
+
+namespace quern::model {
+
+// Writes config.json and the weights, in config().dtype, to `folder` (made when absent). Tokenizer files are
+// the caller's. invalid_argument when the config's family cannot express the model; nothing is written then.
+Result<void> save_model(const Decoder& model, const std::filesystem::path& folder);
+
+}  // namespace quern::model

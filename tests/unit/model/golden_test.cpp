@@ -1,0 +1,92 @@
+// Decoder against tiny checkpoints recorded from transformers (tools/goldens): logits, loss, the gradient of
+// every parameter and greedy generation.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+
+#include "autograd/graph.h"
+#include "formats/safetensors.h"
+#include "model/family.h"
+#include "model/load.h"
+#include "model/tensor_layout.h"
+#include "unit/model/tiny_models.h"
+
+namespace quern::model {
+namespace {
+
+const std::filesystem::path kGolden = std::filesystem::path(QUERN_SOURCE_DIR) / "tests" / "golden";
+
+// One recorded checkpoint and what transformers computed with it.
+class Golden : public testing::TestWithParam<const char*> {
+ protected:
+  std::filesystem::path folder() const { return kGolden / GetParam(); }
+  Tensor expected(const std::string& name) const { return archive_.tensor(name).value(); }
+  Tensor ids(const std::string& name) const { return expected(name).to(DType::i32); }
+  // The mean loss over every position, as recorded.
+  Tensor loss(const Decoder& model) const {
+    const Tensor tokens = ids("input_ids");
+    const Tensor states = model.hidden(tokens, nn::ForwardContext::causal(tokens.dim(0), tokens.dim(1)));
+    const Tensor weights = Tensor::full(tokens.shape(), 1.0 / static_cast<double>(tokens.numel()));
+    return model.loss(states, ids("targets"), weights);
+  }
+
+  formats::TensorArchive archive_ = formats::TensorArchive::open(folder() / "expected.safetensors").value();
+};
+
+TEST_P(Golden, LogitsAgree) {
+  const Decoder model = load_model(folder()).value();
+  const autograd::NoGrad no_grad;
+  const Tensor tokens = ids("input_ids");
+  const Tensor states = model.hidden(tokens, nn::ForwardContext::causal(tokens.dim(0), tokens.dim(1)));
+  EXPECT_LE(max_difference(model.logits(states), expected("logits")), 1e-4);
+}
+
+TEST_P(Golden, LossAndEveryGradientAgree) {
+  Decoder model = load_model(folder(), {.trainable = true}).value();
+  const Tensor total = loss(model);
+  EXPECT_NEAR(total.item(), expected("loss").item(), 1e-5);
+  autograd::backward(total);
+
+  std::map<std::string, Tensor> gradients;
+  model.visit([&](const std::string& name, nn::Parameter& parameter) { gradients[name] = parameter.grad(); });
+  size_t compared = 0;
+  for (const TensorName& name : find_family(model.config().family).value()->tensors(model.config())) {
+    std::vector<Tensor> parts;
+    for (const std::string& parameter : name.parameters) {
+      ASSERT_TRUE(gradients.at(parameter).defined()) << parameter;
+      parts.push_back(gradients.at(parameter));
+      ++compared;
+    }
+    EXPECT_LE(max_difference(join(name, parts), expected("grad." + name.file)), 2e-5) << name.file;
+  }
+  EXPECT_EQ(compared, gradients.size()) << "the family names every parameter once";
+}
+
+TEST_P(Golden, GreedyGenerationWithTheCacheAgrees) {
+  const Decoder model = load_model(folder()).value();
+  const autograd::NoGrad no_grad;
+  const Tensor generated = ids("generated"), prompt = ids("prompt");
+  nn::ContiguousKvCache cache = model.make_cache(1, prompt.numel() + generated.numel());
+  Tensor tokens = prompt.reshaped({1, prompt.numel()});
+  for (const int32_t wanted : generated.span<int32_t>()) {
+    const Tensor states = model.hidden(tokens, cache.next(tokens.dim(1)));
+    cache.commit(tokens.dim(1));
+    const Tensor logits = model.logits(
+        states.reshaped({tokens.dim(1), states.dim(2)}).sliced(tokens.dim(1) - 1, tokens.dim(1)));
+    const auto row = logits.span<float>();
+    ASSERT_EQ(std::ranges::max_element(row) - row.begin(), wanted);
+    tokens = Tensor::from(std::vector<int32_t>{wanted}, {1, 1});
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Transformers, Golden,
+                         testing::Values("gpt2", "llama/untied", "llama/tied", "llama/llama3_rope"),
+                         [](const auto& which) {
+                           std::string name = which.param;
+                           std::ranges::replace(name, '/', '_');
+                           return name;
+                         });
+
+}  // namespace
+}  // namespace quern::model

@@ -1,0 +1,97 @@
+// The gradient of a whole model in f64 against central differences along random directions of every
+// parameter.
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "autograd/graph.h"
+#include "unit/model/tiny_models.h"
+
+namespace quern::model {
+namespace {
+
+struct Case {
+  const char* name;
+  ModelConfig (*config)();
+};
+
+const Case kCases[] = {
+    {"gpt2", [] { return tiny_config("gpt2"); }},
+    {"llama", [] { return tiny_config("llama"); }},
+    {"parallel_alibi_window",
+     [] {
+       ModelConfig c = tiny_config("gpt2");
+       c.layout = nn::BlockLayout::parallel;
+       c.positions = Positions::alibi;
+       c.window = 3;
+       return c;
+     }},
+    {"post_norm_softcaps_qk_norm",
+     [] {
+       ModelConfig c = tiny_config("llama");
+       c.layout = nn::BlockLayout::post_norm;
+       c.attention_softcap = 2.0;
+       c.logit_softcap = 3.0;
+       c.qk_norm = true;
+       c.norm_offset = 1.0;
+       c.embedding_scale = 4.0;
+       c.tied_embeddings = true;
+       return c;
+     }},
+};
+
+class Gradient : public testing::TestWithParam<Case> {
+ protected:
+  // A weighted loss over two packed rows, one target ignored.
+  double loss(bool backward) {
+    const Tensor tokens = random_tokens(2, 6, model_.config().vocab_size, 1);
+    Tensor targets = random_tokens(2, 6, model_.config().vocab_size, 2);
+    targets.span<int32_t>()[4] = -1;
+    const Tensor positions = Tensor::from(std::vector<int32_t>{0, 1, 2, 3, 0, 1, 0, 1, 2, 3, 4, 5}, {2, 6});
+    Tensor weights({2, 6}, DType::f64);
+    for (int64_t i = 0; i < 12; ++i) weights.data<double>()[i] = 0.1 + 0.05 * static_cast<double>(i);
+    const Tensor total =
+        model_.loss(model_.hidden(tokens, nn::ForwardContext::packed(positions)), targets, weights);
+    if (backward) autograd::backward(total);
+    return total.item();
+  }
+
+  // Adds `step` times a fixed random direction to one parameter; returns its inner product with `gradient`.
+  static double move(const Tensor& values, const Tensor& gradient, double step) {
+    Rng rng(3, 4);
+    double slope = 0.0;
+    for (int64_t i = 0; i < values.numel(); ++i) {
+      const double direction = rng.normal();
+      values.data<double>()[i] += step * direction;
+      slope += direction * gradient.data<double>()[i];
+    }
+    return slope;
+  }
+
+  Decoder model_ = Decoder::create(GetParam().config(), 5, DType::f64).value();
+};
+
+TEST_P(Gradient, AgreesWithCentralDifferences) {
+  loss(true);
+  std::map<std::string, Tensor> gradients;
+  model_.visit([&](const std::string& name, nn::Parameter& p) { gradients[name] = p.grad(); });
+  const autograd::NoGrad no_grad;
+  constexpr double kStep = 1e-5;
+  model_.visit([&](const std::string& name, nn::Parameter& p) {
+    const Tensor& gradient = gradients.at(name);
+    ASSERT_TRUE(gradient.defined() && gradient.dtype() == DType::f64) << name;
+    const double slope = move(p.master(), gradient, kStep);
+    const double above = loss(false);
+    move(p.master(), gradient, -2 * kStep);
+    const double below = loss(false);
+    move(p.master(), gradient, kStep);
+    const double measured = (above - below) / (2 * kStep);
+    EXPECT_NEAR(measured, slope, 1e-6 * (1.0 + std::fabs(slope))) << name;
+  });
+}
+
+INSTANTIATE_TEST_SUITE_P(Configs, Gradient, testing::ValuesIn(kCases),
+                         [](const auto& which) { return which.param.name; });
+
+}  // namespace
+}  // namespace quern::model
