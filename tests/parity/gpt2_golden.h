@@ -1,0 +1,56 @@
+// tests/golden/gpt2 as the reference program takes it.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "formats/safetensors.h"
+#include "gpt_reference.h"
+
+namespace quern::parity {
+
+inline const std::filesystem::path kGpt2Golden =
+    std::filesystem::path(QUERN_SOURCE_DIR) / "tests/golden/gpt2";
+
+struct Gpt2Golden {
+  formats::TensorArchive checkpoint = formats::TensorArchive::open(kGpt2Golden / "model.safetensors").value();
+  formats::TensorArchive expected =
+      formats::TensorArchive::open(kGpt2Golden / "expected.safetensors").value();
+  gpt_reference::Config config{.V = 97, .N = 32, .C = 20, .H = 4, .L = 2};
+  int B = 2, T = 12;
+  std::vector<int> tokens = ids("input_ids"), targets = ids("targets");
+
+  std::vector<float> floats(const std::string& name) const {
+    const auto values = expected.tensor(name).value();
+    return {values.data<float>(), values.data<float>() + values.numel()};
+  }
+  std::vector<int> ids(const std::string& name) const {
+    const auto values = expected.tensor(name).value();
+    return {values.data<int64_t>(), values.data<int64_t>() + values.numel()};
+  }
+  gpt_reference::Weights weights() const {
+    gpt_reference::Weights weights(config);
+    for (const auto& [name, values, is_matrix] : weights.parameters()) {
+      const Tensor tensor = checkpoint.tensor(name).value();
+      values->assign(tensor.data<float>(), tensor.data<float>() + tensor.numel());
+    }
+    return weights;
+  }
+};
+
+// Largest |a - b| over a whole tensor, relative to the largest |b| in it: single elements may be near zero by
+// cancellation.
+inline double relative_difference(const std::vector<float>& a, const std::vector<float>& b) {
+  if (a.size() != b.size()) return INFINITY;
+  double difference = 0, largest = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    difference = std::max(difference, std::abs(double(a[i]) - b[i]));
+    largest = std::max(largest, std::abs(double(b[i])));
+  }
+  return difference / largest;
+}
+
+}  // namespace quern::parity
