@@ -15,6 +15,8 @@ namespace quern::backend::cpu::QUERN_ISA {
 // that wait for memory, and for those that evaluate an exponential or more per element.
 inline constexpr int64_t kLightGrain = 32768;
 inline constexpr int64_t kHeavyGrain = 8192;
+// The same for products of matrices, in multiply-adds.
+inline constexpr int64_t kProductGrain = 1 << 20;
 
 // Rows per piece of a kernel that works on whole rows.
 inline int64_t row_grain(int64_t grain, int64_t cols) { return grain / (cols + 1) + 1; }

@@ -3,6 +3,8 @@
 #pragma once
 
 #include "backend/cpu/gemm.h"
+#include "backend/cpu/kernels/attention.kernel.h"
+#include "backend/cpu/kernels/attention_backward.kernel.h"
 #include "backend/cpu/kernels/axpby.kernel.h"
 #include "backend/cpu/kernels/binary.kernel.h"
 
@@ -22,8 +24,8 @@ constexpr KernelTable make_table(const char* name) {
       .gated = nullptr,
       .gated_backward = nullptr,
       .rope = nullptr,
-      .attention = nullptr,
-      .attention_backward = nullptr,
+      .attention = attention,
+      .attention_backward = attention_backward,
       .cross_entropy = nullptr,
       .binary = binary,
       .axpby = axpby,

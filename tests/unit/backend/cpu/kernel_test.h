@@ -62,10 +62,11 @@ inline double rounding(DType dtype) {
   return dtype == DType::bf16 ? 0x1p-8 : dtype == DType::f16 ? 0x1p-11 : 0x1p-24;
 }
 
-// |got - expected| <= relative * max|expected| for every element; NaN and infinities must agree.
-inline void expect_near(const Array& got, const Array& expected, double relative, const std::string& what) {
+// |got - expected| <= relative * max(|expected|..., least) for every element; NaN and infinities must agree.
+inline void expect_near(const Array& got, const Array& expected, double relative, const std::string& what,
+                        double least = 0.0) {
   ASSERT_EQ(got.size(), expected.size()) << what;
-  double largest = 0.0;
+  double largest = least;
   for (int64_t i = 0; i < expected.size(); ++i) {
     if (std::isfinite(expected.at(i))) largest = std::max(largest, std::fabs(expected.at(i)));
   }
