@@ -53,9 +53,9 @@ TEST(CpuGemm, EveryLayoutBiasAndAccumulationOfOddSizes) {
 
 TEST(CpuGemm, SizesAroundTiles) {
   for (const DType dtype : {DType::f32, DType::bf16}) {
-    for (const int64_t m : {1, 2, 31, 32, 65}) {
-      for (const int64_t n : {1, 15, 64, 129}) {
-        for (const int64_t k : {1, 2, 33, 64, 127}) {
+    for (const int64_t m : {1, 31, 65}) {
+      for (const int64_t n : {1, 64, 129}) {
+        for (const int64_t k : {1, 33, 64}) {
           for (int layout = 0; layout < 4; ++layout) {
             check({m, n, k, (layout & 1) != 0, (layout & 2) != 0, dtype, dtype, dtype});
           }
