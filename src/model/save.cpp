@@ -10,7 +10,12 @@
 namespace quern::model {
 
 Result<void> save_model(const Decoder& model, const std::filesystem::path& folder) {
-  const ModelConfig& config = model.config();
+  return save_model(model, folder, model.config().dtype);
+}
+
+Result<void> save_model(const Decoder& model, const std::filesystem::path& folder, DType dtype) {
+  ModelConfig config = model.config();
+  config.dtype = dtype;
   QUERN_TRY(const nlohmann::ordered_json json, write_config(config));
   QUERN_TRY(const Family* family, find_family(config.family));
   std::map<std::string, Tensor> masters;
