@@ -9,12 +9,11 @@
 #include <vector>
 
 #include "base/file.h"
+#include "formats/hf_folder.h"
 #include "formats/safetensors_header.h"
 
 namespace quern::formats {
 
-inline constexpr std::string_view kWeightsFile = "model.safetensors";
-inline constexpr std::string_view kWeightsIndexFile = "model.safetensors.index.json";
 inline constexpr int64_t kDefaultShardSize = 5'000'000'000;
 
 // The tensors of one safetensors file, or of all the shards an index names. Immutable; thread-safe.

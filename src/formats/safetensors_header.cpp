@@ -7,8 +7,9 @@
 #include <algorithm>
 #include <cstring>
 #include <iterator>
-#include <nlohmann/json.hpp>
 #include <unordered_set>
+
+#include "base/json.h"
 
 namespace quern::formats {
 
@@ -63,19 +64,11 @@ Error corrupt(fmt::format_string<Args...> format, Args&&... args) {
 }
 
 constexpr size_t kMaxRank = 64;  // far above any tensor in use; keeps messages about hostile shapes short
-constexpr size_t kShown = 80;    // bytes of a hostile value that a message repeats
-
-std::string shown(std::string_view name) {
-  std::string text =
-      nlohmann::json(name.substr(0, kShown)).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-  return name.size() > kShown ? text + "..." : text;
-}
-
 Result<uint64_t> parse_uint(dom::element value, std::string_view tensor, std::string_view field) {
   uint64_t number = 0;
   if (value.get(number) != simdjson::SUCCESS || number > INT64_MAX) {
-    return corrupt("{} of tensor {} holds {}, expected an integer from 0 to 2^63 - 1", field, shown(tensor),
-                   simdjson::minify(value).substr(0, kShown));
+    return corrupt("{} of tensor {} holds {}, expected an integer from 0 to 2^63 - 1", field,
+                   json_excerpt(tensor), std::string_view(simdjson::minify(value)).substr(0, 80));
   }
   return number;
 }
@@ -83,10 +76,10 @@ Result<uint64_t> parse_uint(dom::element value, std::string_view tensor, std::st
 Result<std::vector<int64_t>> parse_shape(dom::element value, std::string_view tensor) {
   dom::array extents;
   if (value.get(extents) != simdjson::SUCCESS)
-    return corrupt("shape of tensor {} is not an array", shown(tensor));
+    return corrupt("shape of tensor {} is not an array", json_excerpt(tensor));
   if (extents.size() > kMaxRank) {
-    return corrupt("shape of tensor {} has {} dimensions, expected at most {}", shown(tensor), extents.size(),
-                   kMaxRank);
+    return corrupt("shape of tensor {} has {} dimensions, expected at most {}", json_excerpt(tensor),
+                   extents.size(), kMaxRank);
   }
   std::vector<int64_t> shape;
   for (dom::element element : extents) {
@@ -112,7 +105,7 @@ struct EntryFields {
 Result<EntryFields> parse_fields(dom::element value, std::string_view tensor) {
   dom::object object;
   if (value.get(object) != simdjson::SUCCESS) {
-    return corrupt("entry of tensor {} is not an object", shown(tensor));
+    return corrupt("entry of tensor {} is not an object", json_excerpt(tensor));
   }
   EntryFields fields;
   for (auto [key, field] : object) {
@@ -121,14 +114,15 @@ Result<EntryFields> parse_fields(dom::element value, std::string_view tensor) {
                  : key == "data_offsets" ? &fields.data_offsets
                                          : nullptr;
     if (slot == nullptr || slot->has_value()) {
-      return corrupt("entry of tensor {} has a repeated or unknown key {}", shown(tensor), shown(key));
+      return corrupt("entry of tensor {} has a repeated or unknown key {}", json_excerpt(tensor),
+                     json_excerpt(key));
     }
     *slot = field;
   }
   for (const auto& [key, field] : {std::pair("dtype", &fields.dtype),
                                    {"shape", &fields.shape},
                                    {"data_offsets", &fields.data_offsets}}) {
-    if (!field->has_value()) return corrupt("entry of tensor {} lacks {}", shown(tensor), key);
+    if (!field->has_value()) return corrupt("entry of tensor {} lacks {}", json_excerpt(tensor), key);
   }
   return fields;
 }
@@ -136,11 +130,12 @@ Result<EntryFields> parse_fields(dom::element value, std::string_view tensor) {
 Result<const DTypeRow*> parse_dtype(dom::element value, std::string_view tensor) {
   std::string_view name;
   if (value.get(name) != simdjson::SUCCESS)
-    return corrupt("dtype of tensor {} is not a string", shown(tensor));
+    return corrupt("dtype of tensor {} is not a string", json_excerpt(tensor));
   for (const DTypeRow& row : kDTypes) {
     if (row.name == name) return &row;
   }
-  return corrupt("dtype of tensor {} is {}, which the format does not have", shown(tensor), shown(name));
+  return corrupt("dtype of tensor {} is {}, which the format does not have", json_excerpt(tensor),
+                 json_excerpt(name));
 }
 
 // The offsets stay relative to the data here.
@@ -154,16 +149,16 @@ Result<TensorEntry> parse_entry(std::string_view name, dom::element value, uint6
   QUERN_TRY(entry.shape, parse_shape(*fields.shape, name));
   dom::array offsets;
   if (fields.data_offsets->get(offsets) != simdjson::SUCCESS || offsets.size() != 2) {
-    return corrupt("data_offsets of tensor {} are not [begin, end]", shown(name));
+    return corrupt("data_offsets of tensor {} are not [begin, end]", json_excerpt(name));
   }
   QUERN_TRY(entry.begin, parse_uint(offsets.at(0).value_unsafe(), name, "data_offsets"));
   QUERN_TRY(entry.end, parse_uint(offsets.at(1).value_unsafe(), name, "data_offsets"));
   if (entry.begin > entry.end || entry.end > data_size) {
     return corrupt("data_offsets of tensor {} are [{}, {}), expected to lie within the {} bytes of data",
-                   shown(name), entry.begin, entry.end, data_size);
+                   json_excerpt(name), entry.begin, entry.end, data_size);
   }
   if (const auto expected = byte_size(entry.shape, row->bits); expected != entry.bytes()) {
-    return corrupt("tensor {} is {}, which takes {} bytes, but its data_offsets hold {}", shown(name),
+    return corrupt("tensor {} is {}, which takes {} bytes, but its data_offsets hold {}", json_excerpt(name),
                    entry.describe(), expected ? std::to_string(*expected) : "an impossible number of",
                    entry.bytes());
   }
@@ -177,8 +172,8 @@ Result<SafetensorsMetadata> parse_metadata(dom::element value) {
   for (auto [key, field] : fields) {
     std::string_view text;
     if (field.get(text) != simdjson::SUCCESS)
-      return corrupt("{} of {} is not a string", shown(key), kMetadataKey);
-    if (!metadata.emplace(key, text).second) return corrupt("{} repeats {}", kMetadataKey, shown(key));
+      return corrupt("{} of {} is not a string", json_excerpt(key), kMetadataKey);
+    if (!metadata.emplace(key, text).second) return corrupt("{} repeats {}", kMetadataKey, json_excerpt(key));
   }
   return metadata;
 }
@@ -191,8 +186,9 @@ Result<void> check_cover(std::vector<TensorEntry>& entries, uint64_t data_size) 
   uint64_t reached = 0;
   for (const TensorEntry& entry : entries) {
     if (entry.begin != reached) {
-      return corrupt("data_offsets of tensor {} begin at {}, expected {}: the data has {}", shown(entry.name),
-                     entry.begin, reached, entry.begin > reached ? "a hole" : "an overlap");
+      return corrupt("data_offsets of tensor {} begin at {}, expected {}: the data has {}",
+                     json_excerpt(entry.name), entry.begin, reached,
+                     entry.begin > reached ? "a hole" : "an overlap");
     }
     reached = entry.end;
   }
@@ -215,7 +211,7 @@ Result<SafetensorsHeader> parse_json(std::string_view json, uint64_t data_size) 
   SafetensorsHeader header;
   std::unordered_set<std::string_view> seen;  // views into the parser's memory
   for (auto [key, value] : fields) {
-    if (!seen.insert(key).second) return corrupt("the header repeats the key {}", shown(key));
+    if (!seen.insert(key).second) return corrupt("the header repeats the key {}", json_excerpt(key));
     if (key == kMetadataKey) {
       QUERN_TRY(header.metadata, parse_metadata(value));
     } else {
@@ -270,9 +266,9 @@ Result<std::string> format_safetensors_header(std::span<const NamedTensor> tenso
   int64_t offset = 0;
   for (const auto& [name, tensor] : tensors) {
     if (!seen.insert(name).second || !simdjson::validate_utf8(name)) {
-      return make_error(
-          ErrorCode::invalid_argument,
-          fmt::format("safetensors: the tensor name {} is repeated, reserved or not UTF-8", shown(name)));
+      return make_error(ErrorCode::invalid_argument,
+                        fmt::format("safetensors: the tensor name {} is repeated, reserved or not UTF-8",
+                                    json_excerpt(name)));
     }
     json += fmt::format("{}{}:{{\"dtype\":\"{}\",\"shape\":[{}],\"data_offsets\":[{},{}]}}",
                         json.size() > 1 ? "," : "", nlohmann::json(name).dump(), row_of(tensor.dtype()).name,

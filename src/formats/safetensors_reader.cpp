@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <set>
 #include <string>
 
+#include "base/json.h"
 #include "formats/safetensors.h"
 
 namespace quern::formats {
@@ -23,8 +23,7 @@ Error corrupt_index(const std::filesystem::path& path, std::string_view what) {
 
 // "weight_map" of an index: the file of every tensor.
 Result<std::map<std::string, std::string>> read_weight_map(const std::filesystem::path& path) {
-  QUERN_TRY(const std::string text, read_file(path, kMaxSafetensorsHeader));
-  const nlohmann::json index = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  QUERN_TRY(const nlohmann::json index, read_json_file(path));
   if (!index.is_object() || !index.contains("weight_map") || !index["weight_map"].is_object()) {
     return corrupt_index(path, "expected a JSON object with an object \"weight_map\"");
   }
@@ -36,7 +35,7 @@ Result<std::map<std::string, std::string>> read_weight_map(const std::filesystem
         shard.find_first_of(std::string_view("/\\\0", 3)) != shard.npos) {
       return corrupt_index(
           path, fmt::format("weight_map maps {} to {}, expected the name of a file in the same folder",
-                            nlohmann::json(name).dump(), file.dump()));
+                            json_excerpt(name), json_excerpt(file)));
     }
     map.emplace(name, shard);
   }

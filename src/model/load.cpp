@@ -3,17 +3,15 @@
 #include <fmt/format.h>
 
 #include <map>
-#include <nlohmann/json.hpp>
 #include <set>
 
-#include "base/file.h"
+#include "base/json.h"
+#include "formats/hf_folder.h"
 #include "model/tensor_layout.h"
 
 namespace quern::model {
 
 namespace {
-
-constexpr uint64_t kConfigLimit = uint64_t{16} << 20;
 
 // What is wrong with a checkpoint, said once for all its tensors.
 class Misfit {
@@ -51,24 +49,6 @@ class Misfit {
   Names missing_, misshapen_, unexpected_;
 };
 
-Result<nlohmann::json> read_json(const std::filesystem::path& path) {
-  QUERN_TRY(const std::string text, read_file(path, kConfigLimit));
-  nlohmann::json json = nlohmann::json::parse(text, nullptr, false);
-  if (json.is_discarded()) return make_error(ErrorCode::corrupt, path.string() + ": not valid JSON");
-  return json;
-}
-
-Result<formats::TensorArchive> open_weights(const std::filesystem::path& folder) {
-  for (const std::string_view name : {formats::kWeightsFile, formats::kWeightsIndexFile}) {
-    std::error_code ignored;
-    if (std::filesystem::exists(folder / name, ignored)) return formats::TensorArchive::open(folder / name);
-  }
-  return make_error(ErrorCode::not_found,
-                    fmt::format("{}: expected {} or {}, got neither", folder.string(), formats::kWeightsFile,
-                                formats::kWeightsIndexFile),
-                    "weights in other formats must be converted to safetensors first");
-}
-
 // What a parameter keeps of a mapped tensor. Vectors are f32 always: ops take them wide.
 Tensor kept(const Tensor& part, bool is_copy, bool trainable) {
   const Tensor value = trainable || part.shape().rank() < 2 ? part.to(DType::f32) : part;
@@ -79,9 +59,9 @@ Tensor kept(const Tensor& part, bool is_copy, bool trainable) {
 }  // namespace
 
 Result<ModelConfig> load_config(const std::filesystem::path& folder) {
-  const std::filesystem::path path = folder / "config.json";
-  QUERN_TRY(const nlohmann::json json, read_json(path));
-  return read_config(json, path.string());
+  QUERN_TRY(const formats::ModelFolder files, formats::ModelFolder::open(folder));
+  QUERN_TRY(const nlohmann::json json, read_json_file(files.config()));
+  return read_config(json, files.config().string());
 }
 
 Result<void> load_weights(Decoder& model, const formats::TensorArchive& archive, bool trainable) {
@@ -123,7 +103,9 @@ Result<void> load_weights(Decoder& model, const formats::TensorArchive& archive,
 Result<Decoder> load_model(const std::filesystem::path& folder, const LoadOptions& options) {
   QUERN_TRY(const ModelConfig config, load_config(folder));
   QUERN_TRY(Decoder model, Decoder::create(config));
-  QUERN_TRY(const formats::TensorArchive archive, open_weights(folder));
+  QUERN_TRY(const formats::ModelFolder files, formats::ModelFolder::open(folder));
+  QUERN_TRY(const std::filesystem::path weights, files.weights());
+  QUERN_TRY(const formats::TensorArchive archive, formats::TensorArchive::open(weights));
   QUERN_CHECK(load_weights(model, archive, options.trainable));
   model.set_compute_dtype(options.compute_dtype);
   return model;

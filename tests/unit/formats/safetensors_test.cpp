@@ -167,7 +167,7 @@ TEST(Safetensors, ChecksTheIndexOfShards) {
   };
   EXPECT_TRUE(open(R"({"weight_map":{"a":"one.safetensors","b":"two.safetensors"}})").ok());
   const std::pair<std::string, std::string> cases[] = {
-      {"{", "\"weight_map\""},
+      {"{", "not valid JSON"},
       {"[]", "\"weight_map\""},
       {R"({"weight_map":[]})", "\"weight_map\""},
       {R"({"weight_map":{"a":1}})", "maps \"a\" to 1"},
