@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "ops/op_support.h"
 
@@ -104,7 +103,9 @@ void check(const Tensor& h, const Tensor& w, const Tensor& targets, const CrossE
       h.shape().rank() == 2 && w.shape().rank() == 2 && h.dim(1) == w.dim(1) && h.dim(0) > 0 && w.dim(0) > 0,
       kOp, "input [N, C] and weight [V, C], got {} and {}", h.describe(), w.describe());
   expect_like(kOp, "targets", targets, {h.dim(0)}, DType::i32);
-  expect_range(kOp, "targets", targets, std::numeric_limits<int32_t>::min(), w.dim(0));
+  for (const int32_t target : targets.span<int32_t>()) {
+    expect(target < w.dim(0), kOp, "targets below {}, got {}", w.dim(0), target);
+  }
   expect_optional(kOp, "weights", options.weights, {h.dim(0)}, wide_of(h.dtype()));
 }
 

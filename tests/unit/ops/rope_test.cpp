@@ -1,0 +1,97 @@
+#include "ops/rope.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "base/exception.h"
+
+namespace quern::ops {
+namespace {
+
+RopeScaling scaling_named(const std::string& name) {
+  static const std::map<std::string, RopeScaling> names{{"default", RopeScaling::none},
+                                                        {"linear", RopeScaling::linear},
+                                                        {"dynamic", RopeScaling::ntk},
+                                                        {"yarn", RopeScaling::yarn},
+                                                        {"llama3", RopeScaling::llama3}};
+  return names.at(name);
+}
+
+RopeConfig config_of(const nlohmann::json& golden) {
+  const nlohmann::json& p = golden["parameters"];
+  RopeConfig config;
+  config.theta = p["rope_theta"];
+  config.rotary = golden["head_dim"];
+  config.max_positions = 2;  // position 1 shows every frequency
+  config.scaling = scaling_named(p["rope_type"]);
+  if (config.scaling == RopeScaling::ntk) config.max_positions = golden["max_positions"];
+  config.original_positions = golden["original_positions"];
+  config.factor = p.value("factor", 1.0);
+  config.beta_fast = p.value("beta_fast", 32.0);
+  config.beta_slow = p.value("beta_slow", 1.0);
+  config.truncate = p.value("truncate", true);
+  if (p.contains("attention_factor")) config.attention_factor = p["attention_factor"];
+  if (p.contains("mscale")) config.mscale = p["mscale"];
+  if (p.contains("mscale_all_dim")) config.mscale_all_dim = p["mscale_all_dim"];
+  config.low_freq_factor = p.value("low_freq_factor", 1.0);
+  config.high_freq_factor = p.value("high_freq_factor", 4.0);
+  return config;
+}
+
+TEST(RopeTable, AgreesWithTransformers) {
+  std::ifstream file(QUERN_SOURCE_DIR "/tests/golden/rope/frequencies.json");
+  const nlohmann::json goldens = nlohmann::json::parse(file);
+  ASSERT_GE(goldens.size(), 13u);
+  for (const auto& [name, golden] : goldens.items()) {
+    SCOPED_TRACE(name);
+    const RopeConfig config = config_of(golden);
+    const RopeTable table(config);
+    const std::vector<double> frequencies = golden["frequencies"];
+    ASSERT_EQ(table.cos().shape(), (Shape{config.max_positions, static_cast<int64_t>(frequencies.size())}));
+    for (size_t i = 0; i < frequencies.size(); ++i) {
+      const double c = table.cos().span<float>()[frequencies.size() + i];
+      const double s = table.sin().span<float>()[frequencies.size() + i];
+      EXPECT_NEAR(std::atan2(s, c) / frequencies[i], 1.0, 2e-6) << "pair " << i;
+      EXPECT_NEAR(std::hypot(s, c), golden["attention_factor"], 1e-6) << "pair " << i;
+      EXPECT_FLOAT_EQ(table.cos().span<float>()[i], golden["attention_factor"]) << "pair " << i;
+    }
+  }
+}
+
+TEST(RopeTable, StaysExactAtFarPositions) {
+  const RopeTable table({.theta = 10000.0, .rotary = 4, .max_positions = 100'001});
+  EXPECT_NEAR(table.cos().span<float>()[200'000], std::cos(100'000.0), 1e-7);
+  EXPECT_NEAR(table.sin().span<float>()[200'001], std::sin(1000.0), 1e-7);
+}
+
+TEST(RopeTable, RefusesImpossibleConfigs) {
+  EXPECT_THROW(RopeTable({.rotary = 3, .max_positions = 4}), ShapeError);
+  EXPECT_THROW(RopeTable({.rotary = 4, .max_positions = 0}), ShapeError);
+  EXPECT_THROW(RopeTable({.rotary = 4, .max_positions = 4, .scaling = RopeScaling::yarn, .factor = 2.0}),
+               ShapeError);
+  EXPECT_THROW(RopeTable({.rotary = 4, .max_positions = 4, .scaling = RopeScaling::linear, .factor = 0.0}),
+               ShapeError);
+}
+
+TEST(Rope, RotatesThePairsOfItsLayout) {
+  const Tensor x = Tensor::from(std::vector<float>{1, 2, 3, 4, 5}, {1, 1, 1, 5});
+  const Tensor position = Tensor::from(std::vector<int32_t>{1}, {1, 1});
+  const RopeTable split({.theta = 100.0, .rotary = 4, .max_positions = 2});
+  const float* y = rope(x, position, split).data<float>();
+  EXPECT_NEAR(y[0], 1 * std::cos(1.0) - 3 * std::sin(1.0), 1e-6);
+  EXPECT_NEAR(y[2], 1 * std::sin(1.0) + 3 * std::cos(1.0), 1e-6);
+  EXPECT_NEAR(y[1], 2 * std::cos(0.1) - 4 * std::sin(0.1), 1e-6);
+  EXPECT_EQ(y[4], 5.0f);
+
+  const RopeTable adjacent({.theta = 100.0, .rotary = 4, .max_positions = 2, .half_split = false});
+  const Tensor z = rope(x, position, adjacent);
+  EXPECT_NEAR(z.data<float>()[0], 1 * std::cos(1.0) - 2 * std::sin(1.0), 1e-6);
+  EXPECT_NEAR(z.data<float>()[3], 3 * std::sin(0.1) + 4 * std::cos(0.1), 1e-6);
+}
+
+}  // namespace
+}  // namespace quern::ops
