@@ -45,13 +45,13 @@ Curve curve(Activation kind, double x) {
     case Activation::silu:
       return silu(x);
     case Activation::relu:
-      return {x > 0.0 ? x : 0.0, x > 0.0 ? 1.0 : 0.0};
+      return {x < 0.0 ? 0.0 : x, x > 0.0 ? 1.0 : 0.0};  // NaN stays
     case Activation::sigmoid:
       return {sigmoid(x), sigmoid(x) * (1.0 - sigmoid(x))};
     case Activation::tanh:
       return {std::tanh(x), 1.0 - std::tanh(x) * std::tanh(x)};
     case Activation::relu_squared:
-      return {x > 0.0 ? x * x : 0.0, x > 0.0 ? 2.0 * x : 0.0};
+      return {x < 0.0 ? 0.0 : x * x, x > 0.0 ? 2.0 * x : 0.0};
   }
   return {0.0, 0.0};
 }

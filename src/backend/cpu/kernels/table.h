@@ -3,10 +3,18 @@
 #pragma once
 
 #include "backend/cpu/gemm.h"
+#include "backend/cpu/kernels/activation.kernel.h"
+#include "backend/cpu/kernels/adamw.kernel.h"
 #include "backend/cpu/kernels/attention.kernel.h"
 #include "backend/cpu/kernels/attention_backward.kernel.h"
 #include "backend/cpu/kernels/axpby.kernel.h"
 #include "backend/cpu/kernels/binary.kernel.h"
+#include "backend/cpu/kernels/dropout.kernel.h"
+#include "backend/cpu/kernels/embedding.kernel.h"
+#include "backend/cpu/kernels/norm.kernel.h"
+#include "backend/cpu/kernels/rope.kernel.h"
+#include "backend/cpu/kernels/softmax.kernel.h"
+#include "backend/cpu/kernels/sum.kernel.h"
 
 namespace quern::backend::cpu::QUERN_ISA {
 
@@ -15,26 +23,26 @@ constexpr KernelTable make_table(const char* name) {
       .name = name,
       .gemm = cpu::gemm,
       .linear_rows = nullptr,
-      .embedding = nullptr,
-      .embedding_backward = nullptr,
-      .norm = nullptr,
-      .norm_backward = nullptr,
-      .activation = nullptr,
-      .activation_backward = nullptr,
-      .gated = nullptr,
-      .gated_backward = nullptr,
-      .rope = nullptr,
+      .embedding = embedding,
+      .embedding_backward = embedding_backward,
+      .norm = norm,
+      .norm_backward = norm_backward,
+      .activation = activation,
+      .activation_backward = activation_backward,
+      .gated = gated,
+      .gated_backward = gated_backward,
+      .rope = rope,
       .attention = attention,
       .attention_backward = attention_backward,
       .cross_entropy = nullptr,
       .binary = binary,
       .axpby = axpby,
-      .sum_rows = nullptr,
-      .sum = nullptr,
-      .softmax = nullptr,
-      .softmax_backward = nullptr,
-      .dropout = nullptr,
-      .adamw = nullptr,
+      .sum_rows = sum_rows,
+      .sum = sum,
+      .softmax = softmax,
+      .softmax_backward = softmax_backward,
+      .dropout = dropout,
+      .adamw = adamw,
   };
 }
 
