@@ -1,8 +1,6 @@
 // tests/golden/gpt2 as the reference program takes it.
 #pragma once
 
-#include <algorithm>
-#include <cmath>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -40,17 +38,5 @@ struct Gpt2Golden {
     return weights;
   }
 };
-
-// Largest |a - b| over a whole tensor, relative to the largest |b| in it: single elements may be near zero by
-// cancellation.
-inline double relative_difference(const std::vector<float>& a, const std::vector<float>& b) {
-  if (a.size() != b.size()) return INFINITY;
-  double difference = 0, largest = 0;
-  for (size_t i = 0; i < a.size(); ++i) {
-    difference = std::max(difference, std::abs(double(a[i]) - b[i]));
-    largest = std::max(largest, std::abs(double(b[i])));
-  }
-  return difference / largest;
-}
 
 }  // namespace quern::parity

@@ -1,6 +1,9 @@
 // The reference program computes what transformers and torch computed: it may then stand for them.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
+#include "compare.h"
 #include "gpt2_golden.h"
 #include "gpt_reference.h"
 
@@ -36,7 +39,7 @@ TEST(ReferenceVsGolden, TenStepsOfAdamW) {
   gpt_reference::AdamW optimizer(golden.config);
   for (float expected : golden.floats("losses")) {
     const auto acts = gpt_reference::forward(golden.config, weights, golden.tokens, golden.B, golden.T);
-    EXPECT_NEAR(gpt_reference::loss(golden.config, acts.logits, golden.targets), expected, 2e-5)
+    EXPECT_NEAR(gpt_reference::loss(golden.config, acts.logits, golden.targets), expected, 1e-5)
         << "step " << optimizer.step;
     auto gradient = gpt_reference::backward(golden.config, weights, acts, golden.tokens, golden.targets,
                                             golden.B, golden.T);
