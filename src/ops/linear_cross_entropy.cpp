@@ -17,27 +17,24 @@ int64_t chunk_rows(const Tensor& h, const Tensor& w, int64_t wanted) {
   return std::min(h.dim(0), wanted > 0 ? wanted : std::max(kFewestRows, kChunkBytes / row_bytes));
 }
 
-// Row weights divided by a power of two that brings the largest into [1, 2): exact, and it keeps 16-bit
-// gradients clear of underflow when weights are 1/N. Backward multiplies by `factor` again.
+// What the gradients are made with, and what backward multiplies them by.
 struct Weights {
-  Tensor scaled;
+  Tensor values;  // wide [N]
   double factor = 1.0;
 };
 
-Weights scaled_weights(const Tensor& weights, const Tensor& losses) {
-  if (!weights.defined()) return {Tensor::full(losses.shape(), 1.0, losses.dtype())};
-  const double largest = visit_float(weights.dtype(), [&]<class T>() {
-    double top = 0.0;
-    const T* values = static_cast<const T*>(weights.raw());
-    for (int64_t i = 0; i < weights.numel(); ++i)
-      top = std::max(top, std::fabs(double{static_cast<float>(values[i])}));
-    return top;
-  });
+// The weights given, or ones. For f16 gradients the weights are divided by a power of two that brings the
+// largest into [1, 2): weights of 1/N would push them below f16's smallest number before the caller's loss
+// scale comes with dy.
+Weights gradient_weights(const Tensor& weights, const Tensor& h) {
+  if (!weights.defined()) return {Tensor::full({h.dim(0)}, 1.0, wide_of(h.dtype()))};
+  if (h.dtype() != DType::f16) return {weights};
+  double largest = 0.0;
+  for (const float weight : weights.span<float>()) largest = std::max(largest, std::fabs(double{weight}));
   if (!(largest > 0.0) || !std::isfinite(largest)) return {weights};
-  const double factor = std::exp2(std::ilogb(largest));
-  Tensor scaled(weights.shape(), weights.dtype());
-  axpby(1.0 / factor, weights, 0.0, scaled);
-  return {scaled, factor};
+  Weights scaled{Tensor(weights.shape(), DType::f32), std::exp2(std::ilogb(largest))};
+  axpby(1.0 / scaled.factor, weights, 0.0, scaled.values);
+  return scaled;
 }
 
 // What one pass over the chunks fills: always `losses`; the gradients that are defined.
@@ -119,8 +116,8 @@ Tensor linear_cross_entropy(const Tensor& h, const Tensor& w, const Tensor& targ
   pass.losses = Tensor({h.dim(0)}, wide_of(h.dtype()));
   double factor = 1.0;
   if (recorded) {
-    Weights weights = scaled_weights(options.weights, pass.losses);
-    pass.weights = weights.scaled;
+    const Weights weights = gradient_weights(options.weights, h);
+    pass.weights = weights.values;
     factor = weights.factor;
     if (autograd::requires_grad(h)) pass.dh = Tensor(h.shape(), h.dtype());
     if (autograd::requires_grad(w)) pass.dw = Tensor(w.shape(), wide_of(h.dtype()));
@@ -134,7 +131,8 @@ Tensor linear_cross_entropy(const Tensor& h, const Tensor& w, const Tensor& targ
                    [dh = pass.dh, dw = pass.dw, factor](const Tensor& dy, BackwardContext& inputs) {
                      for (const auto& [i, gradient] : {std::pair{size_t{0}, dh}, std::pair{size_t{1}, dw}}) {
                        if (!gradient.defined()) continue;
-                       axpby(dy.item() * factor, gradient, 0.0, gradient);
+                       if (const double scale = dy.item() * factor; scale != 1.0)
+                         axpby(scale, gradient, 0.0, gradient);
                        inputs.give(i, gradient);
                      }
                    });
