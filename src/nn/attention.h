@@ -24,7 +24,8 @@ struct AttentionSpec {
   double softcap = 0.0;  // scores become softcap * tanh(score / softcap) when > 0 (Gemma 2, arXiv 2408.00118)
   int64_t window = 0;    // keys a query sees, itself included; 0: all
   bool alibi = false;    // arXiv 2108.12409
-  std::optional<NormSpec> qk_norm;  // over each head of q and k, before rotation (arXiv 2302.05442)
+  std::optional<NormSpec> qk_norm =
+      std::nullopt;  // over each head of q and k, before rotation (arXiv 2302.05442)
   double init_std = 0.02;
   double init_std_residual = 0.02;
 };

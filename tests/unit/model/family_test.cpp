@@ -1,0 +1,161 @@
+#include "model/family.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "unit/model/tiny_models.h"
+
+namespace quern::model {
+namespace {
+
+using nlohmann::json;
+
+json llama_json() {
+  return {{"model_type", "llama"},    {"vocab_size", 100},      {"hidden_size", 32},
+          {"intermediate_size", 64},  {"num_hidden_layers", 2}, {"num_attention_heads", 4},
+          {"num_key_value_heads", 2}, {"rms_norm_eps", 1e-5},   {"max_position_embeddings", 256}};
+}
+
+std::string error_of(const json& config) {
+  const auto result = read_config(config, "config.json");
+  return result.ok() ? "" : result.error().to_string();
+}
+
+TEST(Family, EveryParameterOfADecoderHasOneName) {
+  for (const Family* family : families()) {
+    for (const bool tied : {false, true}) {
+      ModelConfig config = tiny_config(std::string(family->name));
+      config.tied_embeddings = tied;
+      std::multiset<std::string> wanted, named;
+      nn::visit(Decoder::create(config).value(),
+                [&](const std::string& name, const nn::Parameter&) { wanted.insert(name); });
+      for (const TensorName& name : family->tensors(config)) {
+        named.insert(name.parameters.begin(), name.parameters.end());
+      }
+      EXPECT_EQ(named, wanted) << family->name;
+    }
+  }
+}
+
+TEST(Family, UnknownModelTypeNamesTheKnown) {
+  const auto config = read_config({{"model_type", "mamba"}}, "config.json");
+  ASSERT_FALSE(config.ok());
+  EXPECT_EQ(config.error().code, ErrorCode::unsupported);
+  EXPECT_NE(config.error().message.find("'mamba'"), std::string::npos);
+  EXPECT_NE(config.error().hint.find("gpt2, llama"), std::string::npos);
+}
+
+TEST(ReadConfig, TakesBothGenerationsOfRopeSettings) {
+  json before = llama_json(), after = llama_json();
+  before["rope_theta"] = 5e5;
+  before["rope_scaling"] = {{"type", "llama3"},
+                            {"factor", 8.0},
+                            {"low_freq_factor", 1.0},
+                            {"high_freq_factor", 4.0},
+                            {"original_max_position_embeddings", 64}};
+  before["torch_dtype"] = "bfloat16";
+  after["rope_parameters"] = {{"rope_type", "llama3"},   {"rope_theta", 5e5},
+                              {"factor", 8.0},           {"low_freq_factor", 1.0},
+                              {"high_freq_factor", 4.0}, {"original_max_position_embeddings", 64}};
+  after["dtype"] = "bfloat16";
+  ModelConfig one = read_config(before, "config.json").value(),
+              two = read_config(after, "config.json").value();
+  EXPECT_EQ(one.rope.scaling, ops::RopeScaling::llama3);
+  EXPECT_EQ(one.rope.theta, 5e5);
+  EXPECT_EQ(one.rope.original_positions, 64);
+  EXPECT_EQ(one.dtype, DType::bf16);
+  EXPECT_EQ(fields_of(one).to_yaml(), fields_of(two).to_yaml());
+}
+
+TEST(ReadConfig, FillsInWhatAConfigLeavesOut) {
+  json gpt2 = {{"model_type", "gpt2"}, {"vocab_size", 100}, {"n_embd", 32},      {"n_layer", 2},
+               {"n_head", 4},          {"n_positions", 16}, {"n_inner", nullptr}};
+  const ModelConfig config = read_config(gpt2, "config.json").value();
+  EXPECT_EQ(config.intermediate, 128);
+  EXPECT_EQ(config.head_dim, 8);
+  EXPECT_EQ(config.kv_heads, 4);
+  EXPECT_TRUE(config.tied_embeddings);
+  EXPECT_EQ(config.bos_token, -1);
+  EXPECT_TRUE(config.eos_tokens.empty());
+}
+
+TEST(ReadConfig, TakesOneEndTokenOrSeveral) {
+  json config = llama_json();
+  config["eos_token_id"] = 7;
+  EXPECT_EQ(read_config(config, "config.json").value().eos_tokens, std::vector<int64_t>{7});
+  config["eos_token_id"] = {7, 9};
+  EXPECT_EQ(read_config(config, "config.json").value().eos_tokens, (std::vector<int64_t>{7, 9}));
+}
+
+TEST(ReadConfig, SaysWhichKeyIsWrong) {
+  const auto with = [](const char* key, const json& value) {
+    json config = llama_json();
+    config[key] = value;
+    return error_of(config);
+  };
+  EXPECT_NE(with("hidden_size", "wide").find("config.json: hidden_size: expected an integer, got \"wide\""),
+            std::string::npos)
+      << with("hidden_size", "wide");
+  EXPECT_NE(with("hidden_size", nullptr).find("hidden_size: expected an integer of at least 1, got nothing"),
+            std::string::npos);
+  EXPECT_NE(with("hidden_act", "mish").find("hidden_act: expected gelu"), std::string::npos);
+  EXPECT_NE(with("mlp_bias", 1).find("mlp_bias: expected true or false, got 1"), std::string::npos);
+  EXPECT_NE(with("num_key_value_heads", 3).find("heads (4) must be a multiple of kv_heads (3)"),
+            std::string::npos);
+  EXPECT_NE(with("rope_scaling", {{"rope_type", "longrope"}}).find("rope_scaling: expected a rope_type of"),
+            std::string::npos);
+  EXPECT_NE(with("rope_scaling", {{"rope_type", "yarn"}, {"factor", "4"}})
+                .find("rope_scaling: factor: expected a number"),
+            std::string::npos);
+  EXPECT_NE(with("head_dim", 7).find("even number of rotary channels, got 7"), std::string::npos)
+      << with("head_dim", 7);
+  EXPECT_NE(with("num_hidden_layers", 1e9).find("num_hidden_layers: expected an integer"), std::string::npos);
+  EXPECT_NE(with("num_hidden_layers", 1000000000).find("layers must be"), std::string::npos);
+  EXPECT_NE(with("eos_token_id", {{"a", 1}}).find("eos_token_id"), std::string::npos);
+  EXPECT_NE(with("hidden_size", int64_t{1} << 40).find("hidden must be in [1, 2^24], got 1099511627776"),
+            std::string::npos);
+  EXPECT_NE(error_of(json::array()).find("expected a JSON object"), std::string::npos);
+  EXPECT_NE(error_of({{"hidden_size", 4}}).find("model_type"), std::string::npos);
+}
+
+TEST(ReadConfig, RefusesGpt2VariantsItDoesNotCompute) {
+  json config = {{"model_type", "gpt2"},
+                 {"vocab_size", 100},
+                 {"n_embd", 32},
+                 {"n_layer", 2},
+                 {"n_head", 4},
+                 {"n_positions", 16},
+                 {"scale_attn_by_inverse_layer_idx", true}};
+  EXPECT_NE(error_of(config).find("scale_attn_by_inverse_layer_idx: expected false"), std::string::npos);
+}
+
+TEST(WriteConfig, ReadsBackTheSame) {
+  for (const char* family : {"gpt2", "llama"}) {
+    ModelConfig config = tiny_config(family).resolved();
+    config.eos_tokens = {1};
+    config.dtype = DType::f16;
+    if (config.positions == Positions::rope) {
+      config.rope.rotary = config.head_dim / 2;
+      config.rope.scaling = ops::RopeScaling::yarn;
+      config.rope.factor = 4.0;
+      config.rope.original_positions = 6;
+      config.rope.attention_factor = 1.25;
+    }
+    ModelConfig again = read_config(json(write_config(config).value()), "config.json").value();
+    EXPECT_EQ(fields_of(again).to_yaml(), fields_of(config).to_yaml());
+    EXPECT_EQ(again.rope.attention_factor, config.rope.attention_factor);
+  }
+}
+
+TEST(WriteConfig, NamesWhatTheFamilyCannotExpress) {
+  ModelConfig config = tiny_config("llama");
+  config.window = 8;
+  const auto written = write_config(config);
+  ASSERT_FALSE(written.ok());
+  EXPECT_NE(written.error().message.find("'llama' cannot say window = 8"), std::string::npos)
+      << written.error().message;
+}
+
+}  // namespace
+}  // namespace quern::model
