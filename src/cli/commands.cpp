@@ -8,12 +8,14 @@
 namespace quern::cli {
 
 // One declaration per verb, defined in cli/commands/<verb>.cpp...
+Command bench_command();
 Command help_command();
 Command version_command();
 
 const std::vector<Command>& commands() {
   // ... and one entry.
   static const std::vector<Command> table = {
+      bench_command(),
       version_command(),
       help_command(),
   };

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <new>
 
+#include "backend/api/backend.h"
 #include "base/file.h"
 #include "base/terminal.h"
 #include "cli/command_line.h"
@@ -39,6 +40,7 @@ Result<void> run_command(const Command& command, Call& call, Context& context) {
   const Runner run = command.define(line);
   QUERN_TRY(const bool go, line.parse(call.arguments, context));
   if (!go) return {};
+  backend::register_backends();
   std::unique_ptr<Progress> progress;
   if (!context.quiet) {
     progress = make_terminal_progress();

@@ -13,7 +13,6 @@ namespace quern::cli {
 namespace {
 
 Result<void> print_version(Context& context) {
-  backend::register_backends();
   std::vector<std::string> tables;
   for (const backend::KernelTable* table : backend::supported_tables()) tables.emplace_back(table->name);
   if (context.json) {
