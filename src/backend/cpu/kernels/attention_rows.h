@@ -12,8 +12,6 @@ namespace quern::backend::cpu::QUERN_ISA {
 inline constexpr int64_t kKeyTile = 64;
 static_assert(kKeyTile % kWidth == 0);
 
-inline constexpr float kInfinity = __builtin_inff();
-
 constexpr int64_t round_up(int64_t n, int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
 
 // Keys [begin, end).

@@ -11,6 +11,8 @@
 
 namespace quern::backend::cpu::QUERN_ISA {
 
+inline constexpr float kInfinity = __builtin_inff();
+
 // Elements below which a second thread costs more than it brings (waking one takes 5 to 20 us): for kernels
 // that wait for memory, and for those that evaluate an exponential or more per element.
 inline constexpr int64_t kLightGrain = 32768;

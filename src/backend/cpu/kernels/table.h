@@ -9,8 +9,10 @@
 #include "backend/cpu/kernels/attention_backward.kernel.h"
 #include "backend/cpu/kernels/axpby.kernel.h"
 #include "backend/cpu/kernels/binary.kernel.h"
+#include "backend/cpu/kernels/cross_entropy.kernel.h"
 #include "backend/cpu/kernels/dropout.kernel.h"
 #include "backend/cpu/kernels/embedding.kernel.h"
+#include "backend/cpu/kernels/linear_rows.kernel.h"
 #include "backend/cpu/kernels/norm.kernel.h"
 #include "backend/cpu/kernels/rope.kernel.h"
 #include "backend/cpu/kernels/softmax.kernel.h"
@@ -22,7 +24,7 @@ constexpr KernelTable make_table(const char* name) {
   return {
       .name = name,
       .gemm = cpu::gemm,
-      .linear_rows = nullptr,
+      .linear_rows = linear_rows,
       .embedding = embedding,
       .embedding_backward = embedding_backward,
       .norm = norm,
@@ -34,7 +36,7 @@ constexpr KernelTable make_table(const char* name) {
       .rope = rope,
       .attention = attention,
       .attention_backward = attention_backward,
-      .cross_entropy = nullptr,
+      .cross_entropy = cross_entropy,
       .binary = binary,
       .axpby = axpby,
       .sum_rows = sum_rows,

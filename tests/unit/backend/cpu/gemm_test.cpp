@@ -34,6 +34,7 @@ Array multiply(bool (*kernel)(const GemmArgs&), const Product& p) {
 }
 
 void check(const Product& p) {
+  const test::ScopedThreads scope(1);
   const double tolerance = 2.0 * test::rounding(p.c) + 1e-5;
   test::expect_near(multiply(cpu::gemm, p), multiply(reference_table().gemm, p), tolerance, p.name());
 }
