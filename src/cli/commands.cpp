@@ -9,6 +9,7 @@ namespace quern::cli {
 
 // One declaration per verb, defined in cli/commands/<verb>.cpp...
 Command bench_command();
+Command data_command();
 Command help_command();
 Command version_command();
 
@@ -16,6 +17,7 @@ const std::vector<Command>& commands() {
   // ... and one entry.
   static const std::vector<Command> table = {
       bench_command(),
+      data_command(),
       version_command(),
       help_command(),
   };

@@ -109,6 +109,14 @@ Result<DocumentReader> open_corpus(const std::vector<std::string>& paths, Reader
   return DocumentReader(std::move(files), ignored, std::move(options));
 }
 
+Error empty_corpus(const CorpusStatistics& statistics) {
+  return make_error(
+      ErrorCode::invalid_argument,
+      fmt::format("the corpus is empty: {} files with {} blank documents and {} that are not UTF-8",
+                  statistics.files, statistics.blank_documents, statistics.invalid_documents),
+      "check the inputs and the policy for text that is not UTF-8");
+}
+
 Result<bool> DocumentReader::next(Document& document) {
   for (;;) {
     QUERN_TRY(const bool any, next_piece(document));

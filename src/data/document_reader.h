@@ -49,6 +49,9 @@ struct CorpusStatistics {
   int64_t cut_documents = 0;      // longer than the limit
 };
 
+// The error of a corpus that turned out to have no documents.
+Error empty_corpus(const CorpusStatistics& statistics);
+
 // Not thread-safe.
 class DocumentReader {
  public:
@@ -81,8 +84,9 @@ class DocumentReader {
 };
 
 // Files are read in the order given, a folder's recursively in the order of their names, leaving out hidden
-// ones and endings other than .txt, .text, .md, .jsonl, .json(l)+.gz, ... A file named directly is read as
-// text whatever its ending, unless that says JSONL. not_found when a path does not exist or no file is left.
+// ones and endings other than .txt, .text, .md, .jsonl, .ndjson and these with .gz or .zst. A file named
+// directly is read as text whatever its ending, unless that says JSONL. not_found when a path does not exist
+// or no file is left.
 Result<DocumentReader> open_corpus(const std::vector<std::string>& paths, ReaderOptions options = {});
 
 }  // namespace quern::data

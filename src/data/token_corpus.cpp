@@ -106,10 +106,7 @@ class Preparation {
       QUERN_CHECK(write());
       scope.update(reader.statistics().bytes);
     }
-    if (reader.statistics().documents == 0)
-      return make_error(ErrorCode::invalid_argument,
-                        fmt::format("the corpus is empty: {} files hold no text", reader.statistics().files),
-                        "check the inputs, the text field and the policy for text that is not UTF-8");
+    if (reader.statistics().documents == 0) return empty_corpus(reader.statistics());
     scope.note(fmt::format("{} documents", reader.statistics().documents));
     QUERN_CHECK(train_.finish());
     if (validation_) QUERN_CHECK(validation_->finish());

@@ -19,7 +19,7 @@
 namespace quern::data::synth {
 
 struct CorpusOptions {
-  int64_t documents = 50000;  // for training; one in 50 more is held out
+  int64_t documents = 60000;  // for training; one in 50 more is held out
   int64_t questions = 1000;   // at most: duplicates are dropped
   uint64_t seed = 1;
 };

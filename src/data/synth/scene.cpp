@@ -44,6 +44,7 @@ Slots draw_scene(Rng& rng) {
   const uint64_t count = rng.below(8);
   slots["count"] = number(static_cast<int>(count) + 2);
   slots["fcount"] = number(static_cast<int>((count + 1 + rng.below(7)) % 8) + 2);
+  slots["fruit"] = pick(fruits(), rng);
   slots["trait"] = pick(traits(), rng);
   slots["weather"] = pick(weathers(), rng);
   slots["grown"] = pick(grown_ups(), rng);
@@ -53,7 +54,7 @@ Slots draw_scene(Rng& rng) {
 
 std::string scene_key(const Slots& scene) {
   std::string key;
-  for (const char* slot : {"hero", "object", "colour", "place"}) key += scene.find(slot)->second + "|";
+  for (const char* slot : {"hero", "friend", "object", "place"}) key += scene.find(slot)->second + "|";
   return key;
 }
 

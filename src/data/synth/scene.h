@@ -16,8 +16,8 @@ const auto& pick(const Words& words, Rng& rng) {
 
 // The slots of two children: {hero} {he} {him} {his} and {friend} {fhe} {fhim} {fhis}, and for each (the
 // friend's with an f before it) {pet} {petname} {object} {colour} {find} {findcolour} {place} {spot} {food}
-// {count} {meal} {feeling}; shared {trait} {weather} {grown} {fear}. The friend's words differ from the
-// hero's, so that every question has one answer.
+// {count} {meal} {feeling}; shared {fruit} {trait} {weather} {grown} {fear}. The friend's words differ from
+// the hero's, so that every question has one answer.
 Slots draw_scene(Rng& rng);
 
 // What tells this scene from others: the combination that decides whether it is held out.

@@ -38,6 +38,8 @@ constexpr string_view kSpots[] = {
 constexpr string_view kFoods[] = {"apples",  "cookies",  "pears",   "plums",  "cakes",      "eggs",
                                   "carrots", "nuts",     "berries", "grapes", "sandwiches", "muffins",
                                   "oranges", "cherries", "buns",    "peaches"};
+constexpr string_view kFruits[] = {"apples",   "pears",   "plums", "nuts",   "oranges",
+                                   "cherries", "peaches", "figs",  "lemons", "olives"};
 constexpr string_view kMeals[] = {"soup",     "bread", "rice", "cheese", "pasta", "honey",
                                   "porridge", "salad", "jam",  "pie",    "fish",  "toast"};
 constexpr string_view kTraits[] = {"brave",  "kind",  "shy",      "funny",   "curious", "clever",
@@ -64,6 +66,7 @@ std::span<const string_view> colours() { return kColours; }
 std::span<const string_view> places() { return kPlaces; }
 std::span<const string_view> spots() { return kSpots; }
 std::span<const string_view> foods() { return kFoods; }
+std::span<const string_view> fruits() { return kFruits; }
 std::span<const string_view> meals() { return kMeals; }
 std::span<const string_view> traits() { return kTraits; }
 std::span<const string_view> feelings() { return kFeelings; }

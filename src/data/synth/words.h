@@ -21,6 +21,7 @@ std::span<const std::string_view> colours();
 std::span<const std::string_view> places();     // "park": goes with "the"
 std::span<const std::string_view> spots();      // "under the bench"
 std::span<const std::string_view> foods();      // "apples": plural, countable
+std::span<const std::string_view> fruits();     // "apples": what grows on trees
 std::span<const std::string_view> meals();      // "soup": not countable
 std::span<const std::string_view> traits();     // "brave"
 std::span<const std::string_view> feelings();   // "happy"
