@@ -172,10 +172,15 @@ ops::RopeConfig ConfigReader::rope(int64_t head_dim, int64_t max_positions) {
   const double part = reader.number("partial_rotary_factor", number("partial_rotary_factor", 1.0));
   rope.rotary = part > 0.0 && part <= 1.0 ? static_cast<int64_t>(static_cast<double>(head_dim) * part) : -1;
   rope.scaling = scaling.value_or(RopeScaling::none);
-  if (rope.scaling != RopeScaling::none) {
+  // Dynamic NTK stretches what lies past max_position_embeddings; the others say where the unscaled model
+  // ended.
+  if (rope.scaling == RopeScaling::ntk) rope.original_positions = max_positions;
+  if (rope.scaling == RopeScaling::yarn || rope.scaling == RopeScaling::llama3) {
     rope.original_positions = reader.integer("original_max_position_embeddings", max_positions);
-    rope.factor = reader.number(
-        "factor", static_cast<double>(max_positions) / static_cast<double>(rope.original_positions));
+  }
+  if (rope.scaling != RopeScaling::none) {
+    const double grown = static_cast<double>(max_positions) / static_cast<double>(rope.original_positions);
+    rope.factor = reader.number("factor", rope.scaling == RopeScaling::yarn ? grown : 0.0);
   }
   rope.beta_fast = reader.number("beta_fast", rope.beta_fast);
   rope.beta_slow = reader.number("beta_slow", rope.beta_slow);
@@ -212,6 +217,9 @@ void write_rope(const ModelConfig& config, nlohmann::ordered_json& json) {
   scaling["factor"] = rope.factor;
   if (rope.scaling != RopeScaling::linear)
     scaling["original_max_position_embeddings"] = rope.original_positions;
+  if (rope.scaling == RopeScaling::yarn || rope.scaling == RopeScaling::llama3) {
+    scaling["original_max_position_embeddings"] = rope.original_positions;
+  }
   if (rope.scaling == RopeScaling::llama3) {
     scaling["low_freq_factor"] = rope.low_freq_factor;
     scaling["high_freq_factor"] = rope.high_freq_factor;

@@ -131,19 +131,34 @@ TEST(ReadConfig, RefusesGpt2VariantsItDoesNotCompute) {
 }
 
 TEST(WriteConfig, ReadsBackTheSame) {
-  for (const char* family : {"gpt2", "llama"}) {
-    ModelConfig config = tiny_config(family).resolved();
+  for (const Family* family : families()) {
+    ModelConfig config = tiny_config(std::string(family->name)).resolved();
     config.eos_tokens = {1};
     config.dtype = DType::f16;
-    if (config.positions == Positions::rope) {
-      config.rope.rotary = config.head_dim / 2;
-      config.rope.scaling = ops::RopeScaling::yarn;
-      config.rope.factor = 4.0;
-      config.rope.original_positions = 6;
-      config.rope.attention_factor = 1.25;
-    }
     ModelConfig again = read_config(json(write_config(config).value()), "config.json").value();
     EXPECT_EQ(fields_of(again).to_yaml(), fields_of(config).to_yaml());
+  }
+}
+
+TEST(WriteConfig, ReadsBackEveryRopeScaling) {
+  using ops::RopeScaling;
+  for (const RopeScaling scaling :
+       {RopeScaling::linear, RopeScaling::ntk, RopeScaling::yarn, RopeScaling::llama3}) {
+    ModelConfig config = tiny_config("llama");
+    config.head_dim = 8;
+    config.rope.rotary = 4;
+    config.rope.theta = 777.0;
+    config.rope.scaling = scaling;
+    config.rope.factor = 4.0;
+    config.rope.original_positions = scaling == RopeScaling::linear ? 0
+                                     : scaling == RopeScaling::ntk  ? 24
+                                                                    : 6;
+    if (scaling == RopeScaling::yarn) config.rope.attention_factor = 1.25;
+    const auto written = write_config(config);
+    ASSERT_TRUE(written.ok()) << written.error().to_string();
+    const ModelConfig again = read_config(json(written.value()), "config.json").value();
+    EXPECT_EQ(again.rope.scaling, scaling);
+    EXPECT_EQ(again.rope.rotary, 4);
     EXPECT_EQ(again.rope.attention_factor, config.rope.attention_factor);
   }
 }
