@@ -12,6 +12,7 @@ namespace quern::autograd {
 namespace {
 
 thread_local bool enabled = true;
+thread_local bool in_checkpoint = false;
 thread_local uint64_t next_order = 1;
 
 // What a record held, waiting to be destroyed.
@@ -223,11 +224,22 @@ void backward(const Tensor& root, Tensor seed) {
   Walk::run(root, std::move(seed));
 }
 
+namespace {
+struct InCheckpoint {
+  InCheckpoint() { in_checkpoint = true; }
+  ~InCheckpoint() { in_checkpoint = previous; }
+  const bool previous = in_checkpoint;
+};
+}  // namespace
+
+bool checkpointing() { return in_checkpoint; }
+
 Tensor checkpoint(const std::function<Tensor(std::span<const Tensor>)>& body, std::vector<Tensor> inputs) {
   if (!enabled) return body(inputs);
   Tensor output;
   {
     const NoGrad no_grad;
+    const InCheckpoint first_pass;
     output = body(inputs).detached();
   }
   record(output, "checkpoint", inputs, [body, inputs](const Tensor& dy, BackwardContext& context) {
@@ -237,7 +249,11 @@ Tensor checkpoint(const std::function<Tensor(std::span<const Tensor>)>& body, st
       if (context.needs(i)) make_leaf(leaves.back(), context.buffer_dtype(i));
     }
     const GradMode recompute(true);
-    const Tensor again = body(leaves);
+    Tensor again;
+    {
+      const InCheckpoint second_pass;
+      again = body(leaves);
+    }
     if (!requires_grad(again)) return;
     backward(again, dy);
     for (size_t i = 0; i < leaves.size(); ++i) {

@@ -85,6 +85,11 @@ void backward(const Tensor& root, Tensor seed = {});
 // Runs `body(inputs)` without recording and stores only its inputs; backward runs it again with recording
 // (Chen et al. 2016, arXiv 1604.06174). `body` must be a pure function of its inputs and of leaves it
 // captures: randomness must come from counters. Leaves that `body` captures receive their gradients as usual.
+// Both passes run with checkpointing() true.
 Tensor checkpoint(const std::function<Tensor(std::span<const Tensor>)>& body, std::vector<Tensor> inputs);
+
+// Whether this thread is inside the body of checkpoint(): an op that would choose another kernel when nothing is
+// recorded must not, or the two passes would differ.
+bool checkpointing();
 
 }  // namespace quern::autograd

@@ -49,7 +49,7 @@ Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias) {
   const bool recorded = autograd::recording({&x, &w, &bias});
   const Tensor rows = as_matrix(x);
   Tensor y(x.shape().with(-1, w.dim(0)), x.dtype());
-  if (!recorded && (batch_invariant || rows.dim(0) <= kInvariantRows)) {
+  if (!recorded && !autograd::checkpointing() && (batch_invariant || rows.dim(0) <= kInvariantRows)) {
     forward_rows(rows, w, bias, as_matrix(y));
   } else {
     matmul(rows, w, {.b = true}, as_matrix(y), false, bias);

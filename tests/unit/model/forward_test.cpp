@@ -117,11 +117,11 @@ TEST_P(Forward, CheckpointingChangesNoBit) {
   config.dropout = 0.2;
   const auto run = [&](bool checkpoint) {
     Decoder decoder = Decoder::create(config, 11).value();
-    ForwardContext context = ForwardContext::causal(3, 8);
+    ForwardContext context = ForwardContext::causal(2, 8);
     context.checkpoint = checkpoint;
     context.dropout = {.enabled = true, .seed = 3, .step = 4};
-    const Tensor tokens = random_tokens(3, 8, config.vocab_size, 1),
-                 targets = random_tokens(3, 8, config.vocab_size, 2);
+    const Tensor tokens = random_tokens(2, 8, config.vocab_size, 1),
+                 targets = random_tokens(2, 8, config.vocab_size, 2);
     const Tensor loss = decoder.loss(decoder.hidden(tokens, context), targets, {});
     autograd::backward(loss);
     std::map<std::string, Tensor> all{{"loss", loss.detached()}};
