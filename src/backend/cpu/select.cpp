@@ -1,6 +1,7 @@
 // Registers the kernel tables this CPU can run, worst to best. Compiled for the oldest CPU the build
 // supports.
 #include "backend/api/backend.h"
+#include "backend/cpu/gemm_amx.h"
 #include "backend/cpu/isa/tables.h"
 #include "base/cpu_features.h"
 
@@ -21,6 +22,15 @@ void register_cpu() {
       return best;
     }();
     add_table(&table);
+    if (cpu::acquire_amx()) {
+      static const KernelTable tiles = [] {
+        KernelTable best = table;
+        best.name = "amx";
+        best.gemm = cpu::gemm_amx;
+        return best;
+      }();
+      add_table(&tiles);
+    }
   }
 #endif
 }

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "kernel_test.h"
 
 namespace quern::backend {
@@ -33,10 +35,20 @@ Array multiply(bool (*kernel)(const GemmArgs&), const Product& p) {
   return c;
 }
 
+// The different kernels of the tables of this CPU.
+std::vector<bool (*)(const GemmArgs&)> kernels() {
+  std::vector<bool (*)(const GemmArgs&)> all;
+  for (const KernelTable* table : test::tables()) {
+    if (std::ranges::find(all, table->gemm) == all.end()) all.push_back(table->gemm);
+  }
+  return all;
+}
+
 void check(const Product& p) {
   const test::ScopedThreads scope(1);
   const double tolerance = 2.0 * test::rounding(p.c) + 1e-5;
-  test::expect_near(multiply(cpu::gemm, p), multiply(reference_table().gemm, p), tolerance, p.name());
+  const Array expected = multiply(reference_table().gemm, p);
+  for (auto* kernel : kernels()) test::expect_near(multiply(kernel, p), expected, tolerance, p.name());
 }
 
 TEST(CpuGemm, EveryLayoutBiasAndAccumulationOfOddSizes) {
@@ -90,18 +102,27 @@ TEST(CpuGemm, LongSumsOfWeightGradients) {
 
 TEST(CpuGemm, RowsThatShareCacheSets) { check({64, 3072, 32, false, false}); }
 
+TEST(CpuGemm, MoreColumnsThanOnePackingHolds) {
+  for (const DType dtype : {DType::f32, DType::bf16}) {
+    check({33, 1101, 515, false, true, dtype, dtype, dtype, true});
+    check({1101, 35, 515, true, false, dtype, dtype, DType::f32, false, true});
+  }
+}
+
 TEST(CpuGemm, ResultsDoNotDependOnTheNumberOfThreads) {
   for (const DType dtype : {DType::f32, DType::bf16, DType::f16}) {
     for (const Product& p : {Product{70, 90, 300, false, true, dtype, dtype, dtype, true, true},
                              Product{256, 48, 2304, true, false, dtype, dtype, DType::f32, false, true},
                              Product{3, 700, 129, false, false, dtype, dtype, dtype}}) {
-      std::vector<Array> results;
-      for (const int threads : {1, 2, 5}) {
-        const test::ScopedThreads scope(threads);
-        results.push_back(multiply(cpu::gemm, p));
+      for (auto* kernel : kernels()) {
+        std::vector<Array> results;
+        for (const int threads : {1, 2, 5}) {
+          const test::ScopedThreads scope(threads);
+          results.push_back(multiply(kernel, p));
+        }
+        EXPECT_EQ(results[0], results[1]) << p.name();
+        EXPECT_EQ(results[0], results[2]) << p.name();
       }
-      EXPECT_EQ(results[0], results[1]) << p.name();
-      EXPECT_EQ(results[0], results[2]) << p.name();
     }
   }
 }
@@ -113,10 +134,12 @@ TEST(CpuGemm, NanStaysInItsRow) {
     Array x = Array::random(dtype, m * k, 1), y(dtype, m * n);
     const Array w = Array::random(dtype, n * k, 2);
     for (int64_t i = 0; i < k; ++i) x.set(7 * k + i, std::nan(""));
-    ASSERT_TRUE(
-        cpu::gemm({m, n, k, x.data(), dtype, false, w.data(), dtype, true, y.data(), dtype, nullptr, false}));
-    for (int64_t i = 0; i < m * n; ++i)
-      EXPECT_EQ(std::isnan(y.at(i)), i / n == 7) << name_of(dtype) << " " << i;
+    for (auto* kernel : kernels()) {
+      ASSERT_TRUE(
+          kernel({m, n, k, x.data(), dtype, false, w.data(), dtype, true, y.data(), dtype, nullptr, false}));
+      for (int64_t i = 0; i < m * n; ++i)
+        EXPECT_EQ(std::isnan(y.at(i)), i / n == 7) << name_of(dtype) << " " << i;
+    }
   }
 }
 

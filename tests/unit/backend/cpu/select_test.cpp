@@ -17,6 +17,7 @@ TEST(CpuTables, RunFromTheWorstToTheBestThisCpuHas) {
   if (has.avx2) expected.emplace_back("avx2");
   if (has.avx512bw && has.avx512vl && has.avx512dq) expected.emplace_back("avx512");
   if (has.avx512_bf16 && has.avx512_vnni) expected.emplace_back("avx512_bf16");
+  if (has.amx_tile && has.amx_bf16) expected.emplace_back("amx");
   EXPECT_EQ(names, expected);
 }
 
