@@ -32,16 +32,16 @@ struct GeluTanh {
   static ValueAndSlope both(Vec x) {
     const Vec square = x * x;
     const Vec u = x * fma(square, Vec(kCubic), Vec(kLinear));
-    const Vec s = sigmoid(u);
-    return {x * s, fma(x * sigmoid_slope(u), fma(square, Vec(3.0f * kCubic), Vec(kLinear)), s)};
+    const Logistic s = logistic(u);
+    return {x * s.value, fma(x * s.slope, fma(square, Vec(3.0f * kCubic), Vec(kLinear)), s.value)};
   }
 };
 
 struct Silu {
   static Vec value(Vec x) { return x * sigmoid(x); }
   static ValueAndSlope both(Vec x) {
-    const Vec s = sigmoid(x);
-    return {x * s, fma(x * s, Vec(1.0f) - s, s)};
+    const Logistic s = logistic(x);
+    return {x * s.value, fma(x, s.slope, s.value)};
   }
 };
 
@@ -52,13 +52,16 @@ struct Relu {
 
 struct Sigmoid {
   static Vec value(Vec x) { return sigmoid(x); }
-  static ValueAndSlope both(Vec x) { return {sigmoid(x), sigmoid_slope(x)}; }
+  static ValueAndSlope both(Vec x) {
+    const Logistic s = logistic(x);
+    return {s.value, s.slope};
+  }
 };
 
-// tanh' x = 1 - tanh^2 x = 4 sigmoid'(2x), which does not cancel.
+// tanh' x = 1 - tanh^2 x = 4 logistic'(2x), which does not cancel.
 struct Tanh {
   static Vec value(Vec x) { return tanh(x); }
-  static ValueAndSlope both(Vec x) { return {tanh(x), Vec(4.0f) * sigmoid_slope(x + x)}; }
+  static ValueAndSlope both(Vec x) { return {tanh(x), Vec(4.0f) * logistic(x + x).slope}; }
 };
 
 struct ReluSquared {

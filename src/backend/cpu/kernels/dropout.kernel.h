@@ -1,43 +1,50 @@
-// Dropout by the counter-based generator of base/rng.h. Philox runs on kBlocks counters at once in plain loops that
-// the compiler turns into vectors.
+// Dropout by the counter-based generator of base/rng.h.
 #pragma once
 
 #include "backend/cpu/kernels/support.h"
 
 namespace quern::backend::cpu::QUERN_ISA {
 
-inline constexpr int kBlocks = 16;           // counters at once
-inline constexpr int kGroup = 4 * kBlocks;  // elements at once
+inline constexpr int kChains = 4;  // independent vectors of counters, to hide the multiplier's latency
+inline constexpr int kBlocks = kChains * kWords;  // philox blocks at once
+inline constexpr int kGroup = 4 * kBlocks;        // elements at once
 
-// The words of philox4x32 blocks first .. first + kBlocks - 1 under (seed, stream), in the order of the elements.
+// The words of philox4x32 blocks first .. first + kBlocks - 1 under (seed, stream), in the order of the
+// elements. Each 32-bit word of the state lives in the lower half of a 64-bit lane; upper halves hold what
+// nobody reads.
 inline void philox_words(uint64_t first, uint64_t stream, uint64_t seed, uint32_t* words) {
-  constexpr uint64_t kMul0 = 0xD2511F53, kMul1 = 0xCD9E8D57;
-  constexpr uint32_t kWeyl0 = 0x9E3779B9, kWeyl1 = 0xBB67AE85;
-  uint32_t c0[kBlocks], c1[kBlocks], c2[kBlocks], c3[kBlocks];
-  for (int j = 0; j < kBlocks; ++j) {
-    const uint64_t block = first + static_cast<uint64_t>(j);
-    c0[j] = static_cast<uint32_t>(block);
-    c1[j] = static_cast<uint32_t>(block >> 32);
-    c2[j] = static_cast<uint32_t>(stream);
-    c3[j] = static_cast<uint32_t>(stream >> 32);
+  const Words mul0 = Words::broadcast(0xD2511F53), mul1 = Words::broadcast(0xCD9E8D57);
+  Words c0[kChains], c1[kChains], c2[kChains], c3[kChains];
+  for (int j = 0; j < kChains; ++j) {
+    c0[j] = Words::count_from(first + static_cast<uint64_t>(j * kWords));
+    c1[j] = upper_half(c0[j]);
+    c2[j] = Words::broadcast(stream);
+    c3[j] = upper_half(c2[j]);
   }
   uint32_t key0 = static_cast<uint32_t>(seed), key1 = static_cast<uint32_t>(seed >> 32);
   for (int round = 0; round < 10; ++round) {
-    for (int j = 0; j < kBlocks; ++j) {
-      const uint64_t p0 = kMul0 * c0[j], p1 = kMul1 * c2[j];
-      c0[j] = static_cast<uint32_t>(p1 >> 32) ^ c1[j] ^ key0;
-      c1[j] = static_cast<uint32_t>(p1);
-      c2[j] = static_cast<uint32_t>(p0 >> 32) ^ c3[j] ^ key1;
-      c3[j] = static_cast<uint32_t>(p0);
+    const Words k0 = Words::broadcast(key0), k1 = Words::broadcast(key1);
+    for (int j = 0; j < kChains; ++j) {
+      const Words p0 = multiply(mul0, c0[j]), p1 = multiply(mul1, c2[j]);
+      c0[j] = upper_half(p1) ^ c1[j] ^ k0;
+      c1[j] = p1;
+      c2[j] = upper_half(p0) ^ c3[j] ^ k1;
+      c3[j] = p0;
     }
-    key0 += kWeyl0;
-    key1 += kWeyl1;
+    key0 += 0x9E3779B9;
+    key1 += 0xBB67AE85;
   }
-  for (int j = 0; j < kBlocks; ++j) {
-    words[4 * j] = c0[j];
-    words[4 * j + 1] = c1[j];
-    words[4 * j + 2] = c2[j];
-    words[4 * j + 3] = c3[j];
+  for (int j = 0; j < kChains; ++j) {
+    uint64_t low[kWords], high[kWords];
+    join_lower(c0[j], c1[j]).store(low);
+    join_lower(c2[j], c3[j]).store(high);
+    for (int k = 0; k < kWords; ++k) {
+      uint32_t* block = words + 4 * (j * kWords + k);
+      block[0] = static_cast<uint32_t>(low[k]);
+      block[1] = static_cast<uint32_t>(low[k] >> 32);
+      block[2] = static_cast<uint32_t>(high[k]);
+      block[3] = static_cast<uint32_t>(high[k] >> 32);
+    }
   }
 }
 

@@ -89,6 +89,8 @@ inline Vec max(Vec a, Vec b) { return _mm256_max_ps(a.v, b.v); }
 inline Vec abs(Vec a) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a.v); }
 inline Vec sqrt(Vec a) { return _mm256_sqrt_ps(a.v); }
 
+inline Vec reciprocal(Vec a) { return Vec(1.0f) / a; }
+
 inline Mask operator<(Vec a, Vec b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_LT_OQ)}; }
 inline Vec select(Mask mask, Vec yes, Vec no) { return _mm256_blendv_ps(no.v, yes.v, mask.v); }
 inline Vec keep(AllLanes, Vec a, Vec) { return a; }
@@ -145,6 +147,22 @@ struct DoubleLanes {
     _mm256_storeu_pd(p + 4, high);
   }
 };
+
+inline constexpr int kWords = 4;
+struct Words {
+  __m256i v;
+  static Words broadcast(uint64_t value) { return {_mm256_set1_epi64x(static_cast<int64_t>(value))}; }
+  static Words count_from(uint64_t first) {
+    return {_mm256_add_epi64(broadcast(first).v, _mm256_setr_epi64x(0, 1, 2, 3))};
+  }
+  void store(uint64_t* p) const { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), v); }
+};
+inline Words operator^(Words a, Words b) { return {_mm256_xor_si256(a.v, b.v)}; }
+inline Words upper_half(Words a) { return {_mm256_srli_epi64(a.v, 32)}; }
+inline Words multiply(Words a, Words b) { return {_mm256_mul_epu32(a.v, b.v)}; }
+inline Words join_lower(Words lower, Words upper) {
+  return {_mm256_blend_epi32(lower.v, _mm256_slli_epi64(upper.v, 32), 0xaa)};
+}
 
 }  // namespace quern::backend::cpu::QUERN_ISA
 

@@ -78,6 +78,15 @@ inline Vec max(Vec a, Vec b) { return _mm512_max_ps(a.v, b.v); }
 inline Vec abs(Vec a) { return _mm512_abs_ps(a.v); }
 inline Vec sqrt(Vec a) { return _mm512_sqrt_ps(a.v); }
 
+// vrcp14ps and a Newton step, which is less than half the time of a division; the step would make 1/infinity
+// a NaN.
+inline Vec reciprocal(Vec a) {
+  const __m512 r = _mm512_rcp14_ps(a.v);
+  const __m512 error = _mm512_fnmadd_ps(a.v, r, _mm512_set1_ps(1.0f));
+  const __mmask16 finite = _mm512_cmp_ps_mask(a.v, _mm512_set1_ps(__builtin_inff()), _CMP_LT_OQ);
+  return _mm512_mask_fmadd_ps(r, finite, error, r);
+}
+
 inline Mask operator<(Vec a, Vec b) { return _mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ); }
 inline Vec select(Mask mask, Vec yes, Vec no) { return _mm512_mask_blend_ps(mask, no.v, yes.v); }
 inline Vec keep(AllLanes, Vec a, Vec) { return a; }
@@ -129,6 +138,22 @@ struct DoubleLanes {
     _mm512_storeu_pd(p + 8, high);
   }
 };
+
+inline constexpr int kWords = 8;
+struct Words {
+  __m512i v;
+  static Words broadcast(uint64_t value) { return {_mm512_set1_epi64(static_cast<int64_t>(value))}; }
+  static Words count_from(uint64_t first) {
+    return {_mm512_add_epi64(broadcast(first).v, _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7))};
+  }
+  void store(uint64_t* p) const { _mm512_storeu_si512(p, v); }
+};
+inline Words operator^(Words a, Words b) { return {_mm512_xor_si512(a.v, b.v)}; }
+inline Words upper_half(Words a) { return {_mm512_srli_epi64(a.v, 32)}; }
+inline Words multiply(Words a, Words b) { return {_mm512_mul_epu32(a.v, b.v)}; }
+inline Words join_lower(Words lower, Words upper) {
+  return {_mm512_mask_shuffle_epi32(lower.v, 0xaaaa, upper.v, _MM_PERM_CCAA)};
+}
 
 }  // namespace quern::backend::cpu::QUERN_ISA
 

@@ -24,17 +24,23 @@ inline Vec exp(Vec x) {
 }
 
 // 1 / (1 + e^-x), 3 ulp down to where e^-x overflows; 0 below.
-inline Vec sigmoid(Vec x) { return Vec(1.0f) / (Vec(1.0f) + exp(-x)); }
-// The derivative of sigmoid, 4 ulp: e / (1 + e)^2 with e = e^-|x| cancels nowhere.
-inline Vec sigmoid_slope(Vec x) {
-  const Vec e = exp(-abs(x)), d = Vec(1.0f) + e;
-  return e / (d * d);
+inline Vec sigmoid(Vec x) { return reciprocal(Vec(1.0f) + exp(-x)); }
+
+// The same with its derivative e / (1 + e)^2, e = e^-|x|, which cancels nowhere; 4 ulp.
+struct Logistic {
+  Vec value;
+  Vec slope;
+};
+inline Logistic logistic(Vec x) {
+  const Vec e = exp(-abs(x));
+  const Vec r = reciprocal(Vec(1.0f) + e), other = e * r;
+  return {select(x < Vec(0.0f), other, r), other * r};
 }
 
 // 2 ulp.
 inline Vec tanh(Vec x) {
   const Vec t = abs(x), z = x * x;
-  const Vec large = Vec(1.0f) - Vec(2.0f) / (exp(t + t) + Vec(1.0f));
+  const Vec large = fnma(Vec(2.0f), reciprocal(exp(t + t) + Vec(1.0f)), Vec(1.0f));
   const Vec p =
       polynomial(z, -0x1.555530p-2f, 0x1.110692p-3f, -0x1.b827fep-5f, 0x1.519c92p-6f, -0x1.73641ap-8f);
   const Vec small = fma(x * z, p, x);
@@ -54,7 +60,7 @@ inline Normal normal(Vec x) {
   const Vec gauss =
       fma(coarse * Vec(0.5f), fnma(t, t, square), coarse);  // corrects for the rounding of the square
   // The tail 1 - cdf(t) = gauss * erfcx(t / sqrt 2) / 2, and erfcx is smooth in (t-k) / (t+k).
-  const Vec inverse = Vec(1.0f) / (t + Vec(2.5f));
+  const Vec inverse = reciprocal(t + Vec(2.5f));
   const Vec s = (t - Vec(2.5f)) * inverse;
   const Vec q =
       polynomial(s, 0x1.69cee6p-1f, -0x1.bc19c2p-2f, 0x1.0e4f34p-3f, 0x1.2ea3acp-7f, -0x1.0c79b0p-6f,

@@ -9,9 +9,11 @@
 //   min max                   b when either operand is NaN
 //   < select keep             lane-wise choice
 //   round times_power_of_two  for exp
+//   reciprocal                1/a within 1 ulp, for 1 <= a <= infinity
 //   zip unzip                 pairs of neighbouring lanes
 //   sum_lanes max_lanes       across lanes, as a balanced tree
 //   DoubleLanes               kWidth sums in double
+//   Words                     kWords lanes of 64 bits, for counter-based random numbers
 // Mathematical functions are in vec_math.h.
 #pragma once
 
@@ -67,6 +69,8 @@ inline Vec max(Vec a, Vec b) { return Vec(a.v > b.v ? a.v : b.v); }
 inline Vec abs(Vec a) { return Vec(__builtin_fabsf(a.v)); }
 inline Vec sqrt(Vec a) { return Vec(__builtin_sqrtf(a.v)); }
 
+inline Vec reciprocal(Vec a) { return Vec(1.0f / a.v); }
+
 inline Mask operator<(Vec a, Vec b) { return a.v < b.v; }
 inline Vec select(Mask mask, Vec yes, Vec no) { return mask ? yes : no; }
 // a in the lanes given, b in the others.
@@ -107,6 +111,20 @@ struct DoubleLanes {
   void add_square(Vec a) { v += static_cast<double>(a.v) * a.v; }
   void store(double* p) const { *p = v; }
 };
+
+inline constexpr int kWords = 1;
+struct Words {
+  uint64_t v;
+  static Words broadcast(uint64_t value) { return {value}; }
+  static Words count_from(uint64_t first) { return {first}; }  // first, first + 1, ...
+  void store(uint64_t* p) const { *p = v; }
+};
+inline Words operator^(Words a, Words b) { return {a.v ^ b.v}; }
+inline Words upper_half(Words a) { return {a.v >> 32}; }
+// The full product of the lower halves.
+inline Words multiply(Words a, Words b) { return {(a.v & 0xffffffffu) * (b.v & 0xffffffffu)}; }
+// The lower half of `upper` above that of `lower`.
+inline Words join_lower(Words lower, Words upper) { return {(lower.v & 0xffffffffu) | (upper.v << 32)}; }
 
 }  // namespace quern::backend::cpu::QUERN_ISA
 
