@@ -35,16 +35,7 @@ inline void philox_words(uint64_t first, uint64_t stream, uint64_t seed, uint32_
     key1 += 0xBB67AE85;
   }
   for (int j = 0; j < kChains; ++j) {
-    uint64_t low[kWords], high[kWords];
-    join_lower(c0[j], c1[j]).store(low);
-    join_lower(c2[j], c3[j]).store(high);
-    for (int k = 0; k < kWords; ++k) {
-      uint32_t* block = words + 4 * (j * kWords + k);
-      block[0] = static_cast<uint32_t>(low[k]);
-      block[1] = static_cast<uint32_t>(low[k] >> 32);
-      block[2] = static_cast<uint32_t>(high[k]);
-      block[3] = static_cast<uint32_t>(high[k] >> 32);
-    }
+    store_zipped(words + 4 * j * kWords, join_lower(c0[j], c1[j]), join_lower(c2[j], c3[j]));
   }
 }
 
@@ -52,20 +43,18 @@ inline bool dropout(const DropoutArgs& a) {
   const uint64_t threshold = static_cast<uint64_t>(__builtin_ceil(a.p * 0x1p32));
   if (threshold > 0xffffffffu) return false;  // everything falls: not worth a path here
   const uint32_t lowest_kept = static_cast<uint32_t>(threshold);
-  const float scale = static_cast<float>(1.0 / (1.0 - a.p));
+  const Vec scale(static_cast<float>(1.0 / (1.0 - a.p)));
   return visit_dtype(a.dtype, [&]<class T>() {
     parallel_for((a.count + kGroup - 1) / kGroup, kHeavyGrain / kGroup, [&](int64_t begin, int64_t end) {
       for (int64_t g = begin; g < end; ++g) {
         uint32_t words[kGroup];
-        float factor[kGroup];
         philox_words(static_cast<uint64_t>(g) * kBlocks, a.stream, a.seed, words);
-        for (int j = 0; j < kGroup; ++j) factor[j] = words[j] < lowest_kept ? 0.0f : scale;
         const T* x = static_cast<const T*>(a.x) + g * kGroup;
         T* y = static_cast<T*>(a.y) + g * kGroup;
         const int64_t count = a.count - g * kGroup < kGroup ? a.count - g * kGroup : kGroup;
         for_lanes(count, [&](int64_t i, auto lanes) {
-          const Vec f = Vec::load(factor + i, lanes);
-          select(Vec(0.0f) < f, Vec::load(x + i, lanes) * f, Vec(0.0f)).store(y + i, lanes);
+          const Mask kept = at_least(words + i, lowest_kept);
+          select(kept, Vec::load(x + i, lanes) * scale, Vec(0.0f)).store(y + i, lanes);
         });
       }
     });

@@ -155,13 +155,22 @@ struct Words {
   static Words count_from(uint64_t first) {
     return {_mm256_add_epi64(broadcast(first).v, _mm256_setr_epi64x(0, 1, 2, 3))};
   }
-  void store(uint64_t* p) const { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), v); }
 };
 inline Words operator^(Words a, Words b) { return {_mm256_xor_si256(a.v, b.v)}; }
 inline Words upper_half(Words a) { return {_mm256_srli_epi64(a.v, 32)}; }
 inline Words multiply(Words a, Words b) { return {_mm256_mul_epu32(a.v, b.v)}; }
 inline Words join_lower(Words lower, Words upper) {
   return {_mm256_blend_epi32(lower.v, _mm256_slli_epi64(upper.v, 32), 0xaa)};
+}
+inline void store_zipped(uint32_t* p, Words even, Words odd) {
+  const __m256i low = _mm256_unpacklo_epi64(even.v, odd.v), high = _mm256_unpackhi_epi64(even.v, odd.v);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm256_permute2x128_si256(low, high, 0x20));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p + 8), _mm256_permute2x128_si256(low, high, 0x31));
+}
+inline Mask at_least(const uint32_t* p, uint32_t bound) {
+  const __m256i words = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  const __m256i larger = _mm256_max_epu32(words, _mm256_set1_epi32(static_cast<int32_t>(bound)));
+  return {_mm256_castsi256_ps(_mm256_cmpeq_epi32(words, larger))};
 }
 
 }  // namespace quern::backend::cpu::QUERN_ISA

@@ -10,7 +10,8 @@
 
 namespace quern::backend::cpu::QUERN_ISA {
 inline constexpr int kWidth = 16;
-}
+inline constexpr int16_t kOddWords[16] = {1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31};
+}  // namespace quern::backend::cpu::QUERN_ISA
 #include "backend/cpu/simd/lanes.h"
 
 namespace quern::backend::cpu::QUERN_ISA {
@@ -28,12 +29,14 @@ struct Vec {
   }
   __m256i to_bf16() const {
     const __m512i u = _mm512_castps_si512(v);
-    const __m512i upper = _mm512_srli_epi32(u, 16);
-    const __m512i odd = _mm512_and_si512(upper, _mm512_set1_epi32(1));
-    const __m512i rounded =
-        _mm512_srli_epi32(_mm512_add_epi32(_mm512_add_epi32(u, _mm512_set1_epi32(0x7fff)), odd), 16);
+    const __mmask16 odd = _mm512_test_epi32_mask(u, _mm512_set1_epi32(0x10000));
     const __mmask16 nan = _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q);
-    return _mm512_cvtepi32_epi16(_mm512_mask_or_epi32(rounded, nan, upper, _mm512_set1_epi32(0x40)));
+    __m512i r = _mm512_add_epi32(u, _mm512_set1_epi32(0x7fff));
+    r = _mm512_mask_add_epi32(r, odd, r, _mm512_set1_epi32(1));
+    r = _mm512_mask_or_epi32(r, nan, u, _mm512_set1_epi32(0x400000));
+    const __m512i upper_halves =
+        _mm512_castsi256_si512(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(kOddWords)));
+    return _mm512_castsi512_si256(_mm512_permutexvar_epi16(upper_halves, r));
   }
   __m256i to_f16() const { return _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 
@@ -146,13 +149,21 @@ struct Words {
   static Words count_from(uint64_t first) {
     return {_mm512_add_epi64(broadcast(first).v, _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7))};
   }
-  void store(uint64_t* p) const { _mm512_storeu_si512(p, v); }
 };
 inline Words operator^(Words a, Words b) { return {_mm512_xor_si512(a.v, b.v)}; }
 inline Words upper_half(Words a) { return {_mm512_srli_epi64(a.v, 32)}; }
 inline Words multiply(Words a, Words b) { return {_mm512_mul_epu32(a.v, b.v)}; }
 inline Words join_lower(Words lower, Words upper) {
   return {_mm512_mask_shuffle_epi32(lower.v, 0xaaaa, upper.v, _MM_PERM_CCAA)};
+}
+inline void store_zipped(uint32_t* p, Words even, Words odd) {
+  const __m512i at = _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11);
+  _mm512_storeu_si512(p, _mm512_permutex2var_epi64(even.v, at, odd.v));
+  _mm512_storeu_si512(p + 16,
+                      _mm512_permutex2var_epi64(even.v, _mm512_add_epi64(at, _mm512_set1_epi64(4)), odd.v));
+}
+inline Mask at_least(const uint32_t* p, uint32_t bound) {
+  return _mm512_cmpge_epu32_mask(_mm512_loadu_si512(p), _mm512_set1_epi32(static_cast<int32_t>(bound)));
 }
 
 }  // namespace quern::backend::cpu::QUERN_ISA

@@ -117,7 +117,6 @@ struct Words {
   uint64_t v;
   static Words broadcast(uint64_t value) { return {value}; }
   static Words count_from(uint64_t first) { return {first}; }  // first, first + 1, ...
-  void store(uint64_t* p) const { *p = v; }
 };
 inline Words operator^(Words a, Words b) { return {a.v ^ b.v}; }
 inline Words upper_half(Words a) { return {a.v >> 32}; }
@@ -125,6 +124,15 @@ inline Words upper_half(Words a) { return {a.v >> 32}; }
 inline Words multiply(Words a, Words b) { return {(a.v & 0xffffffffu) * (b.v & 0xffffffffu)}; }
 // The lower half of `upper` above that of `lower`.
 inline Words join_lower(Words lower, Words upper) { return {(lower.v & 0xffffffffu) | (upper.v << 32)}; }
+// Stores the 32-bit halves of even[0], odd[0], even[1], odd[1], ..., the lower half of each first.
+inline void store_zipped(uint32_t* p, Words even, Words odd) {
+  p[0] = static_cast<uint32_t>(even.v);
+  p[1] = static_cast<uint32_t>(even.v >> 32);
+  p[2] = static_cast<uint32_t>(odd.v);
+  p[3] = static_cast<uint32_t>(odd.v >> 32);
+}
+// Where the words at p are at least `bound`.
+inline Mask at_least(const uint32_t* p, uint32_t bound) { return *p >= bound; }
 
 }  // namespace quern::backend::cpu::QUERN_ISA
 
