@@ -64,6 +64,7 @@ Error corrupt(fmt::format_string<Args...> format, Args&&... args) {
 }
 
 constexpr size_t kMaxRank = 64;  // far above any tensor in use; keeps messages about hostile shapes short
+
 Result<uint64_t> parse_uint(dom::element value, std::string_view tensor, std::string_view field) {
   uint64_t number = 0;
   if (value.get(number) != simdjson::SUCCESS || number > INT64_MAX) {

@@ -81,13 +81,13 @@ Result<void> TensorArchive::add_shards() {
   if (twice != entries_.end()) {
     return corrupt_index(
         path_, fmt::format("two shards, {} and {}, hold tensor {}", files_[twice->file]->path().string(),
-                           files_[(twice + 1)->file]->path().string(), twice->name));
+                           files_[(twice + 1)->file]->path().string(), json_excerpt(twice->name)));
   }
   for (const auto& [name, shard] : weight_map) {
     const TensorEntry* entry = find(name);
     if (entry == nullptr || files_[entry->file]->path().filename() != shard) {
-      return corrupt_index(
-          path_, fmt::format("weight_map says that {} holds tensor {}, which is not so", shard, name));
+      return corrupt_index(path_, fmt::format("weight_map says that {} holds tensor {}, which is not so",
+                                              json_excerpt(shard), json_excerpt(name)));
     }
   }
   return {};

@@ -155,6 +155,13 @@ TEST(Safetensors, SaysWhichFileIsDamaged) {
   EXPECT_EQ(TensorArchive::open(dir.path() / "absent.safetensors").error().code, ErrorCode::not_found);
 }
 
+TEST(Safetensors, SaysThatTheDiskIsFull) {
+  const auto written = write_safetensors("/dev/full", {{"w", Tensor::full({1000}, 1.0)}});
+  ASSERT_FALSE(written.ok());
+  EXPECT_EQ(written.error().code, ErrorCode::io);
+  EXPECT_THAT(written.error().message, HasSubstr("No space left"));
+}
+
 TEST(Safetensors, ChecksTheIndexOfShards) {
   const test::TempDir dir;
   const std::filesystem::path index = dir.path() / kWeightsIndexFile;
@@ -174,9 +181,9 @@ TEST(Safetensors, ChecksTheIndexOfShards) {
       {R"({"weight_map":{"a":""}})", "maps \"a\" to \"\""},
       {R"({"weight_map":{"a":".."}})", "maps \"a\" to \"..\""},
       {R"({"weight_map":{"a":"../one.safetensors"}})", "maps \"a\" to \"../one.safetensors\""},
-      {R"({"weight_map":{"a":"two.safetensors"}})", "two.safetensors holds tensor a, which is not so"},
+      {R"({"weight_map":{"a":"two.safetensors"}})", R"("two.safetensors" holds tensor "a", which is not so)"},
       {R"({"weight_map":{"a":"two.safetensors","b":"one.safetensors"}})", "which is not so"},
-      {R"({"weight_map":{"a":"one.safetensors","c":"again.safetensors"}})", "hold tensor a"},
+      {R"({"weight_map":{"a":"one.safetensors","c":"again.safetensors"}})", "hold tensor \"a\""},
   };
   for (const auto& [text, complaint] : cases) {
     const auto archive = open(text);
