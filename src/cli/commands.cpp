@@ -10,6 +10,7 @@ namespace quern::cli {
 // One declaration per verb, defined in cli/commands/<verb>.cpp...
 Command bench_command();
 Command data_command();
+Command doctor_command();
 Command help_command();
 Command version_command();
 
@@ -18,6 +19,7 @@ const std::vector<Command>& commands() {
   static const std::vector<Command> table = {
       bench_command(),
       data_command(),
+      doctor_command(),
       version_command(),
       help_command(),
   };

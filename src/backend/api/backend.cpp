@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace quern::backend {
@@ -10,6 +11,10 @@ namespace {
 std::vector<const KernelTable*>& tables() {
   static std::vector<const KernelTable*> list;
   return list;
+}
+std::vector<std::string>& library_names() {
+  static std::vector<std::string> names;
+  return names;
 }
 const KernelTable* active = nullptr;
 std::atomic<int64_t> fallbacks{0};
@@ -20,15 +25,20 @@ void add_table(const KernelTable* table) {
   active = table;
 }
 
+void add_library(std::string name_and_version) { library_names().push_back(std::move(name_and_version)); }
+std::span<const std::string> libraries() { return library_names(); }
+
 std::span<const KernelTable* const> supported_tables() { return tables(); }
 
 const KernelTable& reference_table() {
-  if (tables().empty()) throw InternalError("no backend is registered: call backend::register_backends() first");
+  if (tables().empty())
+    throw InternalError("no backend is registered: call backend::register_backends() first");
   return *tables().front();
 }
 
 const KernelTable& active_table() {
-  if (active == nullptr) throw InternalError("no backend is registered: call backend::register_backends() first");
+  if (active == nullptr)
+    throw InternalError("no backend is registered: call backend::register_backends() first");
   return *active;
 }
 

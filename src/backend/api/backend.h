@@ -1,8 +1,10 @@
-// Which kernel tables exist and which one is in force. Backends are registered once, by executables, at start-up.
+// Which kernel tables exist and which one is in force. Backends are registered once, by executables, at
+// start-up.
 #pragma once
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "backend/api/kernel_table.h"
@@ -10,12 +12,16 @@
 
 namespace quern::backend {
 
-// Registers every backend of this build and selects the best table of this CPU, or the one QUERN_ISA names. Defined
-// in backend/registry, which executables link; idempotent.
+// Registers every backend of this build and selects the best table of this CPU, or the one QUERN_ISA names.
+// Defined in backend/registry, which executables link; idempotent.
 void register_backends();
 
 // Called by backends, best last. The table must live for ever.
 void add_table(const KernelTable* table);
+// Called by backends: a library they stand on, such as "oneDNN 2.6.3". For `quern version` and `quern
+// doctor`.
+void add_library(std::string name_and_version);
+std::span<const std::string> libraries();
 // Every table this CPU can run, the reference first. Tests walk it.
 std::span<const KernelTable* const> supported_tables();
 const KernelTable& reference_table();

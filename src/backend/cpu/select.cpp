@@ -1,5 +1,8 @@
 // Registers the kernel tables this CPU can run, worst to best. Compiled for the oldest CPU the build
 // supports.
+#include <dnnl.h>
+#include <fmt/format.h>
+
 #include "backend/api/backend.h"
 #include "backend/cpu/gemm_amx.h"
 #include "backend/cpu/isa/tables.h"
@@ -8,6 +11,8 @@
 namespace quern::backend {
 
 void register_cpu() {
+  const dnnl_version_t* onednn = dnnl_version();
+  add_library(fmt::format("oneDNN {}.{}.{}", onednn->major, onednn->minor, onednn->patch));
   add_table(&cpu::kScalarTable);
 #if defined(__x86_64__)
   const CpuFeatures& has = cpu_features();

@@ -20,6 +20,7 @@ Result<void> print_version(Context& context) {
                                              {"commit", commit()},
                                              {"compiler", compiler()},
                                              {"kernel_tables", tables},
+                                             {"libraries", backend::libraries()},
                                              {"active_table", backend::active_table().name}};
     context.print(document.dump(2) + "\n");
     return {};
