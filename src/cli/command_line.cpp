@@ -14,11 +14,18 @@ namespace quern::cli {
 namespace {
 constexpr int kMostThreads = 4096;
 constexpr const char* kCommonGroup = "Common options";
+
+// Found before parsing, because it wins over whatever is wrong with the other arguments.
+bool asks_for_help(const std::vector<std::string>& arguments) {
+  const auto end = std::ranges::find(arguments, "--");
+  return std::find_if(arguments.begin(), end,
+                      [](const std::string& a) { return a == "-h" || a == "--help"; }) != end;
+}
 }  // namespace
 
 CommandLine::CommandLine(const std::string& name, const Command& command)
     : app_(command.summary, name), command_(command) {
-  app_.set_help_flag();  // ours, below: it must win over missing arguments and be grouped with its like
+  app_.set_help_flag();  // ours is in parse(), among the common options
   app_.allow_extras();
 }
 
@@ -95,19 +102,17 @@ Result<bool> CommandLine::parse(std::vector<std::string> arguments, Context& con
       ->type_name("N")
       ->check(CLI::Range(1, kMostThreads))
       ->group(kCommonGroup);
-  bool wants_help = false;
-  app_.add_flag("-h,--help", wants_help, "show this help, and stop")->group(kCommonGroup);
-
+  app_.add_flag("-h,--help", "show this help, and stop")->group(kCommonGroup);
+  if (asks_for_help(arguments)) {
+    context.print(help());
+    return false;
+  }
   std::optional<CLI::ParseError> problem;
   try {
     std::ranges::reverse(arguments);  // CLI11 takes them from the back
     app_.parse(std::move(arguments));
   } catch (const CLI::ParseError& error) {
     problem = error;
-  }
-  if (wants_help) {
-    context.print(help());
-    return false;
   }
   QUERN_CHECK(check_extras());
   if (problem) {
