@@ -1,0 +1,23 @@
+#!/bin/sh
+# Installs the Debian packages listed in the given files that are missing. Silent and fast when none is.
+set -eu
+missing=""
+for package in $(grep -hv '^#' "$@"); do
+  case "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)" in
+    installed) ;;
+    *) missing="$missing $package" ;;
+  esac
+done
+[ -n "$missing" ] || exit 0
+echo "installing:$missing" >&2
+if ! command -v apt-get >/dev/null; then
+  echo "this system has no apt-get: install the counterparts of these Debian packages:$missing" >&2
+  exit 1
+fi
+as_root=""
+[ "$(id -u)" -eq 0 ] || as_root="sudo"
+export DEBIAN_FRONTEND=noninteractive
+# shellcheck disable=SC2086 # a list of words
+$as_root apt-get install -y -q --no-install-recommends $missing </dev/null >&2 && exit 0
+$as_root apt-get update -q >&2
+$as_root apt-get install -y -q --no-install-recommends $missing </dev/null >&2
