@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/nearest.h"
 #include "base/threads.h"
+#include "cli/commands.h"
 
 namespace quern::cli {
 
@@ -58,17 +59,7 @@ std::string CommandLine::help() {
   while (text.ends_with('\n')) text.pop_back();
   text += "\n";
   if (fields_) text += "\nSettings (in the YAML file, or with --set):\n" + fields_->help();
-  if (!command_.details.empty()) text += "\n" + command_.details + "\n";
-  if (!command_.examples.empty()) {
-    text += "\nExamples:\n";
-    size_t begin = 0;
-    while (begin < command_.examples.size()) {
-      const size_t end = std::min(command_.examples.find('\n', begin), command_.examples.size());
-      text += "  " + command_.examples.substr(begin, end - begin) + "\n";
-      begin = end + 1;
-    }
-  }
-  return text;
+  return text + explanation_of(command_);
 }
 
 Result<void> CommandLine::check_extras() {

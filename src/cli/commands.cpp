@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <sstream>
+
 #include "base/nearest.h"
 #include "base/text_table.h"
 
@@ -16,13 +18,15 @@ Command version_command();
 
 const std::vector<Command>& commands() {
   // ... and one entry.
+  // clang-format off
   static const std::vector<Command> table = {
-      bench_command(),
       data_command(),
+      bench_command(),
       doctor_command(),
       version_command(),
       help_command(),
   };
+  // clang-format on
   return table;
 }
 
@@ -67,6 +71,16 @@ Result<const Command*> find_command(const std::vector<Command>& among, std::stri
   return make_error(ErrorCode::invalid_argument, fmt::format("unknown command '{} {}'", parent, name), hint);
 }
 
+std::string explanation_of(const Command& command) {
+  std::string text;
+  if (!command.details.empty()) text += "\n" + command.details + "\n";
+  if (command.examples.empty()) return text;
+  text += "\nExamples:\n";
+  std::istringstream lines(command.examples);
+  for (std::string line; std::getline(lines, line);) text += "  " + line + "\n";
+  return text;
+}
+
 std::string overview() {
   std::string text =
       "Quern: raw text in, a language model you can talk to out.\n\nUsage: quern COMMAND [OPTIONS]\n";
@@ -78,7 +92,7 @@ std::string overview() {
 std::string overview_of(const Command& command) {
   std::string text = fmt::format("{}\n\nUsage: quern {} COMMAND [OPTIONS]\n", command.summary, command.name);
   text += list_of(command.subcommands, "Commands", nullptr);
-  if (!command.details.empty()) text += "\n" + command.details + "\n";
+  text += explanation_of(command);
   text += fmt::format("\n'quern {} COMMAND --help' explains one of them.\n", command.name);
   return text;
 }
