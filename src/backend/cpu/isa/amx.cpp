@@ -219,7 +219,7 @@ void multiply_range(const Factor& a, const Factor& b, const Output& out, Range r
   }
 }
 
-void multiply(const Factor& a, const Factor& b, const Output& out) {
+void multiply_factors(const Factor& a, const Factor& b, const Output& out) {
   const int64_t m = panels(a.outer), n = panels(b.outer);
   const bool by_columns = n >= m || n >= 4 * num_threads();
   const int64_t work = kPanel * (by_columns ? a.outer : b.outer) * a.k;
@@ -239,7 +239,7 @@ bool gemm_amx(const GemmArgs& g) {
   const bool tiles = g.a_dtype == DType::bf16 && g.b_dtype == DType::bf16 && g.m > 0 && g.n > 0 && g.k > 0 &&
                      (g.c_dtype == DType::f32 || g.c_dtype == DType::bf16);
   if (!tiles) return gemm(g);
-  amx::multiply({static_cast<const bfloat16*>(g.a), g.m, g.k, g.a_transposed ? g.m : g.k, g.a_transposed},
+  amx::multiply_factors({static_cast<const bfloat16*>(g.a), g.m, g.k, g.a_transposed ? g.m : g.k, g.a_transposed},
                 {static_cast<const bfloat16*>(g.b), g.n, g.k, g.b_transposed ? g.k : g.n, !g.b_transposed},
                 {g.c, g.c_dtype == DType::bf16, g.n, static_cast<const float*>(g.bias), g.accumulate});
   return true;
