@@ -97,12 +97,13 @@ TEST_P(Forward, PackedDocumentsEqualSeparateDocuments) {
   const auto together = gradients();
 
   double sum = 0.0;
+  const auto document = [](const Tensor& ids, int64_t begin, int64_t end) {
+    return ids.reshaped({10}).sliced(begin, end).reshaped({1, end - begin});
+  };
   for (const auto& [begin, end] : {std::pair{0, 4}, std::pair{4, 10}}) {
-    const auto document = [&](const Tensor& ids) {
-      return ids.reshaped({10}).sliced(begin, end).reshaped({1, end - begin});
-    };
-    const Tensor loss = decoder.loss(decoder.hidden(document(tokens), ForwardContext::causal(1, end - begin)),
-                                     document(targets), {});
+    const Tensor states =
+        decoder.hidden(document(tokens, begin, end), ForwardContext::causal(1, end - begin));
+    const Tensor loss = decoder.loss(states, document(targets, begin, end), {});
     sum += loss.item();
     autograd::backward(loss);
   }
