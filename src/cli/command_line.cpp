@@ -93,7 +93,7 @@ Result<bool> CommandLine::parse(std::vector<std::string> arguments, Context& con
       ->type_name("N")
       ->check(CLI::Range(1, kMostThreads))
       ->group(kCommonGroup);
-  app_.add_flag("-h,--help", "show this help, and stop")->group(kCommonGroup);
+  app_.set_help_flag("-h,--help", "show this help, and stop")->group(kCommonGroup);
   if (asks_for_help(arguments)) {
     context.print(help());
     return false;
