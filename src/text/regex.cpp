@@ -1,0 +1,135 @@
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include "text/regex.h"
+
+#include <fmt/format.h>
+#include <pcre2.h>
+
+#include "base/exception.h"
+
+namespace quern::text {
+
+namespace {
+// Enough for any pattern that works (published ones need a few steps per character), reached within a second.
+constexpr uint32_t kMatchLimit = 10'000'000;
+constexpr uint32_t kDepthLimit = 100'000;
+constexpr uint32_t kHeapLimitKib = 64 * 1024;
+constexpr size_t kLongestPattern = 64 * 1024;
+
+template <auto kFree>
+struct Deleter {
+  template <class T>
+  void operator()(T* pointer) const {
+    kFree(pointer);
+  }
+};
+using Code = std::unique_ptr<pcre2_code, Deleter<pcre2_code_free>>;
+using MatchContext = std::unique_ptr<pcre2_match_context, Deleter<pcre2_match_context_free>>;
+using MatchData = std::unique_ptr<pcre2_match_data, Deleter<pcre2_match_data_free>>;
+
+std::string message_of(int code) {
+  PCRE2_UCHAR text[256] = "unknown error";
+  pcre2_get_error_message(code, text, sizeof text);
+  return reinterpret_cast<const char*>(text);
+}
+
+// The first construct that PCRE2 would read differently from Oniguruma, or nothing.
+std::string_view foreign_construct(std::string_view pattern) {
+  bool in_class = false;
+  for (size_t i = 0; i < pattern.size(); ++i) {
+    const std::string_view two = pattern.substr(i, 2);
+    if (pattern[i] == '\\') {
+      if (two == "\\h" || two == "\\H") return two;
+      ++i;
+    } else if (in_class && two == "&&") {
+      return two;
+    } else if (pattern[i] == '[') {
+      in_class = true;
+    } else if (pattern[i] == ']') {
+      in_class = false;
+    }
+  }
+  return {};
+}
+}  // namespace
+
+struct Regex::Program {
+  std::string literal;  // used when there is no code
+  std::string pattern;
+  Code code;
+  MatchContext context;
+};
+
+Result<Regex> Regex::compile(std::string_view pattern) {
+  if (pattern.size() > kLongestPattern) {
+    return make_error(ErrorCode::invalid_argument, fmt::format("a regular expression of {} bytes: at most {} are allowed",
+                                                               pattern.size(), kLongestPattern));
+  }
+  if (const std::string_view foreign = foreign_construct(pattern); !foreign.empty()) {
+    return make_error(ErrorCode::unsupported,
+                      fmt::format("the regular expression {:?} uses '{}', which is not supported here", pattern, foreign));
+  }
+  auto program = std::make_shared<Program>();
+  program->pattern = pattern;
+  int code = 0;
+  PCRE2_SIZE at = 0;
+  using CompileContext = std::unique_ptr<pcre2_compile_context, Deleter<pcre2_compile_context_free>>;
+  const CompileContext compile_context(pcre2_compile_context_create(nullptr));
+  pcre2_set_newline(compile_context.get(), PCRE2_NEWLINE_LF);
+  program->code.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(),
+                                    PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C, &code, &at,
+                                    compile_context.get()));
+  if (!program->code) {
+    return make_error(ErrorCode::invalid_argument, fmt::format("the regular expression {:?} is wrong at byte {}: {}", pattern,
+                                                               at, message_of(code)));
+  }
+  pcre2_jit_compile(program->code.get(), PCRE2_JIT_COMPLETE);  // without a JIT the interpreter serves
+  program->context.reset(pcre2_match_context_create(nullptr));
+  pcre2_set_match_limit(program->context.get(), kMatchLimit);
+  pcre2_set_depth_limit(program->context.get(), kDepthLimit);
+  pcre2_set_heap_limit(program->context.get(), kHeapLimitKib);
+  return Regex(std::move(program));
+}
+
+Regex Regex::literal(std::string_view text) {
+  auto program = std::make_shared<Program>();
+  program->literal = text;
+  return Regex(std::move(program));
+}
+
+void Regex::for_each(std::string_view text, Span range, const std::function<void(Span)>& match) const {
+  const std::string_view part = text.substr(range.begin, range.end - range.begin);
+  if (!program_->code) {
+    if (program_->literal.empty()) return;
+    for (size_t at = part.find(program_->literal); at != part.npos; at = part.find(program_->literal, at)) {
+      const auto begin = range.begin + static_cast<uint32_t>(at);
+      at += program_->literal.size();
+      match({begin, range.begin + static_cast<uint32_t>(at)});
+    }
+    return;
+  }
+  const MatchData data(pcre2_match_data_create(1, nullptr));
+  const auto* subject = reinterpret_cast<PCRE2_SPTR>(part.data());
+  PCRE2_SIZE at = 0;
+  constexpr uint32_t options = PCRE2_NO_UTF_CHECK | PCRE2_NOTEMPTY;
+  while (at < part.size()) {
+    const auto find = [&](uint32_t extra) {
+      return pcre2_match(program_->code.get(), subject, part.size(), at, options | extra, data.get(), program_->context.get());
+    };
+    int found = find(0);
+    // The JIT has a small stack; the interpreter keeps its own on the heap.
+    if (found == PCRE2_ERROR_JIT_STACKLIMIT) found = find(PCRE2_NO_JIT);
+    if (found == PCRE2_ERROR_NOMATCH) return;
+    if (found < 0) {
+      throw Exception(make_error(ErrorCode::deadline, fmt::format("the regular expression {:?} gave up on a text of {} bytes: {}",
+                                                                  program_->pattern, part.size(), message_of(found)),
+                                 "the pattern backtracks too much on this text; use a pattern without nested repeats"));
+    }
+    const PCRE2_SIZE* bounds = pcre2_get_ovector_pointer(data.get());
+    // \K in a lookaround may put the begin behind the end or before the last match: no span to report.
+    if (bounds[0] < at || bounds[1] <= bounds[0]) return;
+    match({range.begin + static_cast<uint32_t>(bounds[0]), range.begin + static_cast<uint32_t>(bounds[1])});
+    at = bounds[1];
+  }
+}
+
+}  // namespace quern::text

@@ -1,0 +1,52 @@
+#include "text/segment.h"
+
+#include <algorithm>
+
+namespace quern::text {
+
+void Edit::keep(uint32_t end) {
+  result_.append(source_.substr(at_, end - at_));
+  if (track_) {
+    for (uint32_t i = at_; i < end; ++i) origins_.push_back({i, i + 1});
+  }
+  at_ = end;
+}
+
+void Edit::replace(uint32_t end, std::string_view text) {
+  result_.append(text);
+  if (track_) origins_.insert(origins_.end(), text.size(), Span{at_, end});
+  at_ = end;
+}
+
+void Segment::apply(Edit edit) {
+  edit.keep(static_cast<uint32_t>(text_.size()));
+  const auto size = edit.length();
+  apply(std::move(edit), {{0, size}});
+}
+
+void Segment::apply(Edit edit, std::vector<Span> pieces) {
+  edit.keep(static_cast<uint32_t>(text_.size()));
+  if (track_ && !origins_.empty()) {
+    const auto last = static_cast<uint32_t>(origins_.size()) - 1;
+    for (Span& span : edit.origins_) {
+      const bool empty = span.begin == span.end;
+      const Span first = origins_[std::min(span.begin, last)];
+      span = empty ? Span{first.begin, first.begin} : Span{first.begin, origins_[span.end - 1].end};
+    }
+  }
+  origins_ = std::move(edit.origins_);
+  owned_ = std::move(edit.result_);
+  text_ = owned_;
+  pieces_ = std::move(pieces);
+}
+
+Span Segment::origin_of(Span piece) const {
+  if (origins_.empty()) return {piece.begin + offset_, piece.end + offset_};
+  if (piece.begin == piece.end) {
+    const Span at = piece.begin < origins_.size() ? origins_[piece.begin] : origins_.back();
+    return {at.begin + offset_, at.begin + offset_};
+  }
+  return {origins_[piece.begin].begin + offset_, origins_[piece.end - 1].end + offset_};
+}
+
+}  // namespace quern::text
