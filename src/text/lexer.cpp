@@ -20,7 +20,8 @@ struct Char {
 // Random access to the characters of valid UTF-8 text.
 class Cursor {
  public:
-  Cursor(std::string_view text, uint32_t end) : data_(text.data()), end_(end), table_(detail::category_table()) {}
+  Cursor(std::string_view text, uint32_t end)
+      : data_(text.data()), end_(end), table_(detail::category_table()) {}
 
   uint32_t end() const { return end_; }
   // The byte at p as a character; 0 past the end.
@@ -69,17 +70,22 @@ uint32_t skip_contraction(const Cursor& text, uint32_t p) {
     case 's':
     case 't':
     case 'm':
-    case 'd': return p + 2;
+    case 'd':
+      return p + 2;
     case 'r':
-    case 'v': return letter(2) == 'e' ? p + 3 : p;
-    case 'l': return letter(2) == 'l' ? p + 3 : p;
-    case '\xC5': return kIgnoreCase && text.byte(p + 2) == '\xBF' ? p + 3 : p;
-    default: return p;
+    case 'v':
+      return letter(2) == 'e' ? p + 3 : p;
+    case 'l':
+      return letter(2) == 'l' ? p + 3 : p;
+    case '\xC5':
+      return kIgnoreCase && text.byte(p + 2) == '\xBF' ? p + 3 : p;
+    default:
+      return p;
   }
 }
 
-// \s*[\r\n]+ (when kNewlines) | \s+(?!\S) | \s+ at p, where a white-space character stands. With kEndFirst, white
-// space that ends the text is one piece before newlines are looked at: \s++$ stands first.
+// \s*[\r\n]+ (when kNewlines) | \s+(?!\S) | \s+ at p, where a white-space character stands. With kEndFirst,
+// white space that ends the text is one piece before newlines are looked at: \s++$ stands first.
 template <bool kNewlines, bool kEndFirst>
 uint32_t skip_space(const Cursor& text, uint32_t p) {
   uint32_t end = p, last = p, newline = p;
@@ -93,7 +99,8 @@ uint32_t skip_space(const Cursor& text, uint32_t p) {
   return end == text.end() || last == p ? end : last;
 }
 
-// ' ?[^\s\p{L}\p{N}]+' and the tail that may follow it; p when it does not match. `outside`: what ends the run.
+// ' ?[^\s\p{L}\p{N}]+' and the tail that may follow it; p when it does not match. `outside`: what ends the
+// run.
 uint32_t skip_symbols(const Cursor& text, uint32_t p, uint16_t outside) {
   const uint32_t first = text.byte(p) == ' ' ? p + 1 : p;
   const uint32_t end = text.skip_other(first, outside);
@@ -148,15 +155,17 @@ struct Llama3 {
   }
 };
 
-// [^\r\n\p{L}\p{N}]?U*W+C?|[^\r\n\p{L}\p{N}]?U+W*C?|\p{N}{1,kDigits}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+
-// with U = [\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}], W = [\p{Ll}\p{Lm}\p{Lo}\p{M}] and C the contractions, if any.
+// [^\r\n\p{L}\p{N}]?U*W+C?|[^\r\n\p{L}\p{N}]?U+W*C?|\p{N}{1,kDigits}|
+// ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+ with U = [\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}], W =
+// [\p{Ll}\p{Lm}\p{Lo}\p{M}] and C the contractions, if any.
 template <uint32_t kDigits, bool kContractions>
 struct Gpt4o {
   static constexpr uint16_t kBoth = kUncased | kMark;
   static constexpr uint16_t kU = kUpper | kBoth;
   static constexpr uint16_t kW = kLower | kBoth;
 
-  // U*W+ at p: its end, or p. When no W follows the greedy U*, the match shrinks to the last character in both.
+  // U*W+ at p: its end, or p. When no W follows the greedy U*, the match shrinks to the last character in
+  // both.
   static uint32_t skip_lower_word(const Cursor& text, uint32_t p) {
     uint32_t end = p, after_both = p;
     for (Char c = text.at(end); c.is(kU); c = text.at(end)) {
@@ -207,7 +216,8 @@ struct Row {
   Lexer lexer;
 };
 
-// The published spellings: the first of each family as tokenizer.json files have it, then as tiktoken writes it.
+// The published spellings: the first of each family as tokenizer.json files have it, then as tiktoken writes
+// it.
 constexpr std::array kRows = {
     Row{R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)", lex<Gpt2>},
     Row{R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)",
@@ -216,11 +226,12 @@ constexpr std::array kRows = {
         lex<Llama3<1>>},
     Row{R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+)",
         lex<Gpt4o<3, true>>},
-    // r50k (GPT-2) and cl100k (GPT-4), with possessive quantifiers
+    // r50k (GPT-2) and cl100k (GPT-4), with possessive quantifiers; but {1,3}+ in Oniguruma's syntax, which
+    // files mean, repeats the group and takes any number of digits.
     Row{R"('(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++$|\s+(?!\S)|\s)", lex<Gpt2>},
     Row{R"('(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)", lex<Gpt2>},
     Row{R"('(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|\s+(?!\S)|\s)",
-        lex<Llama3<3, kLetter, true>>},
+        lex<Llama3<UINT32_MAX, kLetter, true>>},
     Row{R"('(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+)",
         lex<Llama3<3>>},
     // nanochat

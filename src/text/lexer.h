@@ -1,5 +1,5 @@
-// Hand-written splitters for the pre-tokenization patterns of published models. Each does exactly what its regular
-// expression does (a property test compares them with PCRE2), without backtracking and in one pass.
+// Hand-written splitters for the pre-tokenization patterns of published models. Each does exactly what its
+// regular expression does (a property test compares them with PCRE2), without backtracking and in one pass.
 #pragma once
 
 #include <string_view>

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <pcre2.h>
 
+#include <algorithm>
+
 #include "base/exception.h"
 
 namespace quern::text {
@@ -32,6 +34,12 @@ std::string message_of(int code) {
   return reinterpret_cast<const char*>(text);
 }
 
+// "{1,3}+" at the start of `rest`: a possessive quantifier to PCRE2, a repeated group to Oniguruma.
+bool is_repeated_interval(std::string_view rest) {
+  const size_t end = rest.find_first_not_of("0123456789,", 1);
+  return end != rest.npos && end > 1 && rest.substr(end, 2) == "}+";
+}
+
 // The first construct that PCRE2 would read differently from Oniguruma, or nothing.
 std::string_view foreign_construct(std::string_view pattern) {
   bool in_class = false;
@@ -40,6 +48,10 @@ std::string_view foreign_construct(std::string_view pattern) {
     if (pattern[i] == '\\') {
       if (two == "\\h" || two == "\\H") return two;
       ++i;
+      // The braces of \p{..} and \x{..} are no quantifier.
+      if (pattern.substr(i + 1, 1) == "{") i = std::min(pattern.find('}', i), pattern.size());
+    } else if (!in_class && pattern[i] == '{' && is_repeated_interval(pattern.substr(i))) {
+      return "{n,m}+";
     } else if (in_class && two == "&&") {
       return two;
     } else if (pattern[i] == '[') {
@@ -49,6 +61,29 @@ std::string_view foreign_construct(std::string_view pattern) {
     }
   }
   return {};
+}
+// PCRE2 counts U+180E as white space, which Unicode ended in 2013: \s is spelled out.
+std::string spell_out_space(std::string_view pattern) {
+  constexpr std::string_view kSpaces = R"(\t-\r\x{85}\p{Z})";
+  std::string out;
+  bool in_class = false;
+  for (size_t i = 0; i < pattern.size(); ++i) {
+    const std::string_view two = pattern.substr(i, 2);
+    if (two == "\\s") {
+      out += in_class ? std::string(kSpaces) : fmt::format("[{}]", kSpaces);
+      ++i;
+    } else if (two == "\\S" && !in_class) {
+      out += fmt::format("[^{}]", kSpaces);
+      ++i;
+    } else if (two.size() == 2 && pattern[i] == '\\') {
+      out += two;
+      ++i;
+    } else {
+      in_class = pattern[i] == '[' || (in_class && pattern[i] != ']');
+      out += pattern[i];
+    }
+  }
+  return out;
 }
 }  // namespace
 
@@ -61,12 +96,14 @@ struct Regex::Program {
 
 Result<Regex> Regex::compile(std::string_view pattern) {
   if (pattern.size() > kLongestPattern) {
-    return make_error(ErrorCode::invalid_argument, fmt::format("a regular expression of {} bytes: at most {} are allowed",
-                                                               pattern.size(), kLongestPattern));
+    return make_error(ErrorCode::invalid_argument,
+                      fmt::format("a regular expression of {} bytes: at most {} are allowed", pattern.size(),
+                                  kLongestPattern));
   }
   if (const std::string_view foreign = foreign_construct(pattern); !foreign.empty()) {
-    return make_error(ErrorCode::unsupported,
-                      fmt::format("the regular expression {:?} uses '{}', which is not supported here", pattern, foreign));
+    return make_error(
+        ErrorCode::unsupported,
+        fmt::format("the regular expression {:?} uses '{}', which is not supported here", pattern, foreign));
   }
   auto program = std::make_shared<Program>();
   program->pattern = pattern;
@@ -75,12 +112,14 @@ Result<Regex> Regex::compile(std::string_view pattern) {
   using CompileContext = std::unique_ptr<pcre2_compile_context, Deleter<pcre2_compile_context_free>>;
   const CompileContext compile_context(pcre2_compile_context_create(nullptr));
   pcre2_set_newline(compile_context.get(), PCRE2_NEWLINE_LF);
-  program->code.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(),
-                                    PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C, &code, &at,
-                                    compile_context.get()));
+  const std::string spelled = spell_out_space(pattern);
+  program->code.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(spelled.data()), spelled.size(),
+                                    PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C, &code,
+                                    &at, compile_context.get()));
   if (!program->code) {
-    return make_error(ErrorCode::invalid_argument, fmt::format("the regular expression {:?} is wrong at byte {}: {}", pattern,
-                                                               at, message_of(code)));
+    return make_error(
+        ErrorCode::invalid_argument,
+        fmt::format("the regular expression {:?} is wrong at byte {}: {}", pattern, at, message_of(code)));
   }
   pcre2_jit_compile(program->code.get(), PCRE2_JIT_COMPLETE);  // without a JIT the interpreter serves
   program->context.reset(pcre2_match_context_create(nullptr));
@@ -113,16 +152,19 @@ void Regex::for_each(std::string_view text, Span range, const std::function<void
   constexpr uint32_t options = PCRE2_NO_UTF_CHECK | PCRE2_NOTEMPTY;
   while (at < part.size()) {
     const auto find = [&](uint32_t extra) {
-      return pcre2_match(program_->code.get(), subject, part.size(), at, options | extra, data.get(), program_->context.get());
+      return pcre2_match(program_->code.get(), subject, part.size(), at, options | extra, data.get(),
+                         program_->context.get());
     };
     int found = find(0);
     // The JIT has a small stack; the interpreter keeps its own on the heap.
     if (found == PCRE2_ERROR_JIT_STACKLIMIT) found = find(PCRE2_NO_JIT);
     if (found == PCRE2_ERROR_NOMATCH) return;
     if (found < 0) {
-      throw Exception(make_error(ErrorCode::deadline, fmt::format("the regular expression {:?} gave up on a text of {} bytes: {}",
-                                                                  program_->pattern, part.size(), message_of(found)),
-                                 "the pattern backtracks too much on this text; use a pattern without nested repeats"));
+      throw Exception(
+          make_error(ErrorCode::deadline,
+                     fmt::format("the regular expression {:?} gave up on a text of {} bytes: {}",
+                                 program_->pattern, part.size(), message_of(found)),
+                     "the pattern backtracks too much on this text; use a pattern without nested repeats"));
     }
     const PCRE2_SIZE* bounds = pcre2_get_ovector_pointer(data.get());
     // \K in a lookaround may put the begin behind the end or before the last match: no span to report.

@@ -14,8 +14,9 @@ namespace quern::text {
 
 // A compiled expression; copies share it. const methods are thread-safe.
 //
-// The dialect of the files is Oniguruma's: $ and ^ are line anchors, and classes are Unicode. Where PCRE2 means
-// something else the expression is refused (set intersection, \h). PCRE2 10.42 knows the characters of Unicode 14.
+// The dialect of the files is Oniguruma's: $ and ^ are line anchors, and classes are Unicode. Where PCRE2
+// means something else the expression is refused (set intersection, \h). PCRE2 10.42 knows the characters of
+// Unicode 14.
 class Regex {
  public:
   // Errors: invalid_argument with the position of a syntax error, unsupported for another dialect.
@@ -23,9 +24,9 @@ class Regex {
   // Matches exactly `text`.
   static Regex literal(std::string_view text);
 
-  // Calls `match` for every match in the part `range` of `text`, left to right; empty matches are skipped. What lies
-  // outside `range` is not seen. Precondition: valid UTF-8. Throws Exception(deadline) when the pattern needs more
-  // than its budget of backtracking.
+  // Calls `match` for every match in the part `range` of `text`, left to right; empty matches are skipped.
+  // What lies outside `range` is not seen. Precondition: valid UTF-8. Throws Exception(deadline) when the
+  // pattern needs more than its budget of backtracking.
   void for_each(std::string_view text, Span range, const std::function<void(Span)>& match) const;
 
  private:

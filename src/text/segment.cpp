@@ -1,6 +1,10 @@
 #include "text/segment.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+
+#include "base/exception.h"
 
 namespace quern::text {
 
@@ -13,9 +17,27 @@ void Edit::keep(uint32_t end) {
 }
 
 void Edit::replace(uint32_t end, std::string_view text) {
+  if (result_.size() + text.size() > limit_) {
+    throw Exception(make_error(ErrorCode::invalid_argument,
+                               fmt::format("the tokenizer's rules blow up a text past {} bytes", limit_),
+                               "check the normalizer and pre_tokenizer of tokenizer.json"));
+  }
   result_.append(text);
   if (track_) origins_.insert(origins_.end(), text.size(), Span{at_, end});
   at_ = end;
+}
+
+Segment::Segment(const Segment& whole, Span part)
+    : text_(whole.view(part)),
+      offset_(whole.offset_),
+      limit_(whole.limit_),
+      track_(whole.track_),
+      pieces_{{0, part.end - part.begin}} {
+  if (whole.origins_.empty()) {
+    offset_ += part.begin;
+  } else {
+    origins_.assign(whole.origins_.begin() + part.begin, whole.origins_.begin() + part.end);
+  }
 }
 
 void Segment::apply(Edit edit) {

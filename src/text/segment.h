@@ -18,7 +18,8 @@ struct Span {
 // Rewrites a text from left to right. Remembers where every byte came from only when asked.
 class Edit {
  public:
-  Edit(std::string_view source, bool track) : source_(source), track_(track) {}
+  // Throws Exception(invalid_argument) when the result grows past `limit` bytes.
+  Edit(std::string_view source, bool track, size_t limit) : source_(source), track_(track), limit_(limit) {}
 
   // The source up to `end` stays as it is.
   void keep(uint32_t end);
@@ -35,6 +36,7 @@ class Edit {
   friend class Segment;
   std::string_view source_;
   bool track_;
+  size_t limit_;
   uint32_t at_ = 0;
   std::string result_;
   std::vector<Span> origins_;  // one per byte of result_, empty unless tracked
@@ -45,7 +47,13 @@ class Segment {
  public:
   // `offset`: position of `text` in the original input. `track`: keep the origin of every byte, for offsets.
   Segment(std::string_view text, uint32_t offset, bool track)
-      : text_(text), offset_(offset), track_(track), pieces_{{0, static_cast<uint32_t>(text.size())}} {}
+      : text_(text),
+        offset_(offset),
+        limit_(limit_for(text)),
+        track_(track),
+        pieces_{{0, static_cast<uint32_t>(text.size())}} {}
+  // The part of `whole` between two positions of its text; `whole` must outlive it.
+  Segment(const Segment& whole, Span part);
   Segment(const Segment&) = delete;
   Segment& operator=(const Segment&) = delete;
 
@@ -57,7 +65,7 @@ class Segment {
   const std::vector<Span>& pieces() const { return pieces_; }
   void set_pieces(std::vector<Span> pieces) { pieces_ = std::move(pieces); }
 
-  Edit edit() const { return {text_, track_}; }
+  Edit edit() const { return {text_, track_, limit_}; }
   // Takes the edited text; everything becomes one piece again unless pieces are given.
   void apply(Edit edit);
   void apply(Edit edit, std::vector<Span> pieces);
@@ -66,9 +74,13 @@ class Segment {
   Span origin_of(Span piece) const;
 
  private:
+  // A file whose rules double the text again and again must not eat the memory.
+  static size_t limit_for(std::string_view original) { return original.size() * 64 + (size_t{1} << 20); }
+
   std::string_view text_;
   std::string owned_;
   uint32_t offset_;
+  size_t limit_;
   bool track_;
   std::vector<Span> pieces_;
   std::vector<Span> origins_;  // empty while text() is the original

@@ -58,28 +58,38 @@ detail::CategoryTable build_table() {
 constexpr uint16_t class_of(Category category) {
   switch (category) {
     case Category::Lu:
-    case Category::Lt: return kUpper | kWord;
-    case Category::Ll: return kLower | kWord;
+    case Category::Lt:
+      return kUpper | kWord;
+    case Category::Ll:
+      return kLower | kWord;
     case Category::Lm:
-    case Category::Lo: return kUncased | kWord;
+    case Category::Lo:
+      return kUncased | kWord;
     case Category::Mn:
     case Category::Mc:
-    case Category::Me: return kMark | kWord;
+    case Category::Me:
+      return kMark | kWord;
     case Category::Nd:
-    case Category::Nl: return kNumber | kWord;
-    case Category::No: return kNumber;
-    case Category::Pc: return kPunctuation | kWord;
+    case Category::Nl:
+      return kNumber | kWord;
+    case Category::No:
+      return kNumber;
+    case Category::Pc:
+      return kPunctuation | kWord;
     case Category::Pd:
     case Category::Ps:
     case Category::Pe:
     case Category::Pi:
     case Category::Pf:
-    case Category::Po: return kPunctuation;
+    case Category::Po:
+      return kPunctuation;
     case Category::Sm:
     case Category::Sc:
     case Category::Sk:
-    case Category::So: return kSymbol;
-    default: return 0;
+    case Category::So:
+      return kSymbol;
+    default:
+      return 0;
   }
 }
 
@@ -107,8 +117,8 @@ constexpr std::array<uint16_t, 128> make_ascii_classes() {
 
 // Other_Alphabetic symbols (circled and squared letters) and the joiners: in \w without being letters.
 constexpr bool is_other_word(char32_t cp) {
-  return (cp >= 0x24B6 && cp <= 0x24E9) || (cp >= 0x1F130 && cp <= 0x1F149) || (cp >= 0x1F150 && cp <= 0x1F169) ||
-         (cp >= 0x1F170 && cp <= 0x1F189) || cp == 0x200C || cp == 0x200D;
+  return (cp >= 0x24B6 && cp <= 0x24E9) || (cp >= 0x1F130 && cp <= 0x1F149) ||
+         (cp >= 0x1F150 && cp <= 0x1F169) || (cp >= 0x1F170 && cp <= 0x1F189) || cp == 0x200C || cp == 0x200D;
 }
 
 bool is_continuation(char c) { return (static_cast<uint8_t>(c) & 0xC0) == 0x80; }
@@ -175,7 +185,9 @@ size_t valid_utf8_prefix(std::string_view text) {
   size_t at = 0;
   while (at < text.size()) {
     uint64_t word;
-    while (at + 8 <= text.size() && (std::memcpy(&word, text.data() + at, 8), (word & 0x8080808080808080u) == 0)) at += 8;
+    while (at + 8 <= text.size() &&
+           (std::memcpy(&word, text.data() + at, 8), (word & 0x8080808080808080u) == 0))
+      at += 8;
     if (at == text.size()) break;
     const Decoded step = decode_utf8(text.substr(at));
     if (!step.valid) return at;
@@ -212,7 +224,8 @@ Repaired repair_utf8(std::string_view text) {
 }
 
 std::string normalize(std::string_view text, NormalForm form) {
-  const bool ascii = std::all_of(text.begin(), text.end(), [](char c) { return static_cast<int8_t>(c) >= 0; });
+  const bool ascii =
+      std::all_of(text.begin(), text.end(), [](char c) { return static_cast<int8_t>(c) >= 0; });
   if (ascii) return std::string(text);
   int options = UTF8PROC_STABLE;
   options |= form == NormalForm::nfc || form == NormalForm::nfkc ? UTF8PROC_COMPOSE : UTF8PROC_DECOMPOSE;

@@ -1,7 +1,7 @@
 // Unicode for tokenizers: UTF-8, character classes and normalisation forms.
 //
-// Classes come from a table of this project (Unicode 16.0), not from an installed library, so that a text is split
-// the same way on every machine. Normalisation forms come from utf8proc. All functions are thread-safe.
+// Classes come from a table of this project (Unicode 16.0), not from an installed library, so that a text is
+// split the same way on every machine. Normalisation forms come from utf8proc. All functions are thread-safe.
 #pragma once
 
 #include <array>
@@ -15,8 +15,8 @@ namespace quern::text {
 inline constexpr char32_t kReplacement = 0xFFFD;
 inline constexpr std::string_view kReplacementUtf8 = "\xEF\xBF\xBD";
 
-// One step of decoding. Ill-formed input decodes to U+FFFD over a "maximal subpart" (Unicode 16.0, section 3.9,
-// the practice of the WHATWG decoder): `valid` tells it from a real U+FFFD.
+// One step of decoding. Ill-formed input decodes to U+FFFD over a "maximal subpart" (Unicode 16.0,
+// section 3.9, the practice of the WHATWG decoder): `valid` tells it from a real U+FFFD.
 struct Decoded {
   char32_t code_point;
   uint32_t length;  // bytes consumed, at least 1
@@ -41,20 +41,21 @@ Repaired repair_utf8(std::string_view text);
 
 // Classes as bits, combined from general categories.
 enum Class : uint16_t {
-  kUpper = 1,         // Lu, Lt
-  kLower = 2,         // Ll
-  kUncased = 4,       // Lm, Lo
+  kUpper = 1,                            // Lu, Lt
+  kLower = 2,                            // Ll
+  kUncased = 4,                          // Lm, Lo
   kLetter = kUpper | kLower | kUncased,  // \p{L}
-  kMark = 8,          // \p{M}
-  kNumber = 16,       // \p{N}
-  kPunctuation = 32,  // \p{P}
-  kSymbol = 64,       // \p{S}
-  kSpace = 128,       // White_Space, the usual \s
-  kWord = 256,        // \w: Alphabetic, M, Nd, Pc, Join_Control (UTS 18)
+  kMark = 8,                             // \p{M}
+  kNumber = 16,                          // \p{N}
+  kPunctuation = 32,                     // \p{P}
+  kSymbol = 64,                          // \p{S}
+  kSpace = 128,                          // White_Space, the usual \s
+  kWord = 256,                           // \w: Alphabetic, M, Nd, Pc, Join_Control (UTS 18)
 };
 
 namespace detail {
-// Two stages: blocks of 256 code points, then one byte per code point: category, or'ed with 32 for White_Space.
+// Two stages: blocks of 256 code points, then one byte per code point: category, or'ed with 32 for
+// White_Space.
 struct CategoryTable {
   std::array<uint16_t, 0x1100> block;
   std::string categories;
@@ -69,7 +70,36 @@ extern const std::array<uint16_t, 128> kClassOfAscii;
 
 // General categories in the order of unicode_categories.inc.
 enum class Category : uint8_t {
-  Cn, Lu, Ll, Lt, Lm, Lo, Mn, Mc, Me, Nd, Nl, No, Pc, Pd, Ps, Pe, Pi, Pf, Po, Sm, Sc, Sk, So, Zs, Zl, Zp, Cc, Cf, Cs, Co
+  Cn,
+  Lu,
+  Ll,
+  Lt,
+  Lm,
+  Lo,
+  Mn,
+  Mc,
+  Me,
+  Nd,
+  Nl,
+  No,
+  Pc,
+  Pd,
+  Ps,
+  Pe,
+  Pi,
+  Pf,
+  Po,
+  Sm,
+  Sc,
+  Sk,
+  So,
+  Zs,
+  Zl,
+  Zp,
+  Cc,
+  Cf,
+  Cs,
+  Co
 };
 // Precondition of both: code_point <= 0x10FFFF.
 Category category_of(char32_t code_point);

@@ -1,0 +1,281 @@
+#include "text/bpe.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <queue>
+
+#include "text/byte_alphabet.h"
+#include "text/json_fields.h"
+#include "text/unicode.h"
+
+namespace quern::text {
+
+namespace {
+// Up to here a scan for the lowest rank beats a heap.
+constexpr size_t kShort = 64;
+}  // namespace
+
+struct Bpe::Scratch : ModelScratch {
+  WordCache cache;
+  std::vector<Symbol> symbols;
+  std::vector<TokenId> ids;
+};
+
+Bpe::Bpe(Vocabulary vocabulary, std::vector<MergeRule> merges, BpeOptions options)
+    : vocabulary_(std::move(vocabulary)),
+      merges_(std::move(merges)),
+      table_(merges_.size()),
+      options_(std::move(options)),
+      rebuilds_(vocabulary_.id_end()) {
+  for (size_t rank = 0; rank < merges_.size(); ++rank) {
+    const auto [left, right, result] = merges_[rank];
+    table_.set(left, right, {static_cast<uint32_t>(rank), result});
+  }
+  const auto to_bytes = [&](const std::string& affix) {
+    return vocabulary_.byte_level() ? from_byte_characters(affix).value_or(affix) : affix;
+  };
+  prefix_ = to_bytes(options_.continuing_subword_prefix);
+  suffix_ = to_bytes(options_.end_of_word_suffix);
+  for (size_t byte = 0; byte < 256; ++byte) {
+    byte_tokens_[byte] = vocabulary_.find_token(fmt::format("<0x{:02X}>", byte));
+    const char c = static_cast<char>(byte);
+    single_bytes_[byte] = vocabulary_.find_bytes({&c, 1});
+  }
+}
+
+Result<std::unique_ptr<Bpe>> Bpe::create(Vocabulary vocabulary, std::vector<MergeRule> merges,
+                                         BpeOptions options) {
+  for (const std::string& affix : {options.continuing_subword_prefix, options.end_of_word_suffix}) {
+    if (vocabulary.byte_level() && !from_byte_characters(affix)) {
+      return make_error(ErrorCode::unsupported,
+                        fmt::format("tokenizer.json: model BPE: the prefix or suffix {:?} is not made of "
+                                    "byte-level characters",
+                                    affix));
+    }
+  }
+  TokenId unk = kNoToken;
+  if (options.unk_token) {
+    unk = vocabulary.find_token(*options.unk_token);
+    if (unk == kNoToken) {
+      return make_error(
+          ErrorCode::corrupt,
+          fmt::format("tokenizer.json: the unk_token {:?} is not in the vocabulary", *options.unk_token));
+    }
+  }
+  std::unique_ptr<Bpe> bpe(new Bpe(std::move(vocabulary), std::move(merges), std::move(options)));
+  bpe->unk_ = unk;
+  return bpe;
+}
+
+std::unique_ptr<ModelScratch> Bpe::make_scratch() const { return std::make_unique<Scratch>(); }
+
+void Bpe::encode(std::string_view text, std::span<const Span> pieces, ModelScratch& model_scratch,
+                 TokenSink sink) const {
+  auto& scratch = static_cast<Scratch&>(model_scratch);
+  for (const Span piece : pieces) {
+    if (sink.spans) {
+      encode_with_spans(text, piece, scratch, sink);
+    } else {
+      const std::span<const TokenId> tokens =
+          cached_tokens(text.substr(piece.begin, piece.end - piece.begin), scratch);
+      if (tokens.size() == 1) {
+        sink.ids.push_back(tokens[0]);
+      } else {
+        sink.ids.insert(sink.ids.end(), tokens.begin(), tokens.end());
+      }
+    }
+  }
+}
+
+void Bpe::encode_with_spans(std::string_view text, Span piece, Scratch& scratch, TokenSink sink) const {
+  const std::string_view word = text.substr(piece.begin, piece.end - piece.begin);
+  if (const TokenId id = whole_word(word, scratch); id != kNoToken) {
+    sink.ids.push_back(id);
+    sink.spans->push_back(piece);
+    return;
+  }
+  tokenize(word, scratch.symbols);
+  uint32_t at = piece.begin;
+  for (const Symbol& symbol : scratch.symbols) {
+    sink.ids.push_back(symbol.id);
+    sink.spans->push_back({at, at + symbol.length});
+    at += symbol.length;
+  }
+}
+
+std::span<const TokenId> Bpe::cached_tokens(std::string_view word, Scratch& scratch) const {
+  if (!WordCache::accepts(word)) return tokens_of(word, scratch);
+  WordCache::Lookup lookup = scratch.cache.find(word);
+  if (lookup.hit) return lookup.entry.tokens();
+  const std::span<const TokenId> tokens = tokens_of(word, scratch);
+  WordCache::store(lookup, word, tokens);
+  return tokens;
+}
+
+std::span<const TokenId> Bpe::tokens_of(std::string_view word, Scratch& scratch) const {
+  scratch.ids.clear();
+  if (const TokenId id = whole_word(word, scratch); id != kNoToken) {
+    scratch.ids.push_back(id);
+  } else {
+    tokenize(word, scratch.symbols);
+    for (const Symbol& symbol : scratch.symbols) scratch.ids.push_back(symbol.id);
+  }
+  return scratch.ids;
+}
+
+// The token that is the whole word, when encoding gives just that. Without ignore_merges the merges must
+// rebuild it, as they do for every token a trainer made; files may hold others, so each token is tried once.
+TokenId Bpe::whole_word(std::string_view word, Scratch& scratch) const {
+  const TokenId id = vocabulary_.find_bytes(word);
+  if (id == kNoToken || options_.ignore_merges) return id;
+  std::atomic<uint8_t>& rebuilds = rebuilds_[static_cast<size_t>(id)];
+  uint8_t state = rebuilds.load(std::memory_order_relaxed);
+  if (state == 0) {
+    tokenize(word, scratch.symbols);
+    state = scratch.symbols.size() == 1 && scratch.symbols[0].id == id ? 1 : 2;
+    rebuilds.store(state, std::memory_order_relaxed);
+  }
+  return state == 1 ? id : kNoToken;
+}
+
+void Bpe::tokenize(std::string_view word, std::vector<Symbol>& symbols) const {
+  symbols.clear();
+  add_initial_symbols(word, symbols);
+  for (size_t i = 0; i + 1 < symbols.size(); ++i)
+    symbols[i].merge = table_.find(symbols[i].id, symbols[i + 1].id);
+  if (symbols.size() <= kShort) {
+    merge_short(symbols);
+  } else {
+    merge_long(symbols);
+  }
+}
+
+// One symbol per byte (byte-level) or character. What has no token becomes bytes (byte_fallback), unk, or
+// nothing.
+void Bpe::add_initial_symbols(std::string_view word, std::vector<Symbol>& symbols) const {
+  const bool plain = prefix_.empty() && suffix_.empty();
+  std::optional<Symbol> unk;  // waits, because the next one may be fused with it
+  const auto flush_unk = [&] {
+    if (unk) symbols.push_back(*unk);
+    unk.reset();
+  };
+  std::string affixed;
+  for (size_t at = 0; at < word.size();) {
+    const uint32_t length = vocabulary_.byte_level() ? 1 : decode_utf8(word.substr(at)).length;
+    std::string_view unit = word.substr(at, length);
+    if (!plain) {
+      affixed = unit;
+      if (at > 0) affixed.insert(0, prefix_);
+      if (at + length == word.size()) affixed.append(suffix_);
+      unit = affixed;
+    }
+    at += length;
+    const TokenId id =
+        unit.size() == 1 ? single_bytes_[static_cast<uint8_t>(unit[0])] : vocabulary_.find_bytes(unit);
+    if (id != kNoToken) {
+      flush_unk();
+      symbols.push_back({id, length, {}});
+    } else if (options_.byte_fallback && add_fallback_bytes(unit, symbols)) {
+      continue;
+    } else if (unk_ != kNoToken) {
+      if (unk && options_.fuse_unk) {
+        unk->length += length;
+      } else {
+        flush_unk();
+        unk = Symbol{unk_, length, {}};
+      }
+    }
+  }
+  flush_unk();
+}
+
+// <0xXX> for each byte, if all of them exist.
+bool Bpe::add_fallback_bytes(std::string_view unit, std::vector<Symbol>& symbols) const {
+  const std::string written = vocabulary_.byte_level() ? to_byte_characters(unit) : std::string(unit);
+  const auto token_of = [&](char c) { return byte_tokens_[static_cast<uint8_t>(c)]; };
+  if (!std::all_of(written.begin(), written.end(), [&](char c) { return token_of(c) != kNoToken; }))
+    return false;
+  for (const char c : written) symbols.push_back({token_of(c), 1, {}});
+  return true;
+}
+
+void Bpe::merge_short(std::vector<Symbol>& symbols) const {
+  while (symbols.size() > 1) {
+    size_t best = 0;
+    for (size_t i = 1; i + 1 < symbols.size(); ++i) {
+      if (symbols[i].merge.rank < symbols[best].merge.rank) best = i;
+    }
+    if (symbols[best].merge.rank == Merge::kNever) return;
+    Symbol& symbol = symbols[best];
+    symbol.id = symbol.merge.result;
+    symbol.length += symbols[best + 1].length;
+    symbols.erase(symbols.begin() + static_cast<std::ptrdiff_t>(best) + 1);
+    const bool has_next = best + 1 < symbols.size();
+    symbol.merge = has_next ? table_.find(symbol.id, symbols[best + 1].id) : Merge{};
+    if (best > 0) symbols[best - 1].merge = table_.find(symbols[best - 1].id, symbol.id);
+  }
+}
+
+// A linked list of symbols and a heap of merges; entries that no longer hold are skipped when they surface.
+void Bpe::merge_long(std::vector<Symbol>& symbols) const {
+  const auto count = static_cast<uint32_t>(symbols.size());
+  std::vector<uint32_t> next(count), previous(count);
+  using Candidate = std::pair<uint32_t, uint32_t>;  // rank, position
+  std::priority_queue<Candidate, std::vector<Candidate>, std::greater<>> queue;
+  for (uint32_t i = 0; i < count; ++i) {
+    next[i] = i + 1;
+    previous[i] = i - 1;
+    if (symbols[i].merge.rank != Merge::kNever) queue.push({symbols[i].merge.rank, i});
+  }
+  const auto update = [&](uint32_t i) {
+    symbols[i].merge = next[i] < count ? table_.find(symbols[i].id, symbols[next[i]].id) : Merge{};
+    if (symbols[i].merge.rank != Merge::kNever) queue.push({symbols[i].merge.rank, i});
+  };
+  while (!queue.empty()) {
+    const auto [rank, i] = queue.top();
+    queue.pop();
+    Symbol& symbol = symbols[i];
+    if (symbol.length == 0 || symbol.merge.rank != rank) continue;
+    const uint32_t joined = next[i];
+    symbol.id = symbol.merge.result;
+    symbol.length += symbols[joined].length;
+    symbols[joined].length = 0;
+    next[i] = next[joined];
+    if (next[i] < count) previous[next[i]] = i;
+    update(i);
+    if (i > 0) update(previous[i]);
+  }
+  std::erase_if(symbols, [](const Symbol& symbol) { return symbol.length == 0; });
+}
+
+std::string Bpe::to_json() const {
+  Json model = {{"type", "BPE"}, {"dropout", nullptr}};
+  const auto text_or_null = [](const std::string& text) { return text.empty() ? Json() : Json(text); };
+  model["unk_token"] = options_.unk_token ? Json(*options_.unk_token) : Json();
+  model["continuing_subword_prefix"] = text_or_null(options_.continuing_subword_prefix);
+  model["end_of_word_suffix"] = text_or_null(options_.end_of_word_suffix);
+  model["fuse_unk"] = options_.fuse_unk;
+  model["byte_fallback"] = options_.byte_fallback;
+  model["ignore_merges"] = options_.ignore_merges;
+  std::string out = model.dump();
+  out.pop_back();
+  out += ",\"vocab\":{";
+  const auto quoted = [&](TokenId id) { return Json(vocabulary_.token(id).value_or("")).dump(); };
+  std::string_view separator;
+  for (size_t id = 0; id < vocabulary_.id_end(); ++id) {
+    if (!vocabulary_.contains(static_cast<TokenId>(id))) continue;
+    out += fmt::format("{}\n{}:{}", separator, quoted(static_cast<TokenId>(id)), id);
+    separator = ",";
+  }
+  out += "},\n\"merges\":[";
+  separator = "";
+  for (const auto& [left, right, result] : merges_) {
+    out += fmt::format("{}\n[{},{}]", separator, quoted(left), quoted(right));
+    separator = ",";
+  }
+  out += "]}";
+  return out;
+}
+
+}  // namespace quern::text

@@ -1,0 +1,70 @@
+// Byte-pair encoding (Sennrich et al., "Neural machine translation of rare words with subword units", 2016)
+// as tokenizer.json defines it: symbols of a piece are joined by the merge of lowest rank, leftmost first.
+#pragma once
+
+#include <atomic>
+#include <optional>
+
+#include "text/merge_table.h"
+#include "text/model.h"
+#include "text/word_cache.h"
+
+namespace quern::text {
+
+struct BpeOptions {
+  std::optional<std::string> unk_token;
+  std::string continuing_subword_prefix;  // empty: none; both in the file's spelling
+  std::string end_of_word_suffix;
+  bool fuse_unk = false;
+  bool byte_fallback = false;
+  bool ignore_merges = false;
+};
+
+class Bpe : public Model {
+ public:
+  // Left token, right token and the token they make.
+  using MergeRule = std::array<TokenId, 3>;
+  // `merges` in rank order. Errors: corrupt when unk_token is not in the vocabulary.
+  static Result<std::unique_ptr<Bpe>> create(Vocabulary vocabulary, std::vector<MergeRule> merges,
+                                             BpeOptions options);
+
+  std::string_view type() const override { return "BPE"; }
+  const Vocabulary& vocabulary() const override { return vocabulary_; }
+  TokenId unknown_token() const override { return unk_; }
+  std::unique_ptr<ModelScratch> make_scratch() const override;
+  void encode(std::string_view text, std::span<const Span> pieces, ModelScratch& scratch,
+              TokenSink sink) const override;
+  std::string to_json() const override;
+
+ private:
+  struct Symbol {
+    TokenId id;
+    uint32_t length;  // bytes of the piece it covers
+    Merge merge;      // with the next symbol
+  };
+  struct Scratch;
+
+  Bpe(Vocabulary vocabulary, std::vector<MergeRule> merges, BpeOptions options);
+  std::span<const TokenId> cached_tokens(std::string_view word, Scratch& scratch) const;
+  std::span<const TokenId> tokens_of(std::string_view word, Scratch& scratch) const;
+  void encode_with_spans(std::string_view text, Span piece, Scratch& scratch, TokenSink sink) const;
+  TokenId whole_word(std::string_view word, Scratch& scratch) const;
+  void tokenize(std::string_view word, std::vector<Symbol>& symbols) const;
+  void add_initial_symbols(std::string_view word, std::vector<Symbol>& symbols) const;
+  bool add_fallback_bytes(std::string_view unit, std::vector<Symbol>& symbols) const;
+  void merge_short(std::vector<Symbol>& symbols) const;
+  void merge_long(std::vector<Symbol>& symbols) const;
+
+  Vocabulary vocabulary_;
+  std::vector<MergeRule> merges_;
+  MergeTable table_;
+  BpeOptions options_;
+  std::string prefix_, suffix_;  // as bytes the vocabulary matches
+  TokenId unk_ = kNoToken;
+  std::array<TokenId, 256> byte_tokens_;   // <0x00>.. for byte_fallback
+  std::array<TokenId, 256> single_bytes_;  // token of each one-byte string
+  // Whether the merges rebuild a token from its own bytes: 0 not known yet, 1 yes, 2 no.
+  mutable std::vector<std::atomic<uint8_t>> rebuilds_;
+};
+
+}  // namespace quern::text

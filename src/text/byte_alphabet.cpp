@@ -1,0 +1,54 @@
+#include "text/byte_alphabet.h"
+
+#include "text/unicode.h"
+
+namespace quern::text {
+
+namespace {
+constexpr bool is_printable(int byte) {
+  return (byte >= '!' && byte <= '~') || (byte >= 0xA1 && byte <= 0xAC) || byte >= 0xAE;
+}
+
+constexpr std::array<char32_t, 256> make_alphabet() {
+  std::array<char32_t, 256> alphabet{};
+  char32_t next = 0x100;
+  for (int byte = 0; byte < 256; ++byte) {
+    alphabet[static_cast<size_t>(byte)] = is_printable(byte) ? static_cast<char32_t>(byte) : next++;
+  }
+  return alphabet;
+}
+
+constexpr std::array<char32_t, 256> kAlphabet = make_alphabet();
+constexpr size_t kEnd = 0x144;
+
+// Byte of each character below kEnd, or -1.
+constexpr std::array<int16_t, kEnd> make_bytes() {
+  std::array<int16_t, kEnd> bytes{};
+  for (int16_t& byte : bytes) byte = -1;
+  for (size_t byte = 0; byte < 256; ++byte) bytes[kAlphabet[byte]] = static_cast<int16_t>(byte);
+  return bytes;
+}
+constexpr std::array<int16_t, kEnd> kBytes = make_bytes();
+}  // namespace
+
+const std::array<char32_t, 256>& byte_alphabet() { return kAlphabet; }
+
+std::string to_byte_characters(std::string_view bytes) {
+  std::string text;
+  for (const char c : bytes) append_utf8(text, kAlphabet[static_cast<uint8_t>(c)]);
+  return text;
+}
+
+std::optional<std::string> from_byte_characters(std::string_view text) {
+  std::string bytes;
+  bytes.reserve(text.size());
+  while (!text.empty()) {
+    const Decoded step = decode_utf8(text);
+    if (!step.valid || step.code_point >= kEnd || kBytes[step.code_point] < 0) return std::nullopt;
+    bytes.push_back(static_cast<char>(kBytes[step.code_point]));
+    text.remove_prefix(step.length);
+  }
+  return bytes;
+}
+
+}  // namespace quern::text

@@ -1,0 +1,47 @@
+// The merges of a BPE model: which pairs of tokens join, in what order, and what they become.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "text/byte_hash.h"
+#include "text/vocabulary.h"
+
+namespace quern::text {
+
+struct Merge {
+  static constexpr uint32_t kNever = UINT32_MAX;
+  uint32_t rank = kNever;  // lower merges first
+  TokenId result = kNoToken;
+};
+
+// Read-only after loading, so thread-safe.
+class MergeTable {
+ public:
+  explicit MergeTable(size_t count);
+  // A pair that comes again takes the later rank. Precondition: at most `count` pairs.
+  void set(TokenId left, TokenId right, Merge merge);
+
+  // Merge{} when the pair does not join.
+  Merge find(TokenId left, TokenId right) const {
+    const uint64_t key = key_of(left, right);
+    for (size_t i = mix_hash(key, 0) & mask_;; i = (i + 1) & mask_) {
+      if (slots_[i].key == key) return slots_[i].merge;
+      if (slots_[i].key == kEmpty) return {};
+    }
+  }
+
+ private:
+  static constexpr uint64_t kEmpty = UINT64_MAX;
+  struct Slot {
+    uint64_t key = kEmpty;
+    Merge merge;
+  };
+  static uint64_t key_of(TokenId left, TokenId right) {
+    return uint64_t{static_cast<uint32_t>(left)} << 32 | static_cast<uint32_t>(right);
+  }
+  size_t mask_;
+  std::vector<Slot> slots_;
+};
+
+}  // namespace quern::text

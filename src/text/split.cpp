@@ -1,0 +1,113 @@
+#include "text/split.h"
+
+#include <algorithm>
+
+#include "text/unicode.h"
+
+namespace quern::text {
+
+namespace {
+struct Part {
+  Span span;
+  bool is_match;
+};
+
+// The matches and what lies between them, covering the range.
+std::vector<Part> cover(const std::vector<Span>& matches, Span range, bool invert) {
+  std::vector<Part> parts;
+  parts.reserve(matches.size() * 2 + 1);
+  uint32_t at = range.begin;
+  for (const Span match : matches) {
+    if (match.begin > at) parts.push_back({{at, match.begin}, invert});
+    parts.push_back({match, !invert});
+    at = match.end;
+  }
+  if (at < range.end) parts.push_back({{at, range.end}, invert});
+  return parts;
+}
+
+// A match joins the part before it, unless that one is a match too.
+void merge_with_previous(const std::vector<Part>& parts, std::vector<Span>& pieces) {
+  for (size_t i = 0; i < parts.size(); ++i) {
+    if (i > 0 && parts[i].is_match && !parts[i - 1].is_match) {
+      pieces.back().end = parts[i].span.end;
+    } else {
+      pieces.push_back(parts[i].span);
+    }
+  }
+}
+
+void merge_with_next(const std::vector<Part>& parts, std::vector<Span>& pieces) {
+  for (size_t i = 0; i < parts.size(); ++i) {
+    if (i > 0 && parts[i - 1].is_match && !parts[i].is_match) {
+      pieces.back().end = parts[i].span.end;
+    } else {
+      pieces.push_back(parts[i].span);
+    }
+  }
+}
+
+void merge_alike(const std::vector<Part>& parts, std::vector<Span>& pieces) {
+  for (size_t i = 0; i < parts.size(); ++i) {
+    if (i > 0 && parts[i].is_match == parts[i - 1].is_match) {
+      pieces.back().end = parts[i].span.end;
+    } else {
+      pieces.push_back(parts[i].span);
+    }
+  }
+}
+}  // namespace
+
+std::optional<SplitBehavior> split_behavior_of(std::string_view name) {
+  if (name == "Removed") return SplitBehavior::removed;
+  if (name == "Isolated") return SplitBehavior::isolated;
+  if (name == "MergedWithPrevious") return SplitBehavior::merged_with_previous;
+  if (name == "MergedWithNext") return SplitBehavior::merged_with_next;
+  if (name == "Contiguous") return SplitBehavior::contiguous;
+  return std::nullopt;
+}
+
+void lex_numbers(std::string_view text, Span range, std::vector<Span>& matches) {
+  for (uint32_t at = range.begin; at < range.end;) {
+    const Decoded step = decode_utf8(text.substr(at));
+    if (classes_of(step.code_point) & kNumber) matches.push_back({at, at + step.length});
+    at += step.length;
+  }
+}
+
+void Splitter::find(std::string_view text, Span range, std::vector<Span>& matches) const {
+  if (const Lexer* lexer = std::get_if<Lexer>(&pattern_)) {
+    (*lexer)(text, range, matches);
+  } else {
+    std::get<Regex>(pattern_).for_each(text, range, [&](Span match) { matches.push_back(match); });
+  }
+}
+
+void Splitter::split(std::string_view text, Span range, std::vector<Span>& pieces) const {
+  if (range.begin == range.end) return;
+  if (behavior_ == SplitBehavior::isolated && std::holds_alternative<Lexer>(pattern_) &&
+      std::get<Lexer>(pattern_) != lex_numbers) {
+    return find(text, range, pieces);  // the usual case: a lexer covers the text
+  }
+  std::vector<Span> matches;
+  find(text, range, matches);
+  const std::vector<Part> parts = cover(matches, range, invert_);
+  switch (behavior_) {
+    case SplitBehavior::removed:
+      for (const Part& part : parts) {
+        if (!part.is_match) pieces.push_back(part.span);
+      }
+      break;
+    case SplitBehavior::isolated:
+      for (const Part& part : parts) pieces.push_back(part.span);
+      break;
+    case SplitBehavior::merged_with_previous:
+      return merge_with_previous(parts, pieces);
+    case SplitBehavior::merged_with_next:
+      return merge_with_next(parts, pieces);
+    case SplitBehavior::contiguous:
+      return merge_alike(parts, pieces);
+  }
+}
+
+}  // namespace quern::text

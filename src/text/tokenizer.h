@@ -1,0 +1,107 @@
+// The tokenizer of a model: text to token ids and back, as tokenizer.json of Hugging Face describes it.
+//
+//   Tokenizer tokenizer = Tokenizer::load("model-folder").value();
+//   std::vector<TokenId> ids = tokenizer.encode("Hello <|endoftext|>", {.allow_special = false});
+//   std::string text = tokenizer.decode(ids);
+//
+// Ids are those of Hugging Face tokenizers, token for token, for valid UTF-8. Ill-formed UTF-8 is read as
+// U+FFFD, one per maximal subpart (repair_utf8 counts them). `truncation` and `padding` of the file are kept
+// but not applied.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "text/segment.h"
+#include "text/vocabulary.h"
+
+namespace quern::text {
+
+struct EncodeOptions {
+  // Put in what the post-processor adds (BOS and the like).
+  bool add_special_tokens = true;
+  // Read "<|endoftext|>" and other special tokens in the text as such. Switch it off for text that is not
+  // trusted: then they are ordinary text.
+  bool allow_special = true;
+};
+
+struct DecodeOptions {
+  bool skip_special_tokens = false;
+};
+
+// Ids of the roles a model knows, where tokenizer_config.json (or the model, for unk) names them.
+struct SpecialIds {
+  std::optional<TokenId> bos, eos, pad, unk;
+};
+
+// A token together with the bytes of the input it stands for; added ones have an empty span at their place.
+struct TokenSpan {
+  TokenId id;
+  Span span;
+  bool operator==(const TokenSpan&) const = default;
+};
+
+// Cheap to copy; copies share everything. All methods are const and thread-safe.
+class Tokenizer {
+ public:
+  // A folder with tokenizer.json (and tokenizer_config.json, chat_template.jinja when there), or the json
+  // file. Errors: not_found, io, corrupt (names the field), unsupported (names the component).
+  static Result<Tokenizer> load(const std::filesystem::path& path);
+  // From the contents of the three files; all but the first may be empty.
+  static Result<Tokenizer> from_json(std::string_view tokenizer_json, std::string_view config_json = {},
+                                     std::string_view chat_template = {});
+
+  // Writes tokenizer.json, and tokenizer_config.json and chat_template.jinja if it has them, into the folder.
+  Result<void> save(const std::filesystem::path& folder) const;
+  std::string to_json() const;
+
+  // Appends the ids of `text` to `ids`. Throws Exception: invalid_argument for texts over 4 GiB, deadline
+  // when a hostile split pattern of the file backtracks without end.
+  void encode(std::string_view text, std::vector<TokenId>& ids, const EncodeOptions& options = {}) const;
+  std::vector<TokenId> encode(std::string_view text, const EncodeOptions& options = {}) const;
+  // Throws Exception(invalid_argument) also for ill-formed UTF-8, in which positions mean nothing.
+  std::vector<TokenSpan> encode_with_spans(std::string_view text, const EncodeOptions& options = {}) const;
+  // Two texts joined by the pair template of the post-processor, or simply one after the other.
+  std::vector<TokenId> encode_pair(std::string_view first, std::string_view second,
+                                   const EncodeOptions& options = {}) const;
+  // On all threads; the result does not depend on how many.
+  std::vector<std::vector<TokenId>> encode_batch(std::span<const std::string_view> texts,
+                                                 const EncodeOptions& options = {}) const;
+
+  // Unknown ids are skipped; bytes that are not UTF-8 become U+FFFD.
+  std::string decode(std::span<const TokenId> ids, const DecodeOptions& options = {}) const;
+
+  // One past the largest id: the rows an embedding needs.
+  int64_t vocab_size() const;
+  // As the file writes it ("Ġthe"); nothing for an unknown token or id.
+  std::optional<TokenId> token_to_id(std::string_view token) const;
+  std::optional<std::string> id_to_token(TokenId id) const;
+  bool is_special(TokenId id) const;
+  const SpecialIds& special_ids() const;
+  // Bytes that the token puts into a decoded text, when tokens are independent of each other (byte-level
+  // decoders).
+  std::optional<std::string> token_bytes(TokenId id) const;
+  // What the tokenizer splits `text` into before the model sees it: pieces as ranges of the text. Throws as
+  // encode_with_spans does.
+  std::vector<Span> split(std::string_view text) const;
+
+  // "BPE", ...
+  std::string_view model_type() const;
+  // Empty when there is none.
+  const std::string& chat_template() const;
+  // tokenizer_config.json as it was loaded; empty when there is none.
+  const std::string& config_json() const;
+
+ private:
+  struct Impl;
+  explicit Tokenizer(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
+  std::shared_ptr<const Impl> impl_;
+};
+
+}  // namespace quern::text

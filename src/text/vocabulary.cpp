@@ -1,0 +1,60 @@
+#include "text/vocabulary.h"
+
+#include <fmt/format.h>
+
+#include "text/byte_alphabet.h"
+
+namespace quern::text {
+
+Result<void> Vocabulary::add(std::string_view token, int64_t id, int64_t id_limit) {
+  if (id < 0 || id >= id_limit) {
+    return make_error(ErrorCode::corrupt,
+                      fmt::format("token {:?} has the id {}: expected 0 to {}", token, id, id_limit - 1));
+  }
+  const auto at = static_cast<size_t>(id);
+  if (at >= tokens_.size()) tokens_.resize(at + 1);
+  if (tokens_[at].index != StringTable::kNone) {
+    return make_error(ErrorCode::corrupt,
+                      fmt::format("the id {} belongs to two tokens: {:?} and {:?}", id,
+                                  this->token(static_cast<TokenId>(id)).value_or(""), token));
+  }
+  const std::optional<std::string> bytes = byte_level_ ? from_byte_characters(token) : std::nullopt;
+  const bool literal = byte_level_ && !bytes;
+  StringTable& table = literal ? literals_ : bytes_;
+  const size_t before = table.size();
+  const uint32_t index = table.add(bytes ? *bytes : token);
+  if (table.size() == before) {
+    return make_error(ErrorCode::corrupt,
+                      fmt::format("the token {:?} stands in the vocabulary twice", token));
+  }
+  (literal ? literal_ids_ : bytes_ids_).push_back(static_cast<TokenId>(id));
+  tokens_[at] = {index, literal};
+  return {};
+}
+
+TokenId Vocabulary::find_bytes(std::string_view bytes) const {
+  const uint32_t index = bytes_.find(bytes);
+  return index == StringTable::kNone ? kNoToken : bytes_ids_[index];
+}
+
+TokenId Vocabulary::find_token(std::string_view token) const {
+  if (!byte_level_) return find_bytes(token);
+  if (const auto bytes = from_byte_characters(token)) return find_bytes(*bytes);
+  const uint32_t index = literals_.find(token);
+  return index == StringTable::kNone ? kNoToken : literal_ids_[index];
+}
+
+std::string_view Vocabulary::bytes(TokenId id) const {
+  const Entry found = entry(id);
+  if (found.index == StringTable::kNone) return {};
+  return (found.literal ? literals_ : bytes_).at(found.index);
+}
+
+std::optional<std::string> Vocabulary::token(TokenId id) const {
+  const Entry found = entry(id);
+  if (found.index == StringTable::kNone) return std::nullopt;
+  const std::string_view bytes = this->bytes(id);
+  return byte_level_ && !found.literal ? to_byte_characters(bytes) : std::string(bytes);
+}
+
+}  // namespace quern::text

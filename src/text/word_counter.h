@@ -1,0 +1,28 @@
+// Counting the distinct pieces of a corpus on all threads.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "base/progress.h"
+#include "text/bpe_trainer.h"
+#include "text/normalizer.h"
+#include "text/pre_tokenizer.h"
+#include "text/string_table.h"
+
+namespace quern::text {
+
+struct WordCounts {
+  StringTable words;
+  std::vector<int64_t> counts;  // by index of words
+
+  void add(std::string_view word, int64_t count);
+};
+
+// Pieces of all texts of `next` after normalizers and pre-tokenizers.
+WordCounts count_words(const TextSource& next, const Normalizers& normalizers,
+                       const PreTokenizers& pre_tokenizers, Progress& progress);
+
+}  // namespace quern::text

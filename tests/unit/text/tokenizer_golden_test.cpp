@@ -1,0 +1,181 @@
+// Token for token what Hugging Face tokenizers gives (tools/goldens/tokenizer.py).
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <set>
+#include <sstream>
+
+#include "base/file.h"
+#include "text/json_fields.h"
+#include "text/stream_decoder.h"
+#include "text/tokenizer.h"
+#include "text/unicode.h"
+
+namespace quern::text {
+namespace {
+
+const std::filesystem::path kFolder = std::filesystem::path(QUERN_SOURCE_DIR) / "tests/golden/tokenizer";
+
+std::string fnv(std::string_view data) {
+  uint64_t value = 0xCBF29CE484222325;
+  for (const char c : data) value = (value ^ static_cast<uint8_t>(c)) * 0x100000001B3;
+  return fmt::format("{:016x}", value);
+}
+
+std::string fnv(const std::vector<TokenId>& ids) {
+  return fnv(std::string_view(reinterpret_cast<const char*>(ids.data()), ids.size() * sizeof(TokenId)));
+}
+
+struct Case {
+  std::string name;
+  std::string json;  // the patched tokenizer.json
+  Json expected;
+};
+
+Json base_document(const std::string& name) {
+  return Json::parse(read_file(kFolder / (name + ".json")).value());
+}
+
+std::vector<Case> load_cases() {
+  std::vector<Case> cases;
+  std::istringstream lines(read_file(kFolder / "cases.jsonl").value());
+  for (std::string line; std::getline(lines, line);) {
+    const Json row = Json::parse(line);
+    Json document = base_document(row["base"]);
+    for (const auto& [key, value] : row["patch"].items()) {
+      if (key == "model") {
+        document["model"].update(value);
+      } else if (key == "drop_merges") {
+        document["model"]["merges"] = Json::array();
+      } else {
+        document[key] = value;
+      }
+    }
+    cases.push_back({row["name"], document.dump(), row["expected"]});
+  }
+  return cases;
+}
+
+std::vector<std::string> load_texts() { return Json::parse(read_file(kFolder / "texts.json").value()); }
+
+// The same texts as block_texts() of the script.
+std::vector<std::string> block_texts() {
+  std::vector<std::string> texts;
+  for (char32_t start = 0; start < 0x110000; start += 0x2000) {
+    if (start == 0x40000 || start == 0x50000 || (start >= 0x60000 && start < 0xE0000) || start >= 0xE2000)
+      continue;
+    std::string text;
+    for (char32_t cp = start; cp < start + 0x2000; ++cp) {
+      if (cp >= 0xD800 && cp < 0xE000) continue;
+      text += "a";
+      append_utf8(text, cp);
+      text += "B ";
+      append_utf8(text, cp);
+      text += "1";
+    }
+    if (!text.empty()) texts.push_back(text);
+  }
+  return texts;
+}
+
+std::string expected_hash(const Json& expected, const char* key, size_t i) {
+  return expected[key].get<std::string>().substr(i * 6, 6);
+}
+
+TEST(TokenizerGolden, EqualsHuggingFace) {
+  const std::vector<std::string> texts = load_texts(), blocks = block_texts();
+  for (const Case& golden : load_cases()) {
+    SCOPED_TRACE(golden.name);
+    const auto tokenizer = Tokenizer::from_json(golden.json);
+    ASSERT_TRUE(tokenizer.ok()) << tokenizer.error().to_string();
+    ASSERT_EQ(golden.expected["ids"].get<std::string>().size(), texts.size() * 6);
+    for (size_t i = 0; i < texts.size(); ++i) {
+      const std::vector<TokenId> ids = tokenizer->encode(texts[i]);
+      EXPECT_EQ(fnv(ids).substr(0, 6), expected_hash(golden.expected, "ids", i))
+          << i << " " << Json(texts[i]);
+      const std::string other = fnv(tokenizer->decode(ids)) +
+                                fnv(tokenizer->decode(ids, {.skip_special_tokens = true})) +
+                                fnv(tokenizer->encode(texts[i], {.allow_special = false}));
+      EXPECT_EQ(fnv(other).substr(0, 6), expected_hash(golden.expected, "other", i))
+          << i << " " << Json(texts[i]);
+    }
+    for (size_t i = 0; i < 40; ++i) {
+      EXPECT_EQ(fnv(tokenizer->encode(texts[i], {.add_special_tokens = false})).substr(0, 6),
+                expected_hash(golden.expected, "bare", i));
+    }
+    for (size_t i = 0; i < 20; ++i) {
+      EXPECT_EQ(fnv(tokenizer->encode_pair(texts[i], texts[20 + i])).substr(0, 6),
+                expected_hash(golden.expected, "pair", i));
+    }
+    for (size_t i = 0; i * 6 < golden.expected["blocks"].get<std::string>().size(); ++i) {
+      EXPECT_EQ(fnv(tokenizer->encode(blocks[i])).substr(0, 6), expected_hash(golden.expected, "blocks", i))
+          << "block " << i;
+    }
+  }
+}
+
+TEST(TokenizerGolden, SavesWhatItLoads) {
+  for (const Case& golden : load_cases()) {
+    const Tokenizer tokenizer = Tokenizer::from_json(golden.json).value();
+    const std::string saved = tokenizer.to_json();
+    EXPECT_EQ(Json::parse(saved)["added_tokens"], Json::parse(golden.json)["added_tokens"]);
+    EXPECT_EQ(Json::parse(saved)["model"]["vocab"], Json::parse(golden.json)["model"]["vocab"])
+        << golden.name;
+    EXPECT_EQ(Tokenizer::from_json(saved).value().to_json(), saved);
+  }
+}
+
+TEST(TokenizerGolden, OffsetsCoverTheSameTokens) {
+  const std::vector<std::string> texts = load_texts();
+  for (const Case& golden : load_cases()) {
+    const Tokenizer tokenizer = Tokenizer::from_json(golden.json).value();
+    for (const std::string& text : texts) {
+      const std::vector<TokenId> ids = tokenizer.encode(text);
+      const std::vector<TokenSpan> tokens = tokenizer.encode_with_spans(text);
+      ASSERT_EQ(tokens.size(), ids.size()) << golden.name << " " << Json(text);
+      uint32_t at = 0;
+      for (size_t i = 0; i < ids.size(); ++i) {
+        EXPECT_EQ(tokens[i].id, ids[i]);
+        EXPECT_LE(tokens[i].span.begin, tokens[i].span.end);
+        EXPECT_LE(tokens[i].span.end, text.size());
+        EXPECT_GE(tokens[i].span.end, at) << golden.name << " " << Json(text);
+        at = tokens[i].span.end;
+      }
+    }
+  }
+}
+
+TEST(TokenizerGolden, StreamsWhatItDecodes) {
+  const std::vector<std::string> texts = load_texts();
+  for (const Case& golden : load_cases()) {
+    const Tokenizer tokenizer = Tokenizer::from_json(golden.json).value();
+    StreamDecoder stream(tokenizer);
+    for (const std::string& text : texts) {
+      const std::vector<TokenId> ids = tokenizer.encode(text);
+      std::string streamed;
+      for (const TokenId id : ids) {
+        const std::string fresh = stream.push(id);
+        EXPECT_EQ(valid_utf8_prefix(fresh), fresh.size());
+        streamed += fresh;
+      }
+      streamed += stream.finish();
+      EXPECT_EQ(streamed, tokenizer.decode(ids)) << golden.name << " " << Json(text);
+    }
+  }
+}
+
+// A golden that no test reads proves nothing.
+TEST(TokenizerGolden, EveryFileIsRead) {
+  std::set<std::string> read = {"cases.jsonl", "texts.json", "hf_merges.json"};
+  std::istringstream lines(read_file(kFolder / "cases.jsonl").value());
+  for (std::string line; std::getline(lines, line);)
+    read.insert(Json::parse(line)["base"].get<std::string>() + ".json");
+  std::set<std::string> there;
+  for (const auto& entry : std::filesystem::directory_iterator(kFolder))
+    there.insert(entry.path().filename());
+  EXPECT_EQ(there, read);
+}
+
+}  // namespace
+}  // namespace quern::text
