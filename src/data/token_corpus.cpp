@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 
+#include "base/exception.h"
 #include "base/file.h"
 #include "base/threads.h"
 #include "data/token_writer.h"
@@ -78,6 +79,7 @@ struct Part {
   std::string text;
   bool validation;
   std::vector<int32_t> tokens;
+  std::optional<Error> error;  // why there are none
 };
 
 class Preparation {
@@ -117,29 +119,36 @@ class Preparation {
   void place(std::string text) {
     if (!plan_.tail) {
       const bool validation = held_out(text, options_.split);
-      parts_.push_back({std::move(text), validation, {}});
+      parts_.push_back({std::move(text), validation, {}, {}});
       return;
     }
     const size_t cut = tail_cut(text, plan_.train_bytes - std::min<uint64_t>(passed_, plan_.train_bytes));
     passed_ += text.size();
-    if (cut > 0) parts_.push_back({text.substr(0, cut), false, {}});
-    if (cut < text.size()) parts_.push_back({text.substr(cut), true, {}});
+    if (cut > 0) parts_.push_back({text.substr(0, cut), false, {}, {}});
+    if (cut < text.size()) parts_.push_back({text.substr(cut), true, {}, {}});
   }
 
   void encode() {
     parallel_for(static_cast<int64_t>(parts_.size()), 1, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
-        Part& part = parts_[static_cast<size_t>(i)];
-        if (tokenization_.begin >= 0) part.tokens.push_back(tokenization_.begin);
-        tokenization_.encode(part.text, part.tokens);
-        if (tokenization_.end >= 0) part.tokens.push_back(tokenization_.end);
-      }
+      for (int64_t i = begin; i < end; ++i) encode(parts_[static_cast<size_t>(i)]);
     });
   }
 
+  void encode(Part& part) const {
+    try {
+      if (tokenization_.begin >= 0) part.tokens.push_back(tokenization_.begin);
+      tokenization_.encode(part.text, part.tokens);
+      if (tokenization_.end >= 0) part.tokens.push_back(tokenization_.end);
+    } catch (const Exception& exception) {
+      part.error = exception.error();
+    }
+  }
+
   Result<void> write() {
-    for (const Part& part : parts_)
+    for (const Part& part : parts_) {
+      if (part.error) return *part.error;
       QUERN_CHECK((part.validation ? *validation_ : train_).add(part.tokens, part.text.size()));
+    }
     return {};
   }
 

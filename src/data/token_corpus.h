@@ -16,7 +16,8 @@
 
 namespace quern::data {
 
-// Appends the tokens of a text. Called from several threads at once.
+// Appends the tokens of a text. Called from several threads at once; may throw Exception, which becomes the
+// Error of prepare_tokens.
 using Encoder = std::function<void(std::string_view text, std::vector<int32_t>& tokens)>;
 
 // What turns text into tokens, and what names it.

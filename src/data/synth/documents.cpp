@@ -114,7 +114,7 @@ std::vector<ChatTurn> request(const Story& story, Rng& rng) {
 
 std::vector<ChatTurn> conversation_about(Story story, Rng& rng) {
   shuffle(story.questions, rng);
-  story.questions.resize(std::min<size_t>(story.questions.size(), 3 + rng.below(2)));
+  story.questions.resize(std::min<size_t>(story.questions.size(), 4 + rng.below(3)));
   std::vector<ChatTurn> turns;
   for (const Question& question : story.questions)
     say(turns, (turns.empty() ? story.text + " " : "") + question.prompt, question.answer);
@@ -154,13 +154,13 @@ std::string make_document(Side side, uint64_t seed, uint64_t index) {
   Rng rng(seed, (side == Side::train ? kTrainStream : kHeldOutStream) + index);
   const ChatMarkup markup;
   const uint64_t kind = rng.below(100);
-  if (kind < 25) return plot_story(side, rng).text;
+  if (kind < 22) return plot_story(side, rng).text;
   std::vector<ChatTurn> turns;
-  if (kind < 40)
+  if (kind < 35)
     turns = request(plot_story(side, rng), rng);
-  else if (kind < 58)
+  else if (kind < 55)
     turns = conversation_about(plot_story(side, rng), rng);
-  else if (kind < 84)
+  else if (kind < 85)
     turns = conversation_about(fact_story(side, rng), rng);
   else
     turns = small_talk(side, rng);

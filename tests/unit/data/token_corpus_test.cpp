@@ -5,7 +5,7 @@
 #include <atomic>
 #include <set>
 
-#include "base/file.h"
+#include "base/exception.h"
 #include "base/threads.h"
 #include "scratch_folder.h"
 
@@ -161,6 +161,23 @@ TEST(TokenCorpus, DoesNotDependOnThreads) {
   set_num_threads(before);
   EXPECT_EQ(results[0], results[1]);
   EXPECT_EQ(results[0], results[2]);
+}
+
+TEST(TokenCorpus, AnExceptionOfTheEncoderBecomesItsError) {
+  const ScratchFolder folder;
+  ByteTokenizer bytes;
+  Tokenization tokenization = bytes.tokenization();
+  tokenization.encode = [](std::string_view text, std::vector<int32_t>&) {
+    if (text == "document 7") throw Exception(make_error(ErrorCode::deadline, "too hard"));
+  };
+  const auto result = prepare_tokens({.inputs = {folder.write("a.jsonl", many_rows(20))},
+                                      .reader = {},
+                                      .split = {},
+                                      .folder = folder.path("cache")},
+                                     tokenization);
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(result.error().code, ErrorCode::deadline);
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path("cache")));
 }
 
 TEST(TokenCorpus, Errors) {
