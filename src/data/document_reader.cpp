@@ -8,7 +8,7 @@
 
 #include "base/file.h"
 #include "data/text_splitter.h"
-#include "data/utf8_repair.h"
+#include "text/unicode.h"
 
 namespace quern::data {
 
@@ -179,23 +179,21 @@ Result<bool> DocumentReader::next_piece(Document& document) {
 
 // Applies the policy for text that is not UTF-8; false when the document is left out.
 Result<bool> DocumentReader::make_valid(Document& document) {
-  const size_t at = find_invalid_utf8(document.text);
-  if (at == std::string::npos) return true;
+  if (simdjson::validate_utf8(document.text.data(), document.text.size())) return true;
   ++statistics_.invalid_documents;
-  switch (options_.invalid_utf8) {
-    case InvalidUtf8::replace:
-      statistics_.replacements += repair_utf8(document.text);
-      return true;
-    case InvalidUtf8::skip:
-      return false;
-    case InvalidUtf8::refuse:
-      break;
+  if (options_.invalid_utf8 == InvalidUtf8::skip) return false;
+  if (options_.invalid_utf8 == InvalidUtf8::replace) {
+    text::Repaired repaired = text::repair_utf8(document.text);
+    document.text = std::move(repaired.text);
+    statistics_.replacements += static_cast<int64_t>(repaired.replacements);
+    return true;
   }
-  const auto line = document.line + std::count(document.text.begin(),
-                                               document.text.begin() + static_cast<std::ptrdiff_t>(at), '\n');
+  const auto bad =
+      document.text.begin() + static_cast<std::ptrdiff_t>(text::valid_utf8_prefix(document.text));
+  const auto line = document.line + std::count(document.text.begin(), bad, '\n');
   return make_error(ErrorCode::corrupt,
                     fmt::format("{}: not valid UTF-8 (byte 0x{:02x})", place(document, line),
-                                static_cast<unsigned char>(document.text[at])),
+                                static_cast<unsigned char>(*bad)),
                     "convert the file with iconv, or choose to replace or skip such text");
 }
 
