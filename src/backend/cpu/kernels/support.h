@@ -15,8 +15,8 @@ inline constexpr float kInfinity = __builtin_inff();
 
 // Elements below which a second thread costs more than it brings (waking one takes 5 to 20 us): for kernels
 // that wait for memory, and for those that evaluate an exponential or more per element.
-inline constexpr int64_t kLightGrain = 32768;
-inline constexpr int64_t kHeavyGrain = 8192;
+inline constexpr int64_t kLightGrain = 65536;
+inline constexpr int64_t kHeavyGrain = 16384;
 // The same for products of matrices, in multiply-adds.
 inline constexpr int64_t kProductGrain = 1 << 20;
 

@@ -39,7 +39,7 @@ TEST(EmbeddingBackwardKernel, AgreesWithTheReference) {
 }
 
 TEST(EmbeddingKernel, ThreadsDoNotMatter) {
-  constexpr int64_t kCount = 600, kCols = 200;
+  constexpr int64_t kCount = 1200, kCols = 200;
   const std::vector<int32_t> ids = some_ids(kCount);
   expect_same_for_any_threads([&](const KernelTable& table, DType dtype) {
     const Array w = Array::random(DType::f32, kVocab * kCols, 1),

@@ -39,7 +39,7 @@ TEST(SoftmaxKernel, ANanSpoilsItsRowAlone) {
 }
 
 TEST(SoftmaxKernel, ThreadsDoNotMatter) {
-  constexpr int64_t kRows = 500, kCols = 100;
+  constexpr int64_t kRows = 1500, kCols = 100;
   expect_same_for_any_threads([](const KernelTable& table, DType dtype) {
     const Array x = Array::random(dtype, kRows * kCols, 1);
     std::vector<Array> out(2, Array(dtype, kRows * kCols));
