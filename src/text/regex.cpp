@@ -11,8 +11,8 @@
 namespace quern::text {
 
 namespace {
-// Enough for any pattern that works (published ones need a few steps per character), reached within a second.
-constexpr uint32_t kMatchLimit = 10'000'000;
+// Per match. Published patterns need a few steps for each.
+constexpr uint32_t kMatchLimit = 1'000'000;
 constexpr uint32_t kDepthLimit = 100'000;
 constexpr uint32_t kHeapLimitKib = 64 * 1024;
 constexpr size_t kLongestPattern = 64 * 1024;

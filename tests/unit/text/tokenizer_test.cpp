@@ -1,0 +1,186 @@
+#include "text/tokenizer.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/exception.h"
+#include "base/threads.h"
+#include "text/json_fields.h"
+#include "text/stream_decoder.h"
+#include "text/tokenizer_report.h"
+
+namespace quern::text {
+namespace {
+
+Json document() {
+  return Json::parse(R"({"version": "1.0", "added_tokens": [], "normalizer": null,
+    "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false, "use_regex": true}, "post_processor": null,
+    "decoder": {"type": "ByteLevel"},
+    "model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "Ġ": 2, "ab": 3, "Ã": 4, "©": 5}, "merges": [["a", "b"]]}})");
+}
+
+Tokenizer load(const Json& json) { return Tokenizer::from_json(json.dump()).value(); }
+
+// The change of one field and what the error must say.
+struct Bad {
+  std::function<void(Json&)> change;
+  ErrorCode code;
+  std::string says;
+};
+
+TEST(Tokenizer, RefusesBadFilesWithTheReason) {
+  const Bad cases[] = {
+      {[](Json& j) { j["version"] = "2.0"; }, ErrorCode::unsupported, "version \"2.0\""},
+      {[](Json& j) { j.erase("model"); }, ErrorCode::corrupt, "no 'model'"},
+      {[](Json& j) { j["model"] = 3; }, ErrorCode::corrupt, "'model' must be an object"},
+      {[](Json& j) { j["model"]["type"] = "Unigram"; }, ErrorCode::unsupported, "'Unigram'"},
+      {[](Json& j) { j["model"].erase("vocab"); }, ErrorCode::corrupt, "no 'vocab'"},
+      {[](Json& j) { j["model"]["vocab"]["c"] = -1; }, ErrorCode::corrupt, "id -1"},
+      {[](Json& j) { j["model"]["vocab"]["c"] = 2000000000; }, ErrorCode::corrupt, "id 2000000000"},
+      {[](Json& j) { j["model"]["vocab"]["c"] = "x"; }, ErrorCode::corrupt, "not a whole number"},
+      {[](Json& j) { j["model"]["vocab"]["c"] = 1; }, ErrorCode::corrupt, "belongs to two tokens"},
+      {[](Json& j) { j["model"]["merges"] = {"a x"}; }, ErrorCode::corrupt, "needs the token \"x\""},
+      {[](Json& j) { j["model"]["merges"] = {"b a"}; }, ErrorCode::corrupt, "needs the token \"ba\""},
+      {[](Json& j) { j["model"]["merges"] = {"a b b"}; }, ErrorCode::corrupt, "merge 0"},
+      {[](Json& j) { j["model"]["merges"] = {7}; }, ErrorCode::corrupt, "merge 0"},
+      {[](Json& j) { j["model"]["dropout"] = 0.1; }, ErrorCode::unsupported, "dropout"},
+      {[](Json& j) { j["model"]["unk_token"] = "<unk>"; }, ErrorCode::corrupt, "<unk>"},
+      {[](Json& j) {
+         j["normalizer"] = Json::object({{"type", "Nmt"}});
+       },
+       ErrorCode::unsupported, "normalizer of type 'Nmt'"},
+      {[](Json& j) {
+         j["normalizer"] = Json::object({{"type", "Prepend"}});
+       },
+       ErrorCode::corrupt, "'prepend' must be a string"},
+      {[](Json& j) { j["pre_tokenizer"]["add_prefix_space"] = 1; }, ErrorCode::corrupt, "'add_prefix_space'"},
+      {[](Json& j) { j["decoder"] = "ByteLevel"; }, ErrorCode::corrupt, "decoder"},
+      {[](Json& j) { j["added_tokens"] = 5; }, ErrorCode::corrupt, "added_tokens"},
+      {[](Json& j) {
+         j["added_tokens"] = {Json::object({{"id", 1}})};
+       },
+       ErrorCode::corrupt, "'content'"},
+      {[](Json& j) {
+         j["post_processor"] =
+             Json::parse(R"({"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "x"}}],
+                                               "pair": [], "special_tokens": {"x": {"ids": [99]}}})");
+       },
+       ErrorCode::corrupt, "id 99"},
+      {[](Json& j) {
+         Json nested = Json::object({{"type", "NFC"}});
+         for (int i = 0; i < 40; ++i)
+           nested = Json::object({{"type", "Sequence"}, {"normalizers", Json::array({nested})}});
+         j["normalizer"] = nested;
+       },
+       ErrorCode::corrupt, "nested"},
+  };
+  for (const Bad& bad : cases) {
+    Json json = document();
+    bad.change(json);
+    const auto loaded = Tokenizer::from_json(json.dump());
+    ASSERT_FALSE(loaded.ok()) << bad.says;
+    EXPECT_EQ(loaded.error().code, bad.code) << loaded.error().message;
+    EXPECT_THAT(loaded.error().message, testing::HasSubstr(bad.says));
+  }
+}
+
+TEST(Tokenizer, RefusesEveryTruncation) {
+  const std::string json = document().dump();
+  for (size_t size = 0; size < json.size(); ++size)
+    EXPECT_FALSE(Tokenizer::from_json(json.substr(0, size)).ok()) << size;
+  EXPECT_FALSE(Tokenizer::from_json(R"({"model":)" + std::string(100000, '[')).ok());
+  EXPECT_FALSE(
+      Tokenizer::from_json(R"({"model": {"type": "BPE", "vocab": {"a": 0, "a": 1}, "merges": []}})").ok());
+  EXPECT_EQ(Tokenizer::load("/nonexistent/folder").error().code, ErrorCode::not_found);
+}
+
+TEST(Tokenizer, RulesThatBlowUpATextAreStopped) {
+  Json json = document();
+  const Json twice = Json::parse(R"({"type": "Replace", "pattern": {"String": "a"}, "content": "aaaaaaaa"})");
+  json["normalizer"] = Json::object({{"type", "Sequence"}, {"normalizers", Json(12, twice)}});
+  EXPECT_THROW(load(json).encode("aaaa"), Exception);
+}
+
+TEST(Tokenizer, OneLetterAMillionTimesTakesNoQuadraticTime) {
+  Json json = document();
+  json["model"]["vocab"] = {{"a", 0}, {"aa", 1}, {"aaaa", 2}};
+  json["model"]["merges"] = {"a a", "aa aa"};
+  EXPECT_EQ(load(json).encode(std::string(1 << 20, 'a')).size(), size_t{1} << 18);
+}
+
+TEST(Tokenizer, ReadsInvalidUtf8AsReplacements) {
+  const Tokenizer tokenizer = load(document());
+  EXPECT_EQ(tokenizer.encode("ab\xC3"), tokenizer.encode("ab\uFFFD"));
+  EXPECT_THROW(tokenizer.encode_with_spans("\xC3"), Exception);
+}
+
+TEST(Tokenizer, SpansPointIntoTheOriginal) {
+  Json json = document();
+  json["normalizer"] = Json::object({{"type", "NFC"}});
+  json["pre_tokenizer"]["add_prefix_space"] = true;
+  json["added_tokens"] = {Json::object({{"content", "<s>"}, {"special", true}, {"normalized", false}})};
+  const std::vector<TokenSpan> tokens = load(json).encode_with_spans("ab<s>e\u0301 b");
+  const std::vector<TokenSpan> expected = {{2, {0, 0}}, {3, {0, 2}}, {6, {2, 5}}, {2, {5, 5}},
+                                           {4, {5, 8}}, {5, {5, 8}}, {2, {8, 9}}, {1, {9, 10}}};
+  EXPECT_EQ(tokens, expected);
+}
+
+TEST(Tokenizer, BatchDoesNotDependOnThreads) {
+  const Tokenizer tokenizer = load(document());
+  const std::vector<std::string_view> texts = {"ab ab", "", "b", "aaa bbb", "\xFF", "ab"};
+  const int threads = num_threads();
+  set_num_threads(4);
+  const auto many = tokenizer.encode_batch(texts);
+  set_num_threads(threads);
+  for (size_t i = 0; i < texts.size(); ++i) EXPECT_EQ(many[i], tokenizer.encode(texts[i]));
+}
+
+TEST(Tokenizer, ReadsRolesAndTemplateFromTheConfig) {
+  Json json = document();
+  json["added_tokens"] = {Json::object({{"content", "<s>"}, {"special", true}})};
+  const std::string config = R"({"bos_token": {"content": "<s>"}, "eos_token": "ab", "pad_token": null,
+                                 "chat_template": [{"name": "tool", "template": "x"}, {"name": "default", "template": "y"}]})";
+  const Tokenizer tokenizer = Tokenizer::from_json(json.dump(), config).value();
+  EXPECT_EQ(tokenizer.special_ids().bos, 6);
+  EXPECT_EQ(tokenizer.special_ids().eos, 3);
+  EXPECT_FALSE(tokenizer.special_ids().pad.has_value());
+  EXPECT_EQ(tokenizer.chat_template(), "y");
+  EXPECT_EQ(tokenizer.token_to_id("<s>"), 6);
+  EXPECT_EQ(tokenizer.id_to_token(2), "Ġ");
+  EXPECT_FALSE(tokenizer.id_to_token(7).has_value());
+  EXPECT_EQ(tokenizer.vocab_size(), 7);
+  EXPECT_TRUE(tokenizer.is_special(6));
+  EXPECT_FALSE(Tokenizer::from_json(json.dump(), "[]").ok());
+}
+
+TEST(StreamDecoder, HoldsBackHalfACharacter) {
+  StreamDecoder stream(load(document()));
+  EXPECT_EQ(stream.push(0), "a");
+  EXPECT_EQ(stream.push(4), "");
+  EXPECT_EQ(stream.push(5), "\u00e9");
+  EXPECT_EQ(stream.push(4), "");
+  EXPECT_EQ(stream.push(0), "\uFFFDa");
+  EXPECT_EQ(stream.push(4), "");
+  EXPECT_EQ(stream.finish(), "\uFFFD");
+}
+
+TEST(TokenizerReport, CountsWhatItSees) {
+  const std::vector<std::string_view> texts = {"ab b", "a\u00e9 \xFF"};
+  const TokenizerStats stats = measure(load(document()), texts);
+  EXPECT_EQ(stats.texts, 2);
+  EXPECT_EQ(stats.bytes, 9);
+  EXPECT_EQ(stats.characters, 8);
+  EXPECT_EQ(stats.words, 4);
+  EXPECT_EQ(stats.replacements, 1);
+  EXPECT_EQ(stats.tokens, 7);  // ab, space, b; a, two bytes, space; no token for U+FFFD
+  EXPECT_EQ(stats.used, 6);
+  EXPECT_DOUBLE_EQ(stats.coverage(), 1.0);
+  EXPECT_DOUBLE_EQ(measure(load(document()), {}).tokens_per_word(), 0.0);
+}
+
+TEST(TokenizerReport, ShowsPiecesAndTokens) {
+  EXPECT_EQ(render_splits(load(document()), "ab b"), "\"ab\"  ab 3\n\" b\"  Ġ 2, b 1\n");
+}
+
+}  // namespace
+}  // namespace quern::text
