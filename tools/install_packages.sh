@@ -1,10 +1,13 @@
 #!/bin/sh
 # Installs the Debian packages listed in the given files that are missing. Silent and fast when none is.
 set -eu
+wanted=$(grep -hv '^#' "$@")
+# shellcheck disable=SC2086 # a list of words
+installed=" $(dpkg-query -W -f '${Package} ${db:Status-Status}\n' $wanted 2>/dev/null | sed -n 's/ installed$//p' | tr '\n' ' ')"
 missing=""
-for package in $(grep -hv '^#' "$@"); do
-  case "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)" in
-    installed) ;;
+for package in $wanted; do
+  case "$installed" in
+    *" $package "*) ;;
     *) missing="$missing $package" ;;
   esac
 done

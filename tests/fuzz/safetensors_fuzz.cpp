@@ -1,7 +1,7 @@
 // Any bytes given as a safetensors file are refused or described truthfully.
-#include "formats/safetensors_header.h"
-
 #include <cstdlib>
+
+#include "formats/safetensors_header.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto header = quern::formats::parse_safetensors(std::as_bytes(std::span(data, size)));

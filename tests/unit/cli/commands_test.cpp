@@ -25,8 +25,9 @@ void check_commands(const std::vector<Command>& among, const std::vector<std::st
     words.push_back(command.name);
     std::string typed = "quern";
     for (const std::string& word : words) typed += " " + word;
-    if (command.define != nullptr)
+    if (command.define != nullptr) {
       EXPECT_THAT(command.examples, HasSubstr(typed)) << "--help needs a real example";
+    }
     check_commands(command.subcommands, words);
 
     words.emplace_back("--help");
