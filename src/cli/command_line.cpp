@@ -58,6 +58,8 @@ std::string CommandLine::help() {
   std::string text = app_.help();
   while (text.ends_with('\n')) text.pop_back();
   text += "\n";
+  for (size_t gap = text.find("\n\n\n"); gap != std::string::npos; gap = text.find("\n\n\n"))
+    text.erase(gap, 1);
   if (fields_) text += "\nSettings (in the YAML file, or with --set):\n" + fields_->help();
   return text + explanation_of(command_);
 }
@@ -91,7 +93,7 @@ Result<bool> CommandLine::parse(std::vector<std::string> arguments, Context& con
   app_.add_flag("-q,--quiet", context.quiet, "no progress and no talk")->group(kCommonGroup);
   app_.add_option("--threads", threads_, "CPU threads to use (default: all that this process may use)")
       ->type_name("N")
-      ->check(CLI::Range(1, kMostThreads))
+      ->check(CLI::Range(1, kMostThreads).description(""))
       ->group(kCommonGroup);
   app_.set_help_flag("-h,--help", "show this help, and stop")->group(kCommonGroup);
   if (asks_for_help(arguments)) {

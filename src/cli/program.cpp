@@ -27,8 +27,11 @@ Result<void> run_command(const Command& command, Call& call, Context& context) {
   call.name += " " + command.name;
   if (!command.subcommands.empty()) {
     if (call.arguments.empty()) {
-      return make_error(ErrorCode::invalid_argument, "which one? a command is missing",
-                        fmt::format("'{} --help' lists them", call.name));
+      std::vector<std::string_view> names;
+      for (const Command& sub : command.subcommands) names.push_back(sub.name);
+      return make_error(ErrorCode::invalid_argument,
+                        fmt::format("expected one of: {}", fmt::join(names, ", ")),
+                        fmt::format("'{} --help' explains them", call.name));
     }
     const std::string verb = call.arguments.front();
     if (verb == "--help" || verb == "-h") return context.print(overview_of(command)), Result<void>();

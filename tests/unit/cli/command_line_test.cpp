@@ -94,7 +94,11 @@ TEST_F(CommandLineTest, HelpShowsOptionsSettingsAndExamples) {
 
 TEST_F(CommandLineTest, UnknownOptionsNameTheNearest) {
   EXPECT_THAT(parse({"--resum"}), HasSubstr("unknown option '--resum'\n  hint: did you mean '--resume'?"));
-  EXPECT_THAT(parse({"--set"}), HasSubstr("--set"));
+}
+
+TEST_F(CommandLineTest, ValuesMustFollowTheirOption) { EXPECT_THAT(parse({"--set"}), HasSubstr("--set")); }
+
+TEST_F(CommandLineTest, SurplusArgumentsAreRefused) {
   EXPECT_THAT(parse({"a.yaml", "b.yaml"}), HasSubstr("unexpected argument 'b.yaml'"));
 }
 
