@@ -72,7 +72,7 @@ void attend(const AttentionArgs& a, const Row& row, std::vector<double>& scores)
       sum += weight * to_double(*v);
       v += stride;
     }
-    static_cast<T*>(a.y)[row.q + d] = from_double<T>(total > 0.0 ? sum / total : 0.0);
+    static_cast<T*>(a.y)[row.q + d] = from_double<T>(scores.empty() ? 0.0 : sum / total);
   }
   if (a.lse != nullptr) static_cast<Wide*>(a.lse)[row.stats] = static_cast<Wide>(top + std::log(total));
 }

@@ -239,7 +239,7 @@ TEST(CpuAttention, ResultsDoNotDependOnTheNumberOfThreads) {
 
 // A NaN in a key or value reaches the queries that see it and no others.
 TEST(CpuAttention, NanReachesOnlyTheQueriesThatSeeIt) {
-  for (const KernelTable* table : test::tables()) {
+  for (const KernelTable* table : supported_tables()) {
     for (const bool in_values : {false, true}) {
       Case c{.queries = 100, .keys = 100, .head_dim = 16};
       c.seen = causal(1, 100, 100);
