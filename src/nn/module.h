@@ -11,8 +11,12 @@ namespace quern::nn {
 using Visitor = std::function<void(const std::string& name, Parameter& parameter)>;
 using ConstVisitor = std::function<void(const std::string& name, const Parameter& parameter)>;
 
+// Movable, never copied: a copy would share the weights.
 class Module {
  public:
+  Module() = default;
+  Module(Module&&) = default;
+  Module& operator=(Module&&) = default;
   virtual ~Module() = default;
   // Visits every parameter in the order of the forward pass, the same on every call; a shared one once. Names
   // are the path of members joined by dots ("blocks.0.attention.q.weight"); `prefix` is put before each and
