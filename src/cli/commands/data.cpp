@@ -168,7 +168,7 @@ Command data_command() {
           .group = Group::data,
           .summary = "make and inspect corpora",
           .details = {},
-          .examples = "quern data info data/tales",
+          .examples = "quern data synth --out data/tales",
           .define = nullptr,
           .subcommands = {std::move(synth), std::move(info)}};
 }
