@@ -27,14 +27,14 @@ demo: configure  ## raw text to a model that answers: recipes/demo.yaml
 	@cmake --build $(BUILD) --target quern
 	@$(BUILD)/quern make recipes/demo.yaml
 
-bench: build     ## measure, and print each figure beside its target
-	@$(BUILD)/quern bench all
+bench: build     ## measure matrix products, attention and training, beside the limits of this machine
+	@tools/bench.sh $(BUILD)
 
 lint: build      ## format, layers, symbols, clang-tidy on what changed
 	@tools/install_packages.sh tools/packages-lint.txt
 	@tools/lint.sh $(BUILD)
 
-lint-all: build  ## the same with clang-tidy on every source (half an hour)
+lint-all: build  ## the same with clang-tidy on every source (half an hour on two cores)
 	@tools/install_packages.sh tools/packages-lint.txt
 	@tools/lint.sh $(BUILD) all
 
