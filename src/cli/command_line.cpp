@@ -30,6 +30,20 @@ CommandLine::CommandLine(const std::string& name, const Command& command)
   app_.allow_extras();
 }
 
+void CommandLine::add_choice(const std::string& flag, const std::string& help,
+                             const std::vector<std::string>& words,
+                             const std::function<void(const std::string&)>& assign) {
+  const auto read = [flag, words, assign](const std::string& typed) {
+    if (std::ranges::find(words, typed) == words.end()) {
+      throw CLI::ValidationError(flag, fmt::format("expected {}, got '{}'", fmt::join(words, " | "), typed));
+    }
+    assign(typed);
+  };
+  app_.add_option_function<std::string>(flag, read, help)
+      ->type_name(fmt::format("{}", fmt::join(words, "|")))
+      ->default_str(words.front());
+}
+
 void CommandLine::add_config(Fields fields, std::string positional) {
   fields_.emplace(std::move(fields));
   const std::string names = positional.empty() ? "-c,--config" : "-c,--config," + positional;

@@ -4,6 +4,7 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -24,6 +25,22 @@ class CommandLine {
   // For options and positionals of the command itself.
   CLI::App& app() { return app_; }
 
+  // An option that takes one of these words; its default is what `value` holds.
+  template <class E>
+  void choice(const std::string& flag, E& value, const std::string& help,
+              const std::vector<std::pair<std::string, E>>& choices) {
+    std::vector<std::string> words;
+    for (const auto& [word, meaning] : choices) {
+      words.push_back(word);
+      if (meaning == value) words.front().swap(words.back());  // the default is named first
+    }
+    add_choice(flag, help, words, [&value, choices](const std::string& typed) {
+      for (const auto& [word, meaning] : choices) {
+        if (word == typed) value = meaning;
+      }
+    });
+  }
+
   // Gives the command a configuration (base/config.h): --config FILE, --set KEY=VALUE, --print-config, and
   // its keys in
   // --help. The struct must live as long as the Runner. Before the Runner is called it is loaded and its
@@ -41,6 +58,8 @@ class CommandLine {
   Result<bool> parse(std::vector<std::string> arguments, Context& context);
 
  private:
+  void add_choice(const std::string& flag, const std::string& help, const std::vector<std::string>& words,
+                  const std::function<void(const std::string&)>& assign);
   void add_config(Fields fields, std::string positional);
   Result<void> check_extras();
   Result<void> load_config();

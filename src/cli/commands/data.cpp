@@ -134,13 +134,11 @@ Runner define_info(CommandLine& line) {
       ->capture_default_str();
   line.app().add_option("--split-on", options.split_on,
                         "what stands between two documents of a text file, such as $'\\n\\n'");
-  const std::map<std::string, data::InvalidUtf8> policies = {{"replace", data::InvalidUtf8::replace},
-                                                             {"refuse", data::InvalidUtf8::refuse},
-                                                             {"skip", data::InvalidUtf8::skip}};
-  line.app()
-      .add_option("--invalid-utf8", options.invalid_utf8, "replace | refuse | skip")
-      ->transform(CLI::CheckedTransformer(policies))
-      ->default_str("replace");
+  line.choice<data::InvalidUtf8>("--invalid-utf8", options.invalid_utf8,
+                                 "what to do with bytes that are not UTF-8",
+                                 {{"replace", data::InvalidUtf8::replace},
+                                  {"refuse", data::InvalidUtf8::refuse},
+                                  {"skip", data::InvalidUtf8::skip}});
   return [arguments](Context& context) { return info(*arguments, context); };
 }
 

@@ -25,6 +25,7 @@ class CommandLineTest : public ::testing::Test {
   CommandLineTest() {
     line.config(settings, "RECIPE");
     line.config_flag("--steps", "train.steps");
+    line.choice<int>("--mode", mode, "how", {{"slow", 1}, {"fast", 2}});
     line.app().add_flag("--resume", resume, "go on");
   }
   // "ok", "stop" or the error.
@@ -39,6 +40,7 @@ class CommandLineTest : public ::testing::Test {
   const test::TempDir dir;
   Settings settings;
   bool resume = false;
+  int mode = 2;
   Command command{.name = "train",
                   .summary = "train",
                   .details = {},
@@ -94,6 +96,15 @@ TEST_F(CommandLineTest, HelpShowsOptionsSettingsAndExamples) {
 
 TEST_F(CommandLineTest, UnknownOptionsNameTheNearest) {
   EXPECT_THAT(parse({"--resum"}), HasSubstr("unknown option '--resum'\n  hint: did you mean '--resume'?"));
+}
+
+TEST_F(CommandLineTest, ChoicesAreNamedWhenNoneFits) {
+  EXPECT_THAT(parse({"--mode", "fats"}), HasSubstr("--mode: expected fast | slow, got 'fats'"));
+}
+
+TEST_F(CommandLineTest, ChoicesSetTheirValue) {
+  EXPECT_EQ(parse({"--mode", "slow", "--set", "path=x"}), "ok");
+  EXPECT_EQ(mode, 1);
 }
 
 TEST_F(CommandLineTest, ValuesMustFollowTheirOption) { EXPECT_THAT(parse({"--set"}), HasSubstr("--set")); }
