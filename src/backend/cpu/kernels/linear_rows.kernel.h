@@ -33,7 +33,10 @@ struct RowsProduct {
     }
     for_lanes(k, [&](int64_t i, auto lanes) {
       Vec weights[kW];
-      for (int b = 0; b < kW; ++b) weights[b] = Vec::load(w + (j + b) * k + i, lanes);
+      for (int b = 0; b < kW; ++b) {
+        weights[b] = Vec::load(w + (j + b) * k + i, lanes);
+        __builtin_prefetch(w + (j + b + kW) * k + i);  // the next rows: short ones outrun the hardware's
+      }
       for (int a = 0; a < kX; ++a) {
         const Vec row = Vec::load(x + (r + a) * x_row + i);
         for (int b = 0; b < kW; ++b) sum[a][b] = fma(row, weights[b], sum[a][b]);
