@@ -53,6 +53,9 @@ class CommandLine {
   // A flag that is short for --set key=VALUE. Precondition: config() was called and has this key.
   void config_flag(const std::string& flag, std::string_view key);
 
+  // The settings, which know where each was set. Precondition: config() was called.
+  const Fields& fields() const { return *fields_; }
+
   // Reads the arguments after the verb. True: run the command. False: nothing is left to do (--help,
   // --print-config).
   Result<bool> parse(std::vector<std::string> arguments, Context& context);

@@ -10,17 +10,25 @@
 namespace quern::cli {
 
 // One declaration per verb, defined in cli/commands/<verb>.cpp...
-Command bench_command();
+Command make_command();
 Command data_command();
+Command train_command();
+Command generate_command();
+Command chat_command();
+Command bench_command();
 Command doctor_command();
-Command help_command();
 Command version_command();
+Command help_command();
 
 const std::vector<Command>& commands() {
   // ... and one entry.
   // clang-format off
   static const std::vector<Command> table = {
+      make_command(),
       data_command(),
+      train_command(),
+      generate_command(),
+      chat_command(),
       bench_command(),
       doctor_command(),
       version_command(),

@@ -221,7 +221,7 @@ Result<void> DocumentReader::extract_json(Document& document) {
   if (fields["messages"].get(messages))
     return bad(fmt::format("no field \"{}\" and no list \"messages\"", options_.text_field),
                "name the field that holds the text");
-  std::vector<ChatTurn> turns;
+  std::vector<text::ChatTurn> turns;
   for (const auto message : messages) {
     std::string_view role, content;
     if (message["role"].get(role) || message["content"].get(content))

@@ -98,13 +98,13 @@ Question chat_question(Side side, Rng& rng) {
   }
 }
 
-void say(std::vector<ChatTurn>& turns, std::string user, std::string assistant) {
+void say(std::vector<text::ChatTurn>& turns, std::string user, std::string assistant) {
   turns.push_back({"user", std::move(user)});
   turns.push_back({"assistant", std::move(assistant)});
 }
 
-std::vector<ChatTurn> request(const Story& story, Rng& rng) {
-  std::vector<ChatTurn> turns;
+std::vector<text::ChatTurn> request(const Story& story, Rng& rng) {
+  std::vector<text::ChatTurn> turns;
   say(turns,
       expand("(Tell me|Please tell me|Can you tell me) a story about {topic}.", {{"topic", story.topic}},
              rng),
@@ -112,17 +112,17 @@ std::vector<ChatTurn> request(const Story& story, Rng& rng) {
   return turns;
 }
 
-std::vector<ChatTurn> conversation_about(Story story, Rng& rng) {
+std::vector<text::ChatTurn> conversation_about(Story story, Rng& rng) {
   shuffle(story.questions, rng);
   story.questions.resize(std::min<size_t>(story.questions.size(), 4 + rng.below(3)));
-  std::vector<ChatTurn> turns;
+  std::vector<text::ChatTurn> turns;
   for (const Question& question : story.questions)
     say(turns, (turns.empty() ? story.text + " " : "") + question.prompt, question.answer);
   return turns;
 }
 
-std::vector<ChatTurn> small_talk(Side side, Rng& rng) {
-  std::vector<ChatTurn> turns;
+std::vector<text::ChatTurn> small_talk(Side side, Rng& rng) {
+  std::vector<text::ChatTurn> turns;
   switch (rng.below(6)) {
     case 0:
       say(turns, expand("(Hello|Hi|Good morning|Good evening)!", {}, rng),
@@ -152,10 +152,10 @@ std::vector<ChatTurn> small_talk(Side side, Rng& rng) {
 
 std::string make_document(Side side, uint64_t seed, uint64_t index) {
   Rng rng(seed, (side == Side::train ? kTrainStream : kHeldOutStream) + index);
-  const ChatMarkup markup;
+  const text::ChatMarkup markup;
   const uint64_t kind = rng.below(100);
   if (kind < 22) return plot_story(side, rng).text;
-  std::vector<ChatTurn> turns;
+  std::vector<text::ChatTurn> turns;
   if (kind < 35)
     turns = request(plot_story(side, rng), rng);
   else if (kind < 55)

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "data/chat_markup.h"
+#include "text/chat_markup.h"
 #include "data/synth/facts.h"
 
 namespace quern::data::synth {

@@ -49,7 +49,7 @@ struct Turn {
 };
 
 std::vector<Turn> turns_of(const std::string& document) {
-  const ChatMarkup markup;
+  const text::ChatMarkup markup;
   std::vector<Turn> turns;
   size_t at = 0;
   while (at < document.size()) {

@@ -1,8 +1,8 @@
-#include "data/chat_markup.h"
+#include "text/chat_markup.h"
 
 #include <fmt/format.h>
 
-namespace quern::data {
+namespace quern::text {
 
 Result<std::string> ChatMarkup::render(const std::vector<ChatTurn>& turns, bool prompt) const {
   std::string text;
@@ -21,4 +21,4 @@ Result<std::string> ChatMarkup::render(const std::vector<ChatTurn>& turns, bool 
   return text;
 }
 
-}  // namespace quern::data
+}  // namespace quern::text

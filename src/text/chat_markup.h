@@ -7,7 +7,7 @@
 
 #include "base/result.h"
 
-namespace quern::data {
+namespace quern::text {
 
 struct ChatTurn {
   std::string role;  // "system", "user" or "assistant"
@@ -28,4 +28,4 @@ struct ChatMarkup {
   Result<std::string> render(const std::vector<ChatTurn>& turns, bool prompt = false) const;
 };
 
-}  // namespace quern::data
+}  // namespace quern::text

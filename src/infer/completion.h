@@ -1,0 +1,42 @@
+// Text in, text out: a session, its tokenizer, stop strings and streaming together.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "infer/generate.h"
+#include "text/tokenizer.h"
+
+namespace quern::infer {
+
+struct CompletionOptions {
+  SamplingOptions sampling;
+  int64_t max_tokens = 256;
+  std::vector<std::string> stop;    // text that ends the answer; not part of it
+  std::vector<int32_t> end_tokens;  // besides the model's own
+  bool ignore_eos = false;          // the model's own end tokens do not end the answer
+  uint64_t stream = 0;
+
+  void fields(Fields& f);
+};
+
+struct Completion {
+  std::string text;
+  std::vector<SampledToken> tokens;
+  FinishReason finish = FinishReason::length;
+  int64_t prompt_tokens = 0;
+  double prompt_seconds = 0.0;    // until the first logits
+  double generate_seconds = 0.0;  // after that
+};
+
+// Sets the session to `prompt` and continues it. `receive` gets the text in pieces of whole characters as
+// they become certain, and returns false to stop; it may be empty. Errors of Session::set_tokens.
+Result<Completion> complete(Session& session, const text::Tokenizer& tokenizer,
+                            std::span<const int32_t> prompt, const CompletionOptions& options,
+                            const std::function<bool(std::string_view)>& receive = {});
+
+}  // namespace quern::infer

@@ -1,0 +1,218 @@
+#include "recipes/pretrain.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/units.h"
+#include "base/version.h"
+#include "infer/generate.h"
+#include "model/family.h"
+#include "model/load.h"
+#include "text/tokenizer.h"
+
+namespace quern::recipes {
+
+namespace fs = std::filesystem;
+
+void DataConfig::fields(Fields& f) {
+  f.add("inputs", inputs, "files or folders: .txt, .jsonl, also .gz or .zst").required();
+  f.add("split_on", reader.split_on,
+        "text files: what stands between documents; empty: one document per file");
+  f.add("text_field", reader.text_field, "JSONL: the field with the text");
+  f.add("invalid_utf8", reader.invalid_utf8, "what to do with text that is not UTF-8",
+        {{"replace", data::InvalidUtf8::replace},
+         {"refuse", data::InvalidUtf8::refuse},
+         {"skip", data::InvalidUtf8::skip}});
+  f.add("validation", split.fraction, "share held out for validation").range(0, 0.9);
+  f.add("split", split.mode,
+        "what is held out: documents by their hash, the tail of the text, or whichever fits",
+        {{"auto", data::SplitMode::automatic},
+         {"hash", data::SplitMode::hash},
+         {"tail", data::SplitMode::tail}});
+  f.add("special_tokens", special_tokens,
+        "read special tokens in the text as such; off for text nobody checked");
+  f.add("cache", cache, "folder of token files; empty: OUT/tokens");
+}
+
+void SampleConfig::fields(Fields& f) {
+  f.add("prompt", prompt, "what samples go on from");
+  f.add("max_tokens", max_tokens, "length of a sample").at_least(1);
+  sampling.fields(f);
+}
+
+void PretrainConfig::fields(Fields& f) {
+  f.add("out", out, "folder of the run");
+  f.add("tokenizer", tokenizer, "folder with tokenizer.json").required();
+  f.add("from", from, "model folder to go on training; empty: a new model");
+  f.group("model", model);
+  f.group("data", data);
+  f.group("train", train);
+  f.group("sample", sample);
+}
+
+Result<void> PretrainConfig::finish(const Fields& loaded, const std::string& prefix) {
+  QUERN_CHECK(train.finish());
+  const std::string section = prefix + "model.";
+  if (!from.empty()) {
+    for (const Field& field : loaded.all()) {
+      if (field.key().starts_with(section) && !field.origin().empty()) {
+        return make_error(
+            ErrorCode::invalid_argument,
+            fmt::format("{} is set at {}, but the model comes from {}", field.key(), field.origin(), from),
+            "drop it, or drop `from` to start a new model");
+      }
+    }
+    return {};
+  }
+  QUERN_TRY(const model::Family* family, model::find_family(model.family));
+  model::ModelConfig completed = family->defaults();
+  Fields target = fields_of(completed);
+  Fields chosen = fields_of(model);
+  for (const Field& field : loaded.all()) {
+    if (!field.key().starts_with(section) || field.origin().empty()) continue;
+    const std::string key = field.key().substr(section.size());
+    const nlohmann::ordered_json value = chosen.find(key)->value();
+    QUERN_CHECK(target.set(key + "=" + (value.is_string() ? value.get<std::string>() : value.dump())));
+  }
+  model = std::move(completed);
+  return {};
+}
+
+namespace {
+
+Result<void> refuse_to_overwrite(const fs::path& out, const PretrainHow& how) {
+  const fs::path checkpoints = out / "checkpoints";
+  std::error_code status;
+  const bool has_run = fs::exists(checkpoints, status) && !fs::is_empty(checkpoints, status);
+  if (!has_run || how.resume) return {};
+  if (how.overwrite) {
+    fs::remove_all(checkpoints, status);
+    return {};
+  }
+  return make_error(ErrorCode::conflict, fmt::format("{} already holds a run", out.string()),
+                    "--resume goes on with it, --overwrite starts afresh, --set out=FOLDER keeps both");
+}
+
+Result<data::TokenCorpus> prepare(const PretrainConfig& config, const text::Tokenizer& tokenizer,
+                                  Progress& progress) {
+  data::Tokenization tokenization;
+  tokenization.encode = [&](std::string_view text, std::vector<int32_t>& ids) {
+    tokenizer.encode(text, ids, {.add_special_tokens = false, .allow_special = config.data.special_tokens});
+  };
+  tokenization.vocab_size = tokenizer.vocab_size();
+  tokenization.fingerprint =
+      hash128(tokenizer.to_json()).hex() + (config.data.special_tokens ? "+special" : "");
+  tokenization.begin = tokenizer.special_ids().bos.value_or(-1);
+  tokenization.end = tokenizer.special_ids().eos.value_or(-1);
+  data::TokenCorpusOptions options;
+  options.inputs = config.data.inputs;
+  options.reader = config.data.reader;
+  options.split = config.data.split;
+  options.folder = config.data.cache.empty() ? (fs::path(config.out) / "tokens").string() : config.data.cache;
+  return data::prepare_tokens(options, tokenization, progress);
+}
+
+// The ids a model needs to know of its tokenizer.
+void take_token_ids(model::ModelConfig& model, const text::Tokenizer& tokenizer) {
+  const text::SpecialIds& ids = tokenizer.special_ids();
+  if (model.vocab_size == 0) model.vocab_size = tokenizer.vocab_size();
+  if (model.bos_token < 0) model.bos_token = ids.bos.value_or(-1);
+  if (model.eos_tokens.empty() && ids.eos) model.eos_tokens = {*ids.eos};
+  if (model.pad_token < 0) model.pad_token = ids.pad.value_or(-1);
+}
+
+Result<model::Decoder> make_model(PretrainConfig& config, const text::Tokenizer& tokenizer) {
+  if (!config.from.empty()) {
+    return model::load_model(config.from, {.trainable = true, .compute_dtype = config.train.dtype});
+  }
+  take_token_ids(config.model, tokenizer);
+  if (config.model.max_positions == 0) config.model.max_positions = config.train.sequence_lengths.max();
+  return model::Decoder::create(config.model, config.train.seed);
+}
+
+// A sample of text from the model as it stands.
+Result<train::TextSample> write_sample(const model::Decoder& model, const text::Tokenizer& tokenizer,
+                                       const SampleConfig& how) {
+  std::vector<int32_t> prompt = tokenizer.encode(how.prompt);
+  if (prompt.empty() && tokenizer.special_ids().bos) prompt = {*tokenizer.special_ids().bos};
+  if (prompt.empty()) prompt = tokenizer.encode("\n");
+  infer::Session session(model, static_cast<int64_t>(prompt.size()) + how.max_tokens);
+  QUERN_CHECK(session.set_tokens(prompt));
+  infer::GenerateOptions options;
+  options.sampling = how.sampling;
+  options.max_tokens = how.max_tokens;
+  for (const int64_t id : model.config().eos_tokens) options.end_tokens.push_back(static_cast<int32_t>(id));
+  std::vector<int32_t> written;
+  infer::generate(session, options, [&](const infer::SampledToken& token) {
+    written.push_back(token.id);
+    return true;
+  });
+  return train::TextSample{how.prompt, tokenizer.decode(written)};
+}
+
+nlohmann::ordered_json describe(const train::TrainSummary& summary) {
+  nlohmann::ordered_json json = {{"steps", summary.steps},
+                                 {"tokens", summary.tokens},
+                                 {"seconds", summary.seconds},
+                                 {"train_loss", summary.train_loss},
+                                 {"stopped_early", summary.stopped_early}};
+  if (summary.evaluation) {
+    json["validation_loss"] = summary.evaluation->loss;
+    json["validation_perplexity"] = summary.evaluation->perplexity;
+    json["validation_bits_per_byte"] = summary.evaluation->bits_per_byte;
+    json["best_validation_loss"] = summary.best_loss;
+    json["best_step"] = summary.best_step;
+  }
+  return json;
+}
+
+// RUN/run.json: what was run on what, so that a result can be traced and repeated.
+Result<void> write_record(PretrainConfig& config, const text::Tokenizer& tokenizer,
+                          const data::TokenCorpus& corpus, const nlohmann::ordered_json& result) {
+  const nlohmann::ordered_json record = {{"quern", {{"version", version()}, {"commit", commit()}}},
+                                         {"finished", iso_time()},
+                                         {"config", fields_of(config).to_json()},
+                                         {"lineage",
+                                          {{"tokenizer", hash128(tokenizer.to_json()).hex()},
+                                           {"train_tokens", fmt::format("{:016x}", corpus.train.key())},
+                                           {"train_token_count", corpus.train.token_count()},
+                                           {"validation_token_count", corpus.validation.token_count()}}},
+                                         {"result", result}};
+  return write_file_atomic(fs::path(config.out) / "run.json", record.dump(2) + "\n");
+}
+
+}  // namespace
+
+Result<train::TrainSummary> pretrain(PretrainConfig config, const PretrainHow& how) {
+  QUERN_CHECK(refuse_to_overwrite(config.out, how));
+  QUERN_TRY(const text::Tokenizer tokenizer, text::Tokenizer::load(config.tokenizer));
+  QUERN_TRY(data::TokenCorpus corpus, prepare(config, tokenizer, *how.progress));
+  QUERN_TRY(model::Decoder model, make_model(config, tokenizer));
+  log::info("train", "{} parameters, {} training and {} validation tokens",
+            human_count(static_cast<double>(nn::parameter_count(model))),
+            human_count(static_cast<double>(corpus.train.token_count())),
+            human_count(static_cast<double>(corpus.validation.token_count())));
+  train::TrainHooks hooks;
+  hooks.should_stop = how.should_stop;
+  hooks.progress = how.progress;
+  hooks.save_extras = [&](const fs::path& folder) { return tokenizer.save(folder); };
+  hooks.sample = [&](const model::Decoder& decoder) {
+    return write_sample(decoder, tokenizer, config.sample);
+  };
+  QUERN_TRY(train::Trainer trainer, train::Trainer::create(model, corpus.train, corpus.validation,
+                                                           config.train, config.out, std::move(hooks)));
+  if (how.resume) {
+    QUERN_TRY(const int64_t step, trainer.resume());
+    if (step > 0) log::info("train", "going on after step {}", step);
+  }
+  QUERN_TRY(train::TrainSummary summary, trainer.run());
+  QUERN_CHECK(write_record(config, tokenizer, corpus, describe(summary)));
+  return summary;
+}
+
+}  // namespace quern::recipes

@@ -1,0 +1,59 @@
+// kind: pretrain. A model trained on text; its results are OUT/model and what recipes/pretrain.h names.
+#include "recipes/pretrain.h"
+
+#include "recipes/stage.h"
+
+namespace quern::recipes {
+
+namespace {
+
+class PretrainStage final : public Stage {
+ public:
+  void fields(Fields& f) override {
+    config_.out = ".";  // replaced by the stage's folder
+    f.add("tokenizer", config_.tokenizer, "folder with tokenizer.json").required();
+    f.add("from", config_.from, "model folder to go on training; empty: a new model");
+    f.group("model", config_.model);
+    f.group("data", config_.data);
+    f.group("train", config_.train);
+    f.group("sample", config_.sample);
+  }
+  Result<void> finish(const Fields& loaded) override { return config_.finish(loaded); }
+  std::vector<std::string> inputs() const override {
+    std::vector<std::string> paths = config_.data.inputs;
+    paths.push_back(config_.tokenizer);
+    if (!config_.from.empty()) paths.push_back(config_.from);
+    return paths;
+  }
+  Result<nlohmann::ordered_json> run(const StageContext& context) override {
+    config_.out = context.out.string();
+    PretrainHow how;
+    how.resume = context.resume;
+    how.should_stop = context.should_stop;
+    how.progress = context.progress;
+    QUERN_TRY(const train::TrainSummary summary, pretrain(config_, how));
+    nlohmann::ordered_json figures = {
+        {"steps", summary.steps},
+        {"tokens", summary.tokens},
+        {"tokens_per_second", static_cast<double>(summary.tokens) / summary.seconds},
+        {"train_loss", summary.train_loss}};
+    if (summary.evaluation) {
+      figures["validation_loss"] = summary.evaluation->loss;
+      figures["perplexity"] = summary.evaluation->perplexity;
+      figures["bits_per_byte"] = summary.evaluation->bits_per_byte;
+    }
+    return figures;
+  }
+
+ private:
+  PretrainConfig config_;
+};
+
+}  // namespace
+
+StageKind pretrain_stage() {
+  return {"pretrain", "a model trained on text", 1,
+          [] { return std::unique_ptr<Stage>(std::make_unique<PretrainStage>()); }};
+}
+
+}  // namespace quern::recipes

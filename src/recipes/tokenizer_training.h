@@ -1,0 +1,34 @@
+// Training a tokenizer on the documents of a corpus.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/config.h"
+#include "base/progress.h"
+#include "data/document_reader.h"
+#include "text/bpe_trainer.h"
+
+namespace quern::recipes {
+
+struct TokenizerConfig {
+  std::vector<std::string> inputs;
+  data::ReaderOptions reader;
+  bool chat = false;  // adds the markers of conversations (text/chat_markup.h) to the special tokens
+  text::BpeTrainOptions bpe;
+
+  void fields(Fields& f);
+};
+
+struct TrainedTokenizer {
+  text::Tokenizer tokenizer;
+  data::CorpusStatistics corpus;
+};
+
+// Trains and saves into `folder`. Special tokens that stand in the texts themselves are left out of what is
+// counted. Errors of open_corpus, DocumentReader::next, train_bpe and Tokenizer::save.
+Result<TrainedTokenizer> train_tokenizer(const TokenizerConfig& config, const std::filesystem::path& folder,
+                                         Progress& progress);
+
+}  // namespace quern::recipes

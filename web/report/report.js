@@ -1,0 +1,154 @@
+// Draws the report of a recipe from the JSON in #data. Everything that a model or a file wrote goes in as text, never as
+// HTML.
+'use strict';
+
+const data = JSON.parse(document.getElementById('data').textContent);
+const css = getComputedStyle(document.documentElement);
+const color = name => css.getPropertyValue('--' + name).trim();
+
+// element('td', {class: 'number'}, 'text', child, ...)
+function element(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  node.append(...children.filter(child => child !== null && child !== undefined));
+  return node;
+}
+
+const number = (value, digits = 4) =>
+  value === null || value === undefined ? '–' : Number(value).toLocaleString('en', {maximumSignificantDigits: digits});
+const percent = share => (100 * share).toFixed(1) + ' %';
+
+function duration(seconds) {
+  if (seconds < 1) return Math.round(seconds * 1000) + ' ms';
+  if (seconds < 60) return seconds.toFixed(1) + ' s';
+  const minutes = Math.floor(seconds / 60);
+  return minutes < 60 ? `${minutes} min ${Math.round(seconds % 60)} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+function table(head, rows) {
+  return element('div', {class: 'panel'},
+    element('table', {},
+      element('thead', {}, element('tr', {}, ...head.map(text => element('th', {}, text)))),
+      element('tbody', {}, ...rows.map(row => element('tr', {}, ...row.map(cell =>
+        cell instanceof Node ? element('td', {}, cell)
+          : element('td', typeof cell === 'number' ? {class: 'number'} : {}, typeof cell === 'number' ? number(cell) : String(cell))))))));
+}
+
+function lineChart(title, unit, series, logarithmic = false) {
+  const canvas = element('canvas', {role: 'img', 'aria-label': title});
+  const datasets = series.filter(s => s.points.length > 0).map(s => ({
+    label: s.label, data: s.points, borderColor: color(s.color), backgroundColor: color(s.color),
+    borderWidth: s.thin ? 1 : 2, pointRadius: s.dots ? 3 : 0, tension: 0,
+  }));
+  if (datasets.length === 0) return null;
+  requestAnimationFrame(() => new Chart(canvas, {
+    type: 'line',
+    data: {datasets},
+    options: {
+      animation: false, maintainAspectRatio: false, parsing: false, interaction: {mode: 'nearest', intersect: false},
+      plugins: {
+        legend: {display: datasets.length > 1, labels: {color: color('ink'), boxWidth: 12}},
+        title: {display: true, text: title, color: color('ink')},
+      },
+      scales: {
+        x: {type: 'linear', title: {display: true, text: 'step', color: color('faint')}, ticks: {color: color('faint')}, grid: {color: color('line')}},
+        y: {type: logarithmic ? 'logarithmic' : 'linear', title: {display: true, text: unit, color: color('faint')}, ticks: {color: color('faint')}, grid: {color: color('line')}},
+      },
+    },
+  }));
+  return element('div', {class: 'panel'}, element('div', {class: 'chart'}, canvas));
+}
+
+const points = (rows, name) => rows.filter(row => typeof row[name] === 'number').map(row => ({x: row.step, y: row[name]}));
+
+function figure(label, value) {
+  return element('div', {class: 'figure'}, element('b', {}, value), element('span', {class: 'faint'}, label));
+}
+
+// The samples of a training run, one step at a time.
+function sampleBrowser(samples) {
+  const text = element('pre'), label = element('p', {class: 'faint'});
+  const show = index => {
+    const sample = samples[index];
+    label.textContent = `step ${sample.step}`;
+    text.replaceChildren(element('span', {class: 'prompt'}, sample.prompt), sample.text);
+  };
+  const slider = element('input', {type: 'range', min: 0, max: samples.length - 1, value: samples.length - 1, 'aria-label': 'step of the sample'});
+  slider.addEventListener('input', () => show(Number(slider.value)));
+  show(samples.length - 1);
+  return element('div', {class: 'panel'}, slider, label, text);
+}
+
+function trainingSection(stage) {
+  const rows = kind => stage.metrics.filter(row => row.kind === kind);
+  const train = rows('train'), evaluation = rows('eval'), samples = rows('sample');
+  const section = element('section', {}, element('h2', {}, `Training: ${stage.stage}`));
+  section.append(element('div', {class: 'charts'}, ...[
+    lineChart('Loss', 'nats per token', [
+      {label: 'training', points: points(train, 'loss'), color: 'line', thin: true},
+      {label: 'training, smoothed', points: points(train, 'smoothed_loss'), color: 'one'},
+      {label: 'validation', points: points(evaluation, 'loss'), color: 'two', dots: true}]),
+    lineChart('Throughput', 'tokens per second', [{label: 'tokens per second', points: points(train, 'tokens_per_second'), color: 'one'}]),
+    lineChart('Learning rate', 'learning rate', [{label: 'learning rate', points: points(train, 'lr'), color: 'one'}]),
+    lineChart('Gradient norm', 'L2 norm', [{label: 'gradient norm', points: points(train, 'grad_norm'), color: 'one'}], true),
+  ].filter(Boolean)));
+  if (samples.length > 0) section.append(element('h3', {}, 'What it wrote while training'), sampleBrowser(samples));
+  return section;
+}
+
+function questionsSection(stage) {
+  const kinds = Object.entries(stage.figures.by_kind || {});
+  const section = element('section', {}, element('h2', {}, `Questions: ${stage.stage}`),
+    element('p', {}, `${stage.figures.right} of ${stage.figures.questions} held-out questions answered exactly: ${percent(stage.figures.exact)}.`));
+  section.append(table(['kind', 'asked', 'exact', ''], kinds.map(([kind, tally]) => {
+    const fill = element('div');
+    fill.style.width = percent(tally.exact);
+    return [kind, tally.asked, percent(tally.exact), element('div', {class: 'bar'}, fill)];
+  })));
+  const answers = right => (stage.answers || []).filter(answer => answer.right === right).slice(0, 20);
+  for (const [title, right] of [['Wrong answers', false], ['Right answers', true]]) {
+    const shown = answers(right);
+    if (shown.length === 0) continue;
+    section.append(element('details', right ? {} : {open: ''}, element('summary', {}, `${title} (the first ${shown.length})`),
+      table(['question', 'expected', 'answer'], shown.map(answer => [
+        element('pre', {}, answer.prompt), answer.expected, element('span', {class: right ? 'right' : 'wrong'}, answer.answer)]))));
+  }
+  return section;
+}
+
+function samplesSection(stage) {
+  return element('section', {}, element('h2', {}, `Samples: ${stage.stage}`), ...stage.figures.samples.map(sample =>
+    element('div', {class: 'panel'}, element('pre', {}, element('span', {class: 'prompt'}, sample.prompt), sample.text))));
+}
+
+function stageSection(stages) {
+  return element('section', {}, element('h2', {}, 'Stages'),
+    table(['stage', 'kind', 'made', 'time', 'key', 'made from'], stages.map(stage => [
+      stage.stage, stage.kind, stage.started, duration(stage.seconds), element('code', {}, stage.key),
+      element('details', {}, element('summary', {}, `${Object.keys(stage.inputs).length} inputs, settings`),
+        element('pre', {}, JSON.stringify({inputs: stage.inputs, settings: stage.settings}, null, 2)))])));
+}
+
+function headline(stages) {
+  const figures = element('div', {class: 'figures'});
+  for (const stage of stages) {
+    if (stage.kind === 'pretrain') {
+      figures.append(figure('validation loss', number(stage.figures.validation_loss)),
+        figure('bits per byte', number(stage.figures.bits_per_byte)),
+        figure('tokens per second', number(stage.figures.tokens_per_second)));
+    }
+    if (stage.kind === 'questions') figures.append(figure('exact answers', percent(stage.figures.exact)));
+  }
+  figures.append(figure('in all', duration(stages.reduce((sum, stage) => sum + stage.seconds, 0))));
+  return figures;
+}
+
+const kSections = {pretrain: trainingSection, questions: questionsSection, samples: samplesSection};
+const report = document.getElementById('report');
+document.title = `${data.recipe}: Quern report`;
+report.append(
+  element('h1', {}, data.recipe),
+  element('p', {class: 'faint'}, `Quern ${data.version} (${data.commit}), ${data.written}, ${data.machine}`),
+  headline(data.stages),
+  ...data.stages.filter(stage => stage.kind in kSections).map(stage => kSections[stage.kind](stage)),
+  stageSection(data.stages));
