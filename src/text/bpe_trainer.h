@@ -29,8 +29,11 @@ struct BpeTrainOptions {
   bool nfc = false;  // normalise to NFC first
   bool add_prefix_space = false;
   // Roles written to tokenizer_config.json; each must be one of special_tokens.
-  std::optional<std::string> bos_token, eos_token = "<|endoftext|>", pad_token, unk_token;
-  std::string chat_template;
+  std::optional<std::string> bos_token = std::nullopt;
+  std::optional<std::string> eos_token = "<|endoftext|>";
+  std::optional<std::string> pad_token = std::nullopt;
+  std::optional<std::string> unk_token = std::nullopt;
+  std::string chat_template = "";
 };
 
 // The next text, or nothing at the end. A view needs to hold only until the next call. Texts are split one by
