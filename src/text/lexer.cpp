@@ -38,16 +38,21 @@ class Cursor {
   }
 
   // First position from p on whose character has no class of `mask` (skip) or has one (skip_other).
-  uint32_t skip(uint32_t p, uint16_t mask) const {
-    for (Char c = at(p); c.length != 0 && c.is(mask); c = at(p)) p += c.length;
-    return p;
-  }
-  uint32_t skip_other(uint32_t p, uint16_t mask) const {
-    for (Char c = at(p); c.length != 0 && !c.is(mask); c = at(p)) p += c.length;
+  uint32_t skip(uint32_t p, uint16_t mask) const { return skip_while<true>(p, mask); }
+  uint32_t skip_other(uint32_t p, uint16_t mask) const { return skip_while<false>(p, mask); }
+
+ private:
+  template <bool kHas>
+  uint32_t skip_while(uint32_t p, uint16_t mask) const {
+    while (p < end_) {
+      const auto lead = static_cast<uint8_t>(data_[p]);
+      const Char c = lead < 0x80 ? Char{detail::kClassOfAscii[lead], 1} : at(p);
+      if (c.is(mask) != kHas) break;
+      p += c.length;
+    }
     return p;
   }
 
- private:
   Char wide(uint32_t code_point, uint32_t length) const {
     return {detail::kClassOfCategory[table_.at(code_point)], length};
   }

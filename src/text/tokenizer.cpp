@@ -75,6 +75,7 @@ struct Tokenizer::Impl {
 
   std::optional<TokenId> find(std::string_view token) const;
   std::optional<std::string> token_of(TokenId id) const;
+  void append_bytes(TokenId id, std::string& out) const;
   Result<void> read_config();
 
   // A token found in the text, or a segment that is normalised and cut at all added tokens.
@@ -94,6 +95,18 @@ std::optional<TokenId> Tokenizer::Impl::find(std::string_view token) const {
 std::optional<std::string> Tokenizer::Impl::token_of(TokenId id) const {
   if (const AddedToken* known = added.find(id)) return known->form;
   return model->vocabulary().token(id);
+}
+
+// What a token gives to a byte-level decoder: a token with other characters than the byte alphabet stands for itself.
+void Tokenizer::Impl::append_bytes(TokenId id, std::string& out) const {
+  const Vocabulary& vocabulary = model->vocabulary();
+  const AddedToken* known = added.find(id);
+  if (!known && vocabulary.byte_level()) {
+    out += vocabulary.bytes(id);
+    return;
+  }
+  const std::string token = known ? known->form : vocabulary.token(id).value_or("");
+  out += from_byte_characters(token).value_or(token);
 }
 
 template <class OnToken, class OnSegment>
@@ -328,7 +341,7 @@ std::string Tokenizer::decode(std::span<const TokenId> ids, const DecodeOptions&
   if (impl_->decoders.byte_level) {
     std::string bytes;
     for (const TokenId id : ids) {
-      if (wanted(id)) bytes += *token_bytes(id);
+      if (wanted(id)) impl_->append_bytes(id, bytes);
     }
     return repair_utf8(bytes).text;
   }
@@ -356,11 +369,9 @@ const SpecialIds& Tokenizer::special_ids() const { return impl_->special_ids; }
 
 std::optional<std::string> Tokenizer::token_bytes(TokenId id) const {
   if (!impl_->decoders.byte_level) return std::nullopt;
-  const Vocabulary& vocabulary = impl_->model->vocabulary();
-  const AddedToken* known = impl_->added.find(id);
-  if (!known && vocabulary.byte_level()) return std::string(vocabulary.bytes(id));
-  const std::string token = known ? known->form : vocabulary.token(id).value_or("");
-  return from_byte_characters(token).value_or(token);
+  std::string bytes;
+  impl_->append_bytes(id, bytes);
+  return bytes;
 }
 
 std::vector<Span> Tokenizer::split(std::string_view text) const {

@@ -50,7 +50,7 @@ class WordCache {
   }
 
  private:
-  static constexpr size_t kEntries = 8192;
+  static constexpr size_t kEntries = 16384;
   std::vector<Entry> entries_;
 };
 
