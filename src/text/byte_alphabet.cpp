@@ -42,11 +42,17 @@ std::string to_byte_characters(std::string_view bytes) {
 std::optional<std::string> from_byte_characters(std::string_view text) {
   std::string bytes;
   bytes.reserve(text.size());
-  while (!text.empty()) {
-    const Decoded step = decode_utf8(text);
-    if (!step.valid || step.code_point >= kEnd || kBytes[step.code_point] < 0) return std::nullopt;
-    bytes.push_back(static_cast<char>(kBytes[step.code_point]));
-    text.remove_prefix(step.length);
+  for (size_t at = 0; at < text.size(); ++at) {
+    // The alphabet has characters of one and two bytes only.
+    size_t code_point = static_cast<uint8_t>(text[at]);
+    if (code_point >= 0x80) {
+      if (code_point < 0xC2 || code_point > 0xC5 || at + 1 == text.size()) return std::nullopt;
+      const auto second = static_cast<uint8_t>(text[++at]);
+      if ((second & 0xC0) != 0x80) return std::nullopt;
+      code_point = (code_point & 0x1F) << 6 | (second & 0x3F);
+    }
+    if (code_point >= kEnd || kBytes[code_point] < 0) return std::nullopt;
+    bytes.push_back(static_cast<char>(kBytes[code_point]));
   }
   return bytes;
 }

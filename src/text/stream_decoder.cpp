@@ -1,5 +1,7 @@
 #include "text/stream_decoder.h"
 
+#include <algorithm>
+
 #include "text/unicode.h"
 
 namespace quern::text {
@@ -13,24 +15,29 @@ std::string StreamDecoder::push(TokenId id) {
     bytes_.erase(0, ready);
     return text;
   }
-  ids_.push_back(id);
-  std::string text = tokenizer_.decode(ids_, options_);
+  fresh_.push_back(id);
+  std::string text = held_back();
   // A replacement character at the end may turn into the character that the next byte completes.
-  if (text.ends_with(kReplacementUtf8) || text.size() <= shown_) return {};
-  std::string fresh = text.substr(shown_);
-  shown_ = text.size();
-  return fresh;
+  if (text.empty() || text.ends_with(kReplacementUtf8)) return {};
+  shown_ = std::move(fresh_);
+  fresh_.clear();
+  return text;
+}
+
+std::string StreamDecoder::held_back() const {
+  std::vector<TokenId> ids = shown_;
+  ids.insert(ids.end(), fresh_.begin(), fresh_.end());
+  const size_t before = tokenizer_.decode(shown_, options_).size();
+  const std::string text = tokenizer_.decode(ids, options_);
+  return text.substr(std::min(before, text.size()));
 }
 
 std::string StreamDecoder::finish() {
   std::string text = repair_utf8(bytes_).text;
-  if (!ids_.empty()) {
-    const std::string all = tokenizer_.decode(ids_, options_);
-    if (all.size() > shown_) text += all.substr(shown_);
-  }
+  if (!fresh_.empty()) text += held_back();
   bytes_.clear();
-  ids_.clear();
-  shown_ = 0;
+  shown_.clear();
+  fresh_.clear();
   return text;
 }
 

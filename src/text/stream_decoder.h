@@ -23,9 +23,11 @@ class StreamDecoder {
  private:
   Tokenizer tokenizer_;
   DecodeOptions options_;
-  std::string bytes_;         // byte-level decoders: the start of a character
-  std::vector<TokenId> ids_;  // others: all ids so far, because a decoder may look at them all
-  size_t shown_ = 0;          // bytes of their text that were given out
+  std::string held_back() const;
+
+  std::string bytes_;  // byte-level decoders: the start of a character
+  // Others look at neighbours: the text of new ids is what they add to that of the ids shown last.
+  std::vector<TokenId> shown_, fresh_;
 };
 
 }  // namespace quern::text

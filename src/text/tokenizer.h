@@ -4,7 +4,8 @@
 //   std::vector<TokenId> ids = tokenizer.encode("Hello <|endoftext|>", {.allow_special = false});
 //   std::string text = tokenizer.decode(ids);
 //
-// Ids are those of Hugging Face tokenizers, token for token, for valid UTF-8. Ill-formed UTF-8 is read as
+// Ids are those of Hugging Face tokenizers, token for token, for valid UTF-8; only characters added to Unicode after
+// version 15 (14 in a split pattern that lexer.h does not know) may be normalised or split differently. Ill-formed UTF-8 is read as
 // U+FFFD, one per maximal subpart (repair_utf8 counts them). `truncation` and `padding` of the file are kept
 // but not applied.
 #pragma once

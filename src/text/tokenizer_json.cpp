@@ -29,6 +29,7 @@ Result<element> require(element object, const char* key, simdjson::dom::element_
 Result<void> read_vocabulary(element model, int64_t id_limit, Vocabulary& vocabulary) {
   QUERN_TRY(const element table,
             require(model, "vocab", simdjson::dom::element_type::OBJECT, "an object of token: id"));
+  vocabulary.reserve(simdjson::dom::object(table).size());
   for (const auto& [token, value] : simdjson::dom::object(table)) {
     int64_t id;
     if (value.get(id) != simdjson::SUCCESS)
@@ -67,6 +68,7 @@ Result<std::vector<Bpe::MergeRule>> read_merges(element model, const Vocabulary&
                                                 const std::string& prefix) {
   QUERN_TRY(const element list, require(model, "merges", simdjson::dom::element_type::ARRAY, "a list"));
   std::vector<Bpe::MergeRule> merges;
+  merges.reserve(simdjson::dom::array(list).size());
   std::string joined;
   for (const element merge : simdjson::dom::array(list)) {
     std::string_view text;

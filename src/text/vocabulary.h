@@ -22,6 +22,8 @@ class Vocabulary {
  public:
   explicit Vocabulary(bool byte_level) : byte_level_(byte_level) {}
 
+  // Makes room, so that adding does not grow the tables step by step.
+  void reserve(size_t tokens) { bytes_.reserve(tokens, tokens * 8); }
   // Errors: corrupt for a token or id given twice and for an id that is negative or not below `id_limit`.
   Result<void> add(std::string_view token, int64_t id, int64_t id_limit);
 
