@@ -147,7 +147,8 @@ Result<Tokenizer> train_bpe(const TextSource& next, const BpeTrainOptions& optio
   WordCounts words;
   {
     const ProgressScope scope(progress, "count words", 0, "bytes");
-    words = count_words(next, normalizers, pre_tokenizers, progress);
+    const bool may_cut = find_lexer(expression_of(options.pattern)) && !options.add_prefix_space;
+    words = count_words(next, {normalizers, pre_tokenizers, may_cut}, progress);
   }
   if (words.words.size() == 0) {
     return make_error(ErrorCode::invalid_argument, "the corpus to train a tokenizer on is empty");

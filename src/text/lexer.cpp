@@ -1,5 +1,6 @@
 #include "text/lexer.h"
 
+#include <algorithm>
 #include <array>
 
 #include "text/unicode.h"
@@ -264,8 +265,8 @@ Lexer find_lexer(std::string_view pattern) {
 }
 
 std::vector<std::string_view> known_patterns() {
-  std::vector<std::string_view> patterns;
-  for (const Row& row : kRows) patterns.push_back(row.pattern);
+  std::vector<std::string_view> patterns(kRows.size());
+  std::transform(kRows.begin(), kRows.end(), patterns.begin(), [](const Row& row) { return row.pattern; });
   return patterns;
 }
 

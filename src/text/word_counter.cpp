@@ -12,21 +12,42 @@ namespace quern::text {
 namespace {
 constexpr size_t kBatchBytes = size_t{16} << 20;
 
+constexpr size_t kCutBytes = size_t{256} << 10;
+
+// Where `text` may be cut past kCutBytes, or its size.
+size_t find_cut(std::string_view text) {
+  for (size_t at = text.find('\n', kCutBytes); at < text.size() - 1; at = text.find('\n', at + 1)) {
+    const char before = text[at - 1], after = text[at + 1];
+    const bool letter = (after >= 'a' && after <= 'z') || (after >= 'A' && after <= 'Z');
+    if (letter && before > ' ' && before <= '~') return at + 1;
+  }
+  return text.size();
+}
+
 // Texts copied one after the other, to be counted together.
 struct Batch {
   std::string bytes;
   std::vector<size_t> ends = {0};
 
-  bool fill(const TextSource& next) {
+  bool fill(const TextSource& next, bool may_cut) {
     bytes.clear();
     ends.assign(1, 0);
     while (bytes.size() < kBatchBytes) {
       const std::optional<std::string_view> text = next();
       if (!text) return false;
-      bytes += *text;
-      ends.push_back(bytes.size());
+      std::string_view rest = *text;
+      while (may_cut && rest.size() > kCutBytes) {
+        const size_t cut = find_cut(rest);
+        add(rest.substr(0, cut));
+        rest.remove_prefix(cut);
+      }
+      add(rest);
     }
     return true;
+  }
+  void add(std::string_view text) {
+    bytes += text;
+    ends.push_back(bytes.size());
   }
   size_t size() const { return ends.size() - 1; }
   std::string_view at(size_t i) const {
@@ -34,8 +55,7 @@ struct Batch {
   }
 };
 
-void count_text(std::string_view text, const Normalizers& normalizers, const PreTokenizers& pre_tokenizers,
-                WordCounts& counts) {
+void count_text(std::string_view text, const WordCounting& counting, WordCounts& counts) {
   Repaired repaired;
   if (valid_utf8_prefix(text) != text.size()) {
     repaired = repair_utf8(text);
@@ -43,8 +63,8 @@ void count_text(std::string_view text, const Normalizers& normalizers, const Pre
   }
   if (text.empty()) return;
   Segment segment(text, 0, false);
-  for (const auto& step : normalizers) step->apply(segment);
-  for (const auto& step : pre_tokenizers.steps) step->apply(segment);
+  for (const auto& step : counting.normalizers) step->apply(segment);
+  for (const auto& step : counting.pre_tokenizers.steps) step->apply(segment);
   for (const Span piece : segment.pieces()) counts.add(segment.view(piece), 1);
 }
 }  // namespace
@@ -55,8 +75,7 @@ void WordCounts::add(std::string_view word, int64_t count) {
   counts[index] += count;
 }
 
-WordCounts count_words(const TextSource& next, const Normalizers& normalizers,
-                       const PreTokenizers& pre_tokenizers, Progress& progress) {
+WordCounts count_words(const TextSource& next, const WordCounting& counting, Progress& progress) {
   const auto threads = static_cast<size_t>(num_threads());
   std::vector<WordCounts> parts(threads);
   Batch batch;
@@ -64,7 +83,7 @@ WordCounts count_words(const TextSource& next, const Normalizers& normalizers,
   std::exception_ptr failure;
   std::mutex failure_mutex;
   for (bool more = true; more;) {
-    more = batch.fill(next);
+    more = batch.fill(next, counting.may_cut);
     // Sums do not depend on which thread counts which text; each takes a run of texts of about equal bytes.
     parallel_for(static_cast<int64_t>(threads), 1, [&](int64_t begin, int64_t end) {
       try {
@@ -75,8 +94,7 @@ WordCounts count_words(const TextSource& next, const Normalizers& normalizers,
                 batch.ends.begin());
           };
           const size_t last = t + 1 == threads ? batch.size() : first_at(t + 1);
-          for (size_t i = first_at(t); i < last; ++i)
-            count_text(batch.at(i), normalizers, pre_tokenizers, parts[t]);
+          for (size_t i = first_at(t); i < last; ++i) count_text(batch.at(i), counting, parts[t]);
         }
       } catch (...) {
         const std::lock_guard lock(failure_mutex);

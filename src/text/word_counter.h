@@ -21,8 +21,16 @@ struct WordCounts {
   void add(std::string_view word, int64_t count);
 };
 
+struct WordCounting {
+  const Normalizers& normalizers;
+  const PreTokenizers& pre_tokenizers;
+  // Long texts may be cut between a newline, after a visible character, and a Latin letter. All patterns of
+  // lexer.h split there whatever stands around, so that the counts are the same, and one large file keeps all
+  // threads busy.
+  bool may_cut = false;
+};
+
 // Pieces of all texts of `next` after normalizers and pre-tokenizers.
-WordCounts count_words(const TextSource& next, const Normalizers& normalizers,
-                       const PreTokenizers& pre_tokenizers, Progress& progress);
+WordCounts count_words(const TextSource& next, const WordCounting& counting, Progress& progress);
 
 }  // namespace quern::text
