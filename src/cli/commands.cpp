@@ -12,9 +12,11 @@ namespace quern::cli {
 // One declaration per verb, defined in cli/commands/<verb>.cpp...
 Command make_command();
 Command data_command();
+Command tokenizer_command();
 Command train_command();
 Command generate_command();
 Command chat_command();
+Command inspect_command();
 Command bench_command();
 Command doctor_command();
 Command version_command();
@@ -26,9 +28,11 @@ const std::vector<Command>& commands() {
   static const std::vector<Command> table = {
       make_command(),
       data_command(),
+      tokenizer_command(),
       train_command(),
       generate_command(),
       chat_command(),
+      inspect_command(),
       bench_command(),
       doctor_command(),
       version_command(),

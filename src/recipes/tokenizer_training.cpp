@@ -17,6 +17,9 @@ void TokenizerConfig::fields(Fields& f) {
   f.add("pattern", bpe.pattern, "how text is split: gpt2, llama3, qwen2, gpt4o, or a regular expression");
   f.add("nfc", bpe.nfc, "normalise to NFC first");
   f.add("special_tokens", bpe.special_tokens, "they get the first ids");
+  f.add("bos_token", bos_token,
+        "begins every document and prompt; one of the special tokens, or empty for none");
+  f.add("eos_token", eos_token, "ends every document; one of the special tokens, or empty for none");
   f.add("chat", chat, "add the markers of conversations to the special tokens");
 }
 

@@ -1,0 +1,138 @@
+// quern inspect
+#include <fmt/format.h>
+
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "base/text_table.h"
+#include "base/units.h"
+#include "cli/command_line.h"
+#include "formats/hf_folder.h"
+#include "formats/safetensors.h"
+#include "model/load.h"
+#include "text/tokenizer.h"
+
+namespace quern::cli {
+
+namespace {
+
+struct Arguments {
+  std::string model;
+  bool tensors = false;
+};
+
+struct Inspection {
+  model::ModelConfig config;
+  std::optional<formats::TensorArchive> weights;
+  std::optional<text::Tokenizer> tokenizer;
+  int64_t parameters = 0;
+  std::map<std::string, uint64_t> bytes_by_dtype;
+};
+
+Result<Inspection> look(const std::string& path) {
+  QUERN_TRY(const formats::ModelFolder folder, formats::ModelFolder::open(path));
+  Inspection result;
+  QUERN_TRY(result.config, model::load_config(folder.path()));
+  result.config = result.config.resolved();
+  QUERN_TRY(const std::filesystem::path weights, folder.weights());
+  QUERN_TRY(result.weights, formats::TensorArchive::open(weights));
+  for (const formats::TensorEntry& entry : result.weights->entries()) {
+    result.bytes_by_dtype[std::string(entry.dtype_name)] += entry.bytes();
+    int64_t elements = 1;
+    for (const int64_t extent : entry.shape) elements *= extent;
+    result.parameters += elements;
+  }
+  if (folder.tokenizer().ok()) {
+    QUERN_TRY(result.tokenizer, text::Tokenizer::load(folder.path()));
+  }
+  return result;
+}
+
+// Keys and values of one token over all layers.
+int64_t kv_bytes_per_token(const model::ModelConfig& c, DType dtype) {
+  return 2 * c.layers * c.kv_heads * c.head_dim * size_of(dtype);
+}
+
+std::string to_text(const Inspection& found, bool tensors) {
+  const model::ModelConfig& c = found.config;
+  TextTable table({"", ""});
+  table.add({"family", c.family});
+  table.add({"parameters",
+             fmt::format("{} ({})", human_count(static_cast<double>(found.parameters)), found.parameters)});
+  table.add({"blocks", fmt::format("{} of width {}", c.layers, c.hidden)});
+  table.add({"attention", fmt::format("{} heads of {}, {} for keys and values{}", c.heads, c.head_dim,
+                                      c.kv_heads, c.window > 0 ? fmt::format(", window {}", c.window) : "")});
+  table.add({"MLP", fmt::format("{}{}", c.intermediate, c.gated_mlp ? ", gated" : "")});
+  table.add({"context", fmt::format("{} tokens", c.max_positions)});
+  table.add(
+      {"vocabulary", fmt::format("{}{}", c.vocab_size, c.tied_embeddings ? ", tied to the output" : "")});
+  for (const auto& [dtype, bytes] : found.bytes_by_dtype)
+    table.add({"weights in " + dtype, human_bytes(bytes)});
+  for (const DType dtype : {DType::f32, DType::bf16}) {
+    const auto per_token = static_cast<uint64_t>(kv_bytes_per_token(c, dtype));
+    table.add({fmt::format("cache in {}", name_of(dtype)),
+               fmt::format("{} per token, {} for a full context", human_bytes(per_token),
+                           human_bytes(per_token * static_cast<uint64_t>(c.max_positions)))});
+  }
+  if (found.tokenizer) {
+    table.add({"tokenizer",
+               fmt::format("{}, {} tokens", std::string_view(found.tokenizer->model_type()), found.tokenizer->vocab_size())});
+    table.add({"chat template", found.tokenizer->chat_template().empty() ? "none" : "yes"});
+  } else {
+    table.add({"tokenizer", "none"});
+  }
+  std::string text = table.to_string(0);
+  if (tensors) {
+    TextTable list({"tensor", "type", "bytes"});
+    for (const formats::TensorEntry& entry : found.weights->entries()) {
+      list.add({entry.name, entry.describe(), human_bytes(entry.bytes())});
+    }
+    text += "\n" + list.to_string(0);
+  }
+  return text;
+}
+
+nlohmann::ordered_json to_json(const Inspection& found) {
+  model::ModelConfig config = found.config;
+  nlohmann::ordered_json tensors = nlohmann::ordered_json::array();
+  for (const formats::TensorEntry& entry : found.weights->entries()) {
+    tensors.push_back({{"name", entry.name},
+                       {"dtype", entry.dtype_name},
+                       {"shape", entry.shape},
+                       {"bytes", entry.bytes()}});
+  }
+  return {
+      {"parameters", found.parameters},
+      {"config", fields_of(config).to_json()},
+      {"kv_bytes_per_token",
+       {{"f32", kv_bytes_per_token(config, DType::f32)}, {"bf16", kv_bytes_per_token(config, DType::bf16)}}},
+      {"tokenizer_vocab_size",
+       found.tokenizer ? nlohmann::ordered_json(found.tokenizer->vocab_size()) : nlohmann::ordered_json()},
+      {"tensors", tensors}};
+}
+
+Runner define(CommandLine& line) {
+  auto arguments = std::make_shared<Arguments>();
+  line.app().add_option("MODEL", arguments->model, "model folder")->required();
+  line.app().add_flag("--tensors", arguments->tensors, "list every tensor");
+  return [arguments](Context& context) -> Result<void> {
+    QUERN_TRY(const Inspection found, look(arguments->model));
+    context.print(context.json ? to_json(found).dump(2) + "\n" : to_text(found, arguments->tensors));
+    return {};
+  };
+}
+
+}  // namespace
+
+Command inspect_command() {
+  return {.name = "inspect",
+          .group = Group::inspect,
+          .summary = "what a model is: sizes, weights, tokenizer, memory",
+          .details = {},
+          .examples = "quern inspect runs/demo/model/model --tensors",
+          .define = define,
+          .subcommands = {}};
+}
+
+}  // namespace quern::cli
