@@ -14,8 +14,8 @@ struct DTypeRow {
   int64_t size;
 };
 constexpr DTypeRow kDTypes[] = {
-    {DType::f32, "f32", 4}, {DType::bf16, "bf16", 2}, {DType::f16, "f16", 2}, {DType::f64, "f64", 8},
-    {DType::i32, "i32", 4}, {DType::i64, "i64", 8},   {DType::u8, "u8", 1},   {DType::i8, "i8", 1},
+    {DType::f32, "f32", 4}, {DType::bf16, "bf16", 2},    {DType::f16, "f16", 2}, {DType::f64, "f64", 8},
+    {DType::i32, "i32", 4}, {DType::i64, "i64", 8},      {DType::u8, "u8", 1},   {DType::i8, "i8", 1},
     {DType::u16, "u16", 2}, {DType::boolean, "bool", 1},
 };
 static_assert(std::size(kDTypes) == static_cast<size_t>(DType::boolean) + 1);
@@ -43,7 +43,8 @@ float16::float16(float value) {
     bits = static_cast<uint16_t>(sign | 0x7c00u | (magnitude > 0x7f800000u ? 0x0200u : 0u));
   } else if (magnitude >= 0x477ff000u) {  // rounds past 65504
     bits = static_cast<uint16_t>(sign | 0x7c00u);
-  } else if (magnitude < 0x38800000u) {  // subnormal: adding 0.5 aligns the mantissa and rounds to nearest even
+  } else if (magnitude <
+             0x38800000u) {  // subnormal: adding 0.5 aligns the mantissa and rounds to nearest even
     const float aligned = std::bit_cast<float>(magnitude) + 0.5f;
     bits = static_cast<uint16_t>(sign | (std::bit_cast<uint32_t>(aligned) - 0x3f000000u));
   } else {

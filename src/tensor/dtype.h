@@ -14,7 +14,9 @@ enum class DType : uint8_t { f32, bf16, f16, f64, i32, i64, u8, i8, u16, boolean
 std::string_view name_of(DType dtype);
 std::optional<DType> dtype_from_name(std::string_view name);
 int64_t size_of(DType dtype);
-constexpr bool is_float(DType d) { return d == DType::f32 || d == DType::bf16 || d == DType::f16 || d == DType::f64; }
+constexpr bool is_float(DType d) {
+  return d == DType::f32 || d == DType::bf16 || d == DType::f16 || d == DType::f64;
+}
 // The dtype of statistics, biases, norm weights and parameter gradients that go with activations of `dtype`:
 // f64 for f64 (gradient checks), else f32.
 constexpr DType wide_of(DType dtype) { return dtype == DType::f64 ? DType::f64 : DType::f32; }
@@ -41,16 +43,26 @@ struct float16 {
 
 template <class T>
 inline constexpr DType dtype_of = [] {
-  if constexpr (std::is_same_v<T, float>) return DType::f32;
-  else if constexpr (std::is_same_v<T, double>) return DType::f64;
-  else if constexpr (std::is_same_v<T, bfloat16>) return DType::bf16;
-  else if constexpr (std::is_same_v<T, float16>) return DType::f16;
-  else if constexpr (std::is_same_v<T, int32_t>) return DType::i32;
-  else if constexpr (std::is_same_v<T, int64_t>) return DType::i64;
-  else if constexpr (std::is_same_v<T, uint8_t>) return DType::u8;
-  else if constexpr (std::is_same_v<T, int8_t>) return DType::i8;
-  else if constexpr (std::is_same_v<T, uint16_t>) return DType::u16;
-  else if constexpr (std::is_same_v<T, bool>) return DType::boolean;
+  if constexpr (std::is_same_v<T, float>)
+    return DType::f32;
+  else if constexpr (std::is_same_v<T, double>)
+    return DType::f64;
+  else if constexpr (std::is_same_v<T, bfloat16>)
+    return DType::bf16;
+  else if constexpr (std::is_same_v<T, float16>)
+    return DType::f16;
+  else if constexpr (std::is_same_v<T, int32_t>)
+    return DType::i32;
+  else if constexpr (std::is_same_v<T, int64_t>)
+    return DType::i64;
+  else if constexpr (std::is_same_v<T, uint8_t>)
+    return DType::u8;
+  else if constexpr (std::is_same_v<T, int8_t>)
+    return DType::i8;
+  else if constexpr (std::is_same_v<T, uint16_t>)
+    return DType::u16;
+  else if constexpr (std::is_same_v<T, bool>)
+    return DType::boolean;
 }();
 
 // Calls f.template operator()<T>() with the C++ type of a floating dtype. Throws InternalError for the others.
@@ -58,11 +70,16 @@ inline constexpr DType dtype_of = [] {
 template <class F>
 decltype(auto) visit_float(DType dtype, F&& f) {
   switch (dtype) {
-    case DType::f32: return f.template operator()<float>();
-    case DType::bf16: return f.template operator()<bfloat16>();
-    case DType::f16: return f.template operator()<float16>();
-    case DType::f64: return f.template operator()<double>();
-    default: throw_not_float(dtype);
+    case DType::f32:
+      return f.template operator()<float>();
+    case DType::bf16:
+      return f.template operator()<bfloat16>();
+    case DType::f16:
+      return f.template operator()<float16>();
+    case DType::f64:
+      return f.template operator()<double>();
+    default:
+      throw_not_float(dtype);
   }
 }
 

@@ -8,7 +8,8 @@ namespace quern {
 
 Shape::Shape(std::span<const int64_t> extents) : rank_(static_cast<int>(extents.size())) {
   if (rank_ > kMaxRank) {
-    throw ShapeError("[shape] expected at most " + std::to_string(kMaxRank) + " dimensions, got " + std::to_string(rank_));
+    throw ShapeError("[shape] expected at most " + std::to_string(kMaxRank) + " dimensions, got " +
+                     std::to_string(rank_));
   }
   for (int i = 0; i < rank_; ++i) {
     const int64_t extent = extents[static_cast<size_t>(i)];
@@ -26,9 +27,7 @@ Shape Shape::with(int i, int64_t extent) const {
   return Shape(std::span<const int64_t>(extents.data(), static_cast<size_t>(rank_)));
 }
 
-bool Shape::operator==(const Shape& other) const {
-  return std::ranges::equal(extents(), other.extents());
-}
+bool Shape::operator==(const Shape& other) const { return std::ranges::equal(extents(), other.extents()); }
 
 std::string Shape::to_string() const {
   std::string text = "[";

@@ -23,7 +23,9 @@ class Shape {
   int64_t operator[](int i) const { return extents_[static_cast<size_t>(i < 0 ? rank_ + i : i)]; }
   int64_t numel() const { return numel_; }
   // Product of all extents but the last: how many rows a row-wise op sees. A scalar is one row of one.
-  int64_t rows() const { return rank_ == 0 ? 1 : (extents_[static_cast<size_t>(rank_ - 1)] == 0 ? 0 : numel_ / (*this)[-1]); }
+  int64_t rows() const {
+    return rank_ == 0 ? 1 : (extents_[static_cast<size_t>(rank_ - 1)] == 0 ? 0 : numel_ / (*this)[-1]);
+  }
   int64_t cols() const { return rank_ == 0 ? 1 : (*this)[-1]; }
   std::span<const int64_t> extents() const { return {extents_.data(), static_cast<size_t>(rank_)}; }
   // The same shape with extent `i` replaced (negative counts from the end).

@@ -13,8 +13,10 @@ To convert(From value) {
   if constexpr (std::is_same_v<To, From>) {
     return value;
   } else if constexpr (std::is_same_v<From, double>) {
-    if constexpr (std::is_same_v<To, float>) return static_cast<float>(value);
-    else return To(static_cast<float>(value));
+    if constexpr (std::is_same_v<To, float>)
+      return static_cast<float>(value);
+    else
+      return To(static_cast<float>(value));
   } else if constexpr (std::is_same_v<To, double>) {
     return static_cast<double>(static_cast<float>(value));
   } else {
@@ -25,13 +27,20 @@ To convert(From value) {
 template <class F>
 void visit_int(DType dtype, F&& f) {
   switch (dtype) {
-    case DType::i32: return f.template operator()<int32_t>();
-    case DType::i64: return f.template operator()<int64_t>();
-    case DType::u8: return f.template operator()<uint8_t>();
-    case DType::i8: return f.template operator()<int8_t>();
-    case DType::u16: return f.template operator()<uint16_t>();
-    case DType::boolean: return f.template operator()<uint8_t>();
-    default: throw InternalError("expected an integer dtype, got " + std::string(name_of(dtype)));
+    case DType::i32:
+      return f.template operator()<int32_t>();
+    case DType::i64:
+      return f.template operator()<int64_t>();
+    case DType::u8:
+      return f.template operator()<uint8_t>();
+    case DType::i8:
+      return f.template operator()<int8_t>();
+    case DType::u16:
+      return f.template operator()<uint16_t>();
+    case DType::boolean:
+      return f.template operator()<uint8_t>();
+    default:
+      throw InternalError("expected an integer dtype, got " + std::string(name_of(dtype)));
   }
 }
 
@@ -76,8 +85,8 @@ Tensor Tensor::reshaped(Shape shape) const {
 
 Tensor Tensor::sliced(int64_t begin, int64_t end) const {
   if (shape_.rank() == 0 || begin < 0 || end < begin || end > dim(0)) {
-    throw ShapeError("[slice] expected a range within " + describe() + ", got [" + std::to_string(begin) + ", " +
-                     std::to_string(end) + ")");
+    throw ShapeError("[slice] expected a range within " + describe() + ", got [" + std::to_string(begin) +
+                     ", " + std::to_string(end) + ")");
   }
   Tensor tensor = detached();
   tensor.shape_ = shape_.with(0, end - begin);
@@ -132,7 +141,8 @@ void Tensor::fill(double value) const {
   if (is_float(dtype_)) {
     visit_float(dtype_, [&]<class T>() { std::fill_n(data<T>(), numel(), convert<T>(value)); });
   } else {
-    visit_int(dtype_, [&]<class T>() { std::fill_n(static_cast<T*>(raw()), numel(), static_cast<T>(value)); });
+    visit_int(dtype_,
+              [&]<class T>() { std::fill_n(static_cast<T*>(raw()), numel(), static_cast<T>(value)); });
   }
 }
 

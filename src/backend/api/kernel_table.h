@@ -157,24 +157,24 @@ struct RopeArgs {
 // position) when slopes are given (ALiBi, arXiv 2108.12409; query position = end - 1); softmax; times v.
 struct AttentionArgs {
   int64_t batch, queries, keys, heads, kv_heads, head_dim;
-  const void* q;  // [B, T, H, D]
-  const void* k;  // [B, S, K, D]
-  const void* v;  // [B, S, K, D]
+  const void* q;         // [B, T, H, D]
+  const void* k;         // [B, S, K, D]
+  const void* v;         // [B, S, K, D]
   const int32_t* begin;  // [B, T]
   const int32_t* end;    // [B, T]
   const float* slopes;   // [H] or null
   double scale;
   double softcap;
-  void* y;    // [B, T, H, D]
-  void* lse;  // wide [B, H, T]: log-sum-exp of the scores, for backward; or null
+  void* y;                  // [B, T, H, D]
+  void* lse;                // wide [B, H, T]: log-sum-exp of the scores, for backward; or null
   int64_t kv_batch_stride;  // elements between sequences of k and v: S*K*D when dense, more in a cache
   DType dtype;
 };
 struct AttentionBackwardArgs {
   AttentionArgs forward;  // y and lse as forward left them
   const void* dy;         // [B, T, H, D]
-  void* dq;  // [B, T, H, D]
-  void* dk;  // [B, S, K, D], dense whatever kv_batch_stride
+  void* dq;               // [B, T, H, D]
+  void* dk;               // [B, S, K, D], dense whatever kv_batch_stride
   void* dv;
 };
 

@@ -76,8 +76,8 @@ std::string to_text(const Inspection& found, bool tensors) {
                            human_bytes(per_token * static_cast<uint64_t>(c.max_positions)))});
   }
   if (found.tokenizer) {
-    table.add({"tokenizer",
-               fmt::format("{}, {} tokens", std::string_view(found.tokenizer->model_type()), found.tokenizer->vocab_size())});
+    table.add({"tokenizer", fmt::format("{}, {} tokens", std::string_view(found.tokenizer->model_type()),
+                                        found.tokenizer->vocab_size())});
     table.add({"chat template", found.tokenizer->chat_template().empty() ? "none" : "yes"});
   } else {
     table.add({"tokenizer", "none"});

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "text/chat_markup.h"
 #include "data/synth/facts.h"
+#include "text/chat_markup.h"
 
 namespace quern::data::synth {
 

@@ -22,11 +22,11 @@ TEST(Float16, EveryPatternRoundTrips) {
 }
 
 TEST(Float16, RoundsToNearestEven) {
-  EXPECT_EQ(float16(1.0f + 0x1p-11f).bits, 0x3c00);           // half way, down to even
-  EXPECT_EQ(float16(1.0f + 0x3p-11f).bits, 0x3c02);           // half way, up to even
-  EXPECT_EQ(float16(65519.99f).bits, 0x7bff);                 // largest that stays finite
+  EXPECT_EQ(float16(1.0f + 0x1p-11f).bits, 0x3c00);  // half way, down to even
+  EXPECT_EQ(float16(1.0f + 0x3p-11f).bits, 0x3c02);  // half way, up to even
+  EXPECT_EQ(float16(65519.99f).bits, 0x7bff);        // largest that stays finite
   EXPECT_EQ(float16(65520.0f).bits, 0x7c00);
-  EXPECT_EQ(float16(0x1p-25f).bits, 0x0000);                  // half of the smallest subnormal
+  EXPECT_EQ(float16(0x1p-25f).bits, 0x0000);  // half of the smallest subnormal
   EXPECT_EQ(float16(0x1.8p-25f).bits, 0x0001);
 }
 

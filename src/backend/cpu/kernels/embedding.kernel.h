@@ -18,9 +18,8 @@ inline void embedding_rows(const EmbeddingArgs& a) {
 
 inline bool embedding(const EmbeddingArgs& a) {
   bool done = false;
-  visit_dtype(a.w_dtype, [&]<class W>() {
-    done = visit_dtype(a.dtype, [&]<class T>() { embedding_rows<W, T>(a); });
-  });
+  visit_dtype(a.w_dtype,
+              [&]<class W>() { done = visit_dtype(a.dtype, [&]<class T>() { embedding_rows<W, T>(a); }); });
   return done;
 }
 

@@ -9,9 +9,7 @@ struct Pair {
   Vec a;
   Vec b;
 };
-inline Pair rotate(Pair p, Vec cos, Vec sin) {
-  return {fnma(p.b, sin, p.a * cos), fma(p.a, sin, p.b * cos)};
-}
+inline Pair rotate(Pair p, Vec cos, Vec sin) { return {fnma(p.b, sin, p.a * cos), fma(p.a, sin, p.b * cos)}; }
 
 // Lanes of the two vectors that hold `pairs` neighbouring pairs.
 inline AllLanes first_part(AllLanes) { return {}; }
@@ -55,7 +53,8 @@ inline bool rope(const RopeArgs& a) {
         const int64_t angles = a.positions[r] * (a.rotary / 2);
         for (int64_t h = 0; h < a.heads; ++h) {
           const int64_t at = r * cols + h * a.head_dim;
-          rope_head(a, static_cast<const T*>(a.x) + at, static_cast<T*>(a.y) + at, a.cos + angles, a.sin + angles);
+          rope_head(a, static_cast<const T*>(a.x) + at, static_cast<T*>(a.y) + at, a.cos + angles,
+                    a.sin + angles);
         }
       }
     });
