@@ -54,6 +54,7 @@ Result<ModelFolder> ModelFolder::open(const fs::path& path) {
                       "give the folder that holds config.json and model.safetensors");
   }
   if (is_file(path / kConfigFile)) return ModelFolder(path);
+  if (is_file(path / kRunModel / kConfigFile)) return ModelFolder(path / kRunModel);
   if (is_file(path / "adapter_config.json")) {
     return lacks(path, kConfigFile, "it holds an adapter: give the folder of its base model");
   }

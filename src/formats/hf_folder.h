@@ -17,8 +17,12 @@ inline constexpr std::string_view kTokenizerConfigFile = "tokenizer_config.json"
 inline constexpr std::string_view kWeightsFile = "model.safetensors";
 inline constexpr std::string_view kWeightsIndexFile = "model.safetensors.index.json";
 
+// Where a training run keeps its model.
+inline constexpr std::string_view kRunModel = "model";
+
 class ModelFolder {
  public:
+  // `path` itself, or the model of a training run in `path`.
   // not_found when there is no such folder or it has no config.json; the message names what it found instead
   // (a file, an adapter, a GGUF model).
   static Result<ModelFolder> open(const std::filesystem::path& path);

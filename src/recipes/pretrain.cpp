@@ -13,6 +13,7 @@
 #include "infer/generate.h"
 #include "model/family.h"
 #include "model/load.h"
+#include "text/chat_markup.h"
 #include "text/tokenizer.h"
 
 namespace quern::recipes {
@@ -36,6 +37,7 @@ void DataConfig::fields(Fields& f) {
          {"tail", data::SplitMode::tail}});
   f.add("special_tokens", special_tokens,
         "read special tokens in the text as such; off for text nobody checked");
+  f.add("assistant_only", assistant_only, "in conversations, learn only what the assistant says");
   f.add("cache", cache, "folder of token files; empty: OUT/tokens");
 }
 
@@ -117,6 +119,17 @@ Result<data::TokenCorpus> prepare(const PretrainConfig& config, const text::Toke
   return data::prepare_tokens(options, tokenization, progress);
 }
 
+// The markers of conversations in this tokenizer.
+Result<data::ChatTokens> chat_tokens(const text::Tokenizer& tokenizer) {
+  const text::ChatMarkup markup;
+  const auto user = tokenizer.token_to_id(markup.user), assistant = tokenizer.token_to_id(markup.assistant),
+             end = tokenizer.token_to_id(markup.end);
+  if (user && assistant && end) return data::ChatTokens{*user, *assistant, *end};
+  return make_error(ErrorCode::invalid_argument,
+                    "data.assistant_only: the tokenizer has no markers of conversations",
+                    "train the tokenizer with --set chat=true");
+}
+
 // The ids a model needs to know of its tokenizer.
 void take_token_ids(model::ModelConfig& model, const text::Tokenizer& tokenizer) {
   const text::SpecialIds& ids = tokenizer.special_ids();
@@ -191,6 +204,9 @@ Result<void> write_record(PretrainConfig& config, const text::Tokenizer& tokeniz
 Result<train::TrainSummary> pretrain(PretrainConfig config, const PretrainHow& how) {
   QUERN_CHECK(refuse_to_overwrite(config.out, how));
   QUERN_TRY(const text::Tokenizer tokenizer, text::Tokenizer::load(config.tokenizer));
+  if (config.data.assistant_only) {
+    QUERN_TRY(config.train.assistant_only, chat_tokens(tokenizer));
+  }
   QUERN_TRY(data::TokenCorpus corpus, prepare(config, tokenizer, *how.progress));
   QUERN_TRY(model::Decoder model, make_model(config, tokenizer));
   log::info("train", "{} parameters, {} training and {} validation tokens",

@@ -22,8 +22,9 @@ struct DataConfig {
   std::vector<std::string> inputs;
   data::ReaderOptions reader;
   data::SplitOptions split;
-  bool special_tokens = true;  // "<|user|>" and the like in the text are read as special tokens
-  std::string cache;           // folder of token files; empty: OUT/tokens
+  bool special_tokens = true;   // "<|user|>" and the like in the text are read as special tokens
+  bool assistant_only = false;  // in conversations, only what the assistant says is a target
+  std::string cache;            // folder of token files; empty: OUT/tokens
 
   void fields(Fields& f);
 };

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "base/config.h"
@@ -24,6 +25,8 @@ struct TrainOptions {
   bool checkpointing = false;  // activation checkpointing
   data::SamplingMode sampling = data::SamplingMode::packed;
   uint64_t seed = 1;
+  // Set from the tokenizer, not by a field: in conversations, only what the assistant says is a target.
+  std::optional<data::ChatTokens> assistant_only;
 
   int64_t log_every = 10;
   int64_t eval_every = 200;

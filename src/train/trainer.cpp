@@ -35,6 +35,7 @@ Fingerprint fingerprint_of(const model::Decoder& model, const data::TokenDataset
   print["train.sampling"] = o.sampling == data::SamplingMode::packed ? "packed" : "contiguous";
   print["train.dtype"] = name_of(o.dtype);
   print["train.seed"] = o.seed;
+  print["data.assistant_only"] = o.assistant_only.has_value();
   return print;
 }
 
@@ -60,6 +61,7 @@ Result<Trainer> Trainer::create(model::Decoder& model, data::TokenDataset train,
   data::SamplerOptions sampling;
   sampling.mode = options.sampling;
   sampling.seed = options.seed;
+  sampling.assistant_only = options.assistant_only;
   QUERN_TRY(data::BatchSampler sampler, data::BatchSampler::create(train, sampling));
   model.set_compute_dtype(options.dtype);
   return Trainer(model, std::move(sampler), std::move(train), std::move(validation), std::move(options),

@@ -85,7 +85,7 @@ function trainingSection(stage) {
   const section = element('section', {}, element('h2', {}, `Training: ${stage.stage}`));
   section.append(element('div', {class: 'charts'}, ...[
     lineChart('Loss', 'nats per token', [
-      {label: 'training', points: points(train, 'loss'), color: 'line', thin: true},
+      {label: 'training', points: points(train, 'loss'), color: 'faint', thin: true},
       {label: 'training, smoothed', points: points(train, 'smoothed_loss'), color: 'one'},
       {label: 'validation', points: points(evaluation, 'loss'), color: 'two', dots: true}]),
     lineChart('Throughput', 'tokens per second', [{label: 'tokens per second', points: points(train, 'tokens_per_second'), color: 'one'}]),

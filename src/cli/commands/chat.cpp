@@ -112,8 +112,8 @@ Command chat_command() {
           .summary = "talk to a model",
           .details = std::string("Reads one message per line. ") + kHelp,
           .examples =
-              "quern chat runs/demo/model/model\n"
-              "quern chat runs/demo/model/model -m \"What colour is a lemon?\" -t 0",
+              "quern chat runs/demo/model\n"
+              "quern chat runs/demo/model -m \"What colour is a lemon?\" -t 0",
           .define = define,
           .subcommands = {}};
 }

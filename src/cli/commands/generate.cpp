@@ -68,7 +68,7 @@ Command generate_command() {
           .summary = "go on from a text",
           .details = {},
           .examples =
-              "quern generate runs/demo/model/model -p \"Once upon a time\" -t 0.8 --top-k 40 --top-p 0.95 "
+              "quern generate runs/demo/model -p \"Once upon a time\" -t 0.8 --top-k 40 --top-p 0.95 "
               "--seed 1 -n 200",
           .define = define,
           .subcommands = {}};

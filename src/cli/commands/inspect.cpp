@@ -130,7 +130,7 @@ Command inspect_command() {
           .group = Group::inspect,
           .summary = "what a model is: sizes, weights, tokenizer, memory",
           .details = {},
-          .examples = "quern inspect runs/demo/model/model --tensors",
+          .examples = "quern inspect runs/demo/model --tensors",
           .define = define,
           .subcommands = {}};
 }

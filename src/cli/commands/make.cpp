@@ -46,7 +46,7 @@ std::string to_text(const recipes::Recipe& recipe, const std::vector<recipes::Fi
   for (const recipes::FinishedStage& stage : stages) {
     if (stage.kind != "pretrain") continue;
     text += fmt::format(
-        "\nTalk to it:  quern chat {0}/{1}/model\nOr:          quern generate {0}/{1}/model -p \"Once\"\n",
+        "\nTalk to it:  quern chat {0}/{1}\nOr:          quern generate {0}/{1} -p \"Once\"\n",
         recipe.out.string(), stage.name);
   }
   return text;
