@@ -43,7 +43,7 @@ Result<Completion> complete(Session& session, const text::Tokenizer& tokenizer,
   bool wanted = true;
   const auto show = [&](const std::string& piece) {
     result.text += piece;
-    if (receive && !piece.empty() && wanted) wanted = receive(piece);
+    if (receive && wanted) wanted = receive(piece);
   };
   const auto generating = Clock::now();
   result.finish = generate(session, generation, [&](const SampledToken& token) {

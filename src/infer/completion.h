@@ -33,8 +33,9 @@ struct Completion {
   double generate_seconds = 0.0;  // after that
 };
 
-// Sets the session to `prompt` and continues it. `receive` gets the text in pieces of whole characters as
-// they become certain, and returns false to stop; it may be empty. Errors of Session::set_tokens.
+// Sets the session to `prompt` and continues it. `receive` is called after every token with the text that
+// became certain, in whole characters and often nothing, and returns false to stop; it may be empty. Errors
+// of Session::set_tokens.
 Result<Completion> complete(Session& session, const text::Tokenizer& tokenizer,
                             std::span<const int32_t> prompt, const CompletionOptions& options,
                             const std::function<bool(std::string_view)>& receive = {});

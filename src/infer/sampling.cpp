@@ -32,6 +32,18 @@ bool likelier(const Candidate& a, const Candidate& b) {
   return a.weight != b.weight ? a.weight > b.weight : a.id < b.id;
 }
 
+float largest(std::span<const float> logits) {
+  float top = -HUGE_VALF;
+  bool broken = false;
+  for (const float logit : logits) {
+    broken = broken || std::isnan(logit);
+    top = std::max(top, logit);
+  }
+  if (!broken && std::isfinite(top)) return top;
+  throw Exception(make_error(ErrorCode::corrupt, "the model's logits are not finite numbers",
+                             "its weights are damaged, or too large for the dtype: try --dtype f32"));
+}
+
 double log_sum_exp(std::span<const float> logits, float top) {
   double sum = 0.0;
   for (const float logit : logits) sum += std::exp(static_cast<double>(logit) - top);
@@ -89,7 +101,7 @@ void keep_typical(std::vector<Candidate>& candidates, double share) {
 }  // namespace
 
 SampledToken Sampler::sample(std::span<const float> logits, const TokenHistory& history) {
-  const float top = *std::ranges::max_element(logits);
+  const float top = largest(logits);
   std::vector<Candidate> candidates(logits.size());
   for (size_t i = 0; i < logits.size(); ++i) candidates[i] = {static_cast<int32_t>(i), logits[i]};
   apply_penalties(candidates, options_, history);

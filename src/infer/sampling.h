@@ -55,7 +55,8 @@ class Sampler {
   explicit Sampler(SamplingOptions options, uint64_t stream = 0)
       : options_(options), rng_(options.seed, stream) {}
 
-  // Precondition: logits is not empty and holds no NaN. Minus infinity forbids a token.
+  // Minus infinity forbids a token. Throws Exception(corrupt) where a logit is NaN or the largest is
+  // infinite: the weights are damaged, or overflowed the dtype.
   SampledToken sample(std::span<const float> logits, const TokenHistory& history);
 
  private:

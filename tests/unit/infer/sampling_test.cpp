@@ -98,6 +98,19 @@ TEST(Sampler, ForbiddenTokensNeverComeOut) {
   EXPECT_EQ(support({}, logits), (std::set<int32_t>{0, 2}));
 }
 
+TEST(Sampler, LogitsThatAreNoNumbersAreAnError) {
+  for (const double temperature : {0.0, 1.0}) {
+    for (const std::vector<float>& logits : {std::vector<float>{1.0f, NAN, 2.0f},
+                                             {NAN, NAN},
+                                             {NAN, 1.0f},
+                                             {INFINITY, 1.0f},
+                                             {-INFINITY, -INFINITY}}) {
+      Sampler sampler({.temperature = temperature, .top_k = 1, .top_p = 0.5});
+      EXPECT_THROW(sampler.sample(logits, {}), Exception);
+    }
+  }
+}
+
 TEST(Sampler, SeedAndStreamDecide) {
   const std::vector<float> flat(1000, 0.0f);
   const auto draw = [&](uint64_t seed, uint64_t stream) {
