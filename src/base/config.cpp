@@ -136,6 +136,10 @@ Result<void> Fields::assign(std::string_view key, const ConfigValue& value) {
 
 Result<void> Fields::load_yaml(std::string_view text, std::string_view source) {
   QUERN_TRY(const YAML::Node root, parse_yaml(text, source));
+  return load_yaml(root, source);
+}
+
+Result<void> Fields::load_yaml(const YAML::Node& root, std::string_view source) {
   if (root.IsNull()) return {};
   if (!root.IsMap()) {
     return make_error(ErrorCode::invalid_argument,

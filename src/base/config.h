@@ -37,6 +37,10 @@
 
 #include "base/result.h"
 
+namespace YAML {
+class Node;
+}
+
 namespace quern {
 
 // A value as it was written, before it is known what its field expects.
@@ -170,6 +174,7 @@ class Fields {
   // one set before; a key twice in one file is an error. invalid_argument for bad YAML, unknown keys and
   // wrong values.
   Result<void> load_yaml(std::string_view text, std::string_view source);
+  Result<void> load_yaml(const YAML::Node& root, std::string_view source);
   Result<void> load_file(const std::filesystem::path& path);
   // "key=value". Lists are "a,b,c" or "[a, b, c]"; text is taken as it stands. `source` names the flag in
   // errors.

@@ -4,11 +4,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
+#include <optional>
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/hash.h"
-#include "base/json.h"
 #include "base/version.h"
 #include "recipes/stage.h"
 
@@ -20,22 +21,30 @@ namespace {
 
 constexpr std::string_view kRecord = "stage.json";
 
-// The content of a file, or of every file below a folder with its relative name. A finished stage stands for
-// itself: its key says what its content is.
-Result<std::string> identity_of(const std::string& path, const std::vector<FinishedStage>& done) {
+// What `path` is when a finished stage made it: the key of that stage says what is in it.
+std::optional<std::string> stage_identity(const std::string& path, const std::vector<FinishedStage>& done) {
   for (const FinishedStage& stage : done) {
     const std::string folder = stage.folder.string();
     if (path == folder || path.starts_with(folder + "/")) return stage.key + path.substr(folder.size());
   }
+  return std::nullopt;
+}
+
+// The content of a file with its ending, which says how it is read, or of every file below a folder with its
+// relative name.
+Result<std::string> content_identity(const fs::path& path) {
   std::error_code status;
   if (!fs::is_directory(path, status)) {
     QUERN_TRY(const Hash128 hash, hash_file(path));
-    return hash.hex();
+    return hash.hex() + path.stem().extension().string() + path.extension().string();
   }
   std::vector<fs::path> files;
-  for (const auto& entry : fs::recursive_directory_iterator(path, status)) {
-    if (entry.is_regular_file()) files.push_back(entry.path());
+  for (auto entry = fs::recursive_directory_iterator(path, status);
+       !status && entry != fs::recursive_directory_iterator(); entry.increment(status)) {
+    std::error_code ignored;
+    if (entry->is_regular_file(ignored)) files.push_back(entry->path());
   }
+  if (status) return file_error("list", path, status.value());
   std::ranges::sort(files);
   Hasher hasher;
   for (const fs::path& file : files) {
@@ -45,64 +54,91 @@ Result<std::string> identity_of(const std::string& path, const std::vector<Finis
   return hasher.result().hex();
 }
 
-struct Prepared {
+// The folder that ${name} stands for, by stage.
+using Folders = std::map<std::string, std::string, std::less<>>;
+
+Result<std::string> resolve(std::string_view name, const Recipe& recipe, const Folders& folders) {
+  if (const auto stage = folders.find(name); stage != folders.end()) return stage->second;
+  if (const auto value = recipe.values.find(std::string(name)); value != recipe.values.end())
+    return value->second;
+  std::vector<std::string> known;
+  for (const auto& [stage, folder] : folders) known.push_back(stage);
+  for (const auto& [key, value] : recipe.values) known.push_back(key);
+  return make_error(
+      ErrorCode::invalid_argument,
+      fmt::format("{}: ${{{}}} is neither an earlier stage nor a setting", recipe.file.string(), name),
+      fmt::format("there are: {}", fmt::join(known, ", ")));
+}
+
+struct LoadedStage {
   const StageKind* kind;
   std::unique_ptr<Stage> stage;
   nlohmann::ordered_json settings;  // as they will run
-  nlohmann::ordered_json lineage;   // input -> what it is
-  std::string key;
 };
 
-Result<std::string> resolve(std::string_view name, const Recipe& recipe,
-                            const std::vector<FinishedStage>& done) {
-  for (const FinishedStage& stage : done) {
-    if (stage.name == name) return stage.folder.string();
-  }
-  if (const auto value = recipe.values.find(std::string(name)); value != recipe.values.end())
-    return value->second;
-  std::string known;
-  for (const FinishedStage& stage : done) known += (known.empty() ? "" : ", ") + stage.name;
-  for (const auto& [key, value] : recipe.values) known += (known.empty() ? "" : ", ") + key;
-  return make_error(ErrorCode::invalid_argument,
-                    fmt::format("${{{}}} is neither an earlier stage nor a setting", name),
-                    "there are: " + known);
-}
-
-// Settings that hold a path to another stage's folder would tie the key to where OUT lies: the key takes
-// lineage and the settings as written instead.
-Result<Prepared> prepare(const StageSpec& spec, const Recipe& recipe,
-                         const std::vector<FinishedStage>& done) {
-  Prepared prepared;
-  QUERN_TRY(prepared.kind, find_stage_kind(spec.kind));
-  prepared.stage = prepared.kind->make();
+Result<LoadedStage> load_stage(const StageSpec& spec, const Recipe& recipe, const Folders& folders) {
+  LoadedStage loaded;
+  QUERN_TRY(loaded.kind, find_stage_kind(spec.kind));
+  loaded.stage = loaded.kind->make();
   Fields fields;
-  prepared.stage->fields(fields);
+  loaded.stage->fields(fields);
   QUERN_TRY(const YAML::Node settings,
-            substitute(spec.settings, [&](std::string_view name) { return resolve(name, recipe, done); }));
-  QUERN_CHECK(fields.load_yaml(YAML::Dump(settings), recipe.file.string()));
+            substitute(spec.settings, [&](std::string_view name) { return resolve(name, recipe, folders); }));
+  QUERN_CHECK(fields.load_yaml(settings, recipe.file.string()));
   for (const std::string& setting : spec.overrides) QUERN_CHECK(fields.set(setting));
   QUERN_CHECK(fields.check_required());
-  QUERN_CHECK(prepared.stage->finish(fields));
-  prepared.settings = fields.to_json();
+  QUERN_CHECK(loaded.stage->finish(fields));
+  loaded.settings = fields.to_json();
+  return loaded;
+}
 
+// Loads every stage before the first one runs: a mistake in the last should not show after hours.
+Result<void> check_stages(const Recipe& recipe) {
+  Folders folders;
+  for (const StageSpec& spec : recipe.stages) {
+    const Result<LoadedStage> loaded = load_stage(spec, recipe, folders);
+    if (!loaded.ok()) return Error(loaded.error()).within("stage " + spec.name);
+    folders[spec.name] = (recipe.out / spec.name).string();
+  }
+  return {};
+}
+
+// What each input holds.
+Result<nlohmann::ordered_json> lineage_of(const Stage& stage, const std::vector<FinishedStage>& done) {
+  nlohmann::ordered_json lineage = nlohmann::ordered_json::object();
+  for (const std::string& input : stage.inputs()) {
+    std::optional<std::string> identity = stage_identity(input, done);
+    if (!identity) {
+      QUERN_TRY(identity, content_identity(input));
+    }
+    lineage[input] = *identity;
+  }
+  return lineage;
+}
+
+// Settings with what paths hold in their place: neither OUT nor the place of an input belongs to a key.
+nlohmann::ordered_json without_paths(nlohmann::ordered_json settings, const nlohmann::ordered_json& lineage,
+                                     const std::vector<FinishedStage>& done) {
+  if (settings.is_structured()) {
+    for (auto& value : settings) value = without_paths(std::move(value), lineage, done);
+  } else if (settings.is_string()) {
+    const std::string& text = settings.get_ref<const std::string&>();
+    if (const auto input = lineage.find(text); input != lineage.end()) return *input;
+    if (const auto identity = stage_identity(text, done)) return *identity;
+  }
+  return settings;
+}
+
+// Also where a path or a text is not UTF-8.
+std::string dump(const nlohmann::ordered_json& json, int indent) {
+  return json.dump(indent, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+std::string key_of(const LoadedStage& loaded, const nlohmann::ordered_json& lineage,
+                   const std::vector<FinishedStage>& done) {
   Hasher hasher;
-  hasher.add(spec.kind).add(static_cast<uint64_t>(prepared.kind->version));
-  std::string portable = prepared.settings.dump();
-  for (const FinishedStage& stage : done) {
-    const std::string folder = stage.folder.string();
-    for (size_t at = 0; (at = portable.find(folder, at)) != std::string::npos;)
-      portable.replace(at, folder.size(), stage.key);
-  }
-  prepared.lineage = nlohmann::ordered_json::object();
-  for (const std::string& input : prepared.stage->inputs()) {
-    QUERN_TRY(const std::string identity, identity_of(input, done));
-    for (size_t at = 0; (at = portable.find(input, at)) != std::string::npos;)
-      portable.replace(at, input.size(), identity);
-    prepared.lineage[input] = identity;
-    hasher.add(identity);
-  }
-  prepared.key = hasher.add(portable).result().hex().substr(0, 16);
-  return prepared;
+  hasher.add(loaded.kind->name).add(static_cast<uint64_t>(loaded.kind->version));
+  return hasher.add(dump(without_paths(loaded.settings, lineage, done), -1)).result().hex().substr(0, 16);
 }
 
 // OUT/<stage> -> .stages/<stage>-<key>, replaced in one step.
@@ -124,19 +160,23 @@ std::optional<nlohmann::ordered_json> finished_record(const fs::path& folder, co
   const Result<std::string> text = read_file(folder / kRecord);
   if (!text.ok()) return std::nullopt;
   auto record = nlohmann::ordered_json::parse(*text, nullptr, false);
-  if (!record.is_object() || record.value("key", "") != key) return std::nullopt;
+  if (!record.is_object() || !record.contains("key") || record["key"] != key) return std::nullopt;
   return record;
 }
 
 Result<FinishedStage> run_stage(const StageSpec& spec, const Recipe& recipe,
                                 const std::vector<FinishedStage>& done, const MakeHow& how) {
-  QUERN_TRY(Prepared prepared, prepare(spec, recipe, done));
+  Folders folders;
+  for (const FinishedStage& stage : done) folders[stage.name] = stage.folder.string();
+  QUERN_TRY(const LoadedStage loaded, load_stage(spec, recipe, folders));
+  QUERN_TRY(const nlohmann::ordered_json lineage, lineage_of(*loaded.stage, done));
+  const std::string key = key_of(loaded, lineage, done);
   FinishedStage result{.name = spec.name,
                        .kind = spec.kind,
-                       .key = prepared.key,
-                       .folder = recipe.out / ".stages" / (spec.name + "-" + prepared.key),
+                       .key = key,
+                       .folder = recipe.out / ".stages" / (spec.name + "-" + key),
                        .record = {}};
-  if (auto record = finished_record(result.folder, prepared.key)) {
+  if (auto record = finished_record(result.folder, key)) {
     result.record = std::move(*record);
     result.reused = true;
     result.seconds = result.record.value("seconds", 0.0);
@@ -151,29 +191,39 @@ Result<FinishedStage> run_stage(const StageSpec& spec, const Recipe& recipe,
   QUERN_CHECK(link_stage(recipe.out, spec.name, result.folder));
   const auto start = std::chrono::steady_clock::now();
   const std::string started = iso_time();
-  QUERN_TRY(const nlohmann::ordered_json figures, prepared.stage->run({.out = result.folder,
-                                                                       .resume = resume,
-                                                                       .progress = how.progress,
-                                                                       .should_stop = how.should_stop}));
+  QUERN_TRY(const nlohmann::ordered_json figures, loaded.stage->run({.out = result.folder,
+                                                                     .resume = resume,
+                                                                     .progress = how.progress,
+                                                                     .should_stop = how.should_stop}));
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  result.record = {{"stage", spec.name},         {"kind", spec.kind},
-                   {"key", prepared.key},        {"started", started},
-                   {"seconds", result.seconds},  {"quern", {{"version", version()}, {"commit", commit()}}},
-                   {"inputs", prepared.lineage}, {"settings", prepared.settings},
+  result.record = {{"stage", spec.name},
+                   {"kind", spec.kind},
+                   {"key", key},
+                   {"started", started},
+                   {"seconds", result.seconds},
+                   {"quern", {{"version", version()}, {"commit", commit()}}},
+                   {"inputs", lineage},
+                   {"settings", loaded.settings},
                    {"figures", figures}};
-  QUERN_CHECK(write_file_atomic(result.folder / kRecord, result.record.dump(2) + "\n"));
+  QUERN_CHECK(write_file_atomic(result.folder / kRecord, dump(result.record, 2) + "\n"));
   return result;
 }
 
 }  // namespace
 
 Result<std::vector<FinishedStage>> make(const Recipe& recipe, const MakeHow& how) {
-  for (const StageSpec& stage : recipe.stages) QUERN_CHECK(find_stage_kind(stage.kind));
+  QUERN_CHECK(check_stages(recipe));
   QUERN_CHECK(make_directories(recipe.out));
   std::vector<FinishedStage> done;
   for (const StageSpec& stage : recipe.stages) {
-    Result<FinishedStage> finished = run_stage(stage, recipe, done, how);
-    if (!finished.ok()) return std::move(finished).error().within("stage " + stage.name);
+    Result<FinishedStage> finished = how.should_stop && how.should_stop()
+                                         ? make_error(ErrorCode::cancelled, "stopped before it began")
+                                         : run_stage(stage, recipe, done, how);
+    if (!finished.ok()) {
+      Error error = std::move(finished).error();
+      if (error.code == ErrorCode::cancelled) error.hint = "the same command goes on from here";
+      return std::move(error).within("stage " + stage.name);
+    }
     done.push_back(std::move(finished).value());
   }
   return done;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/clock.h"
@@ -82,6 +83,12 @@ Result<void> PretrainConfig::finish(const Fields& loaded, const std::string& pre
     QUERN_CHECK(target.set(key + "=" + (value.is_string() ? value.get<std::string>() : value.dump())));
   }
   model = std::move(completed);
+  // Shapes that fit no model, and choices that config.json of the family has no words for, are errors before
+  // hours of work. Sizes that follow later stand in as the smallest.
+  model::ModelConfig probe = model;
+  if (probe.vocab_size == 0) probe.vocab_size = 1;
+  if (probe.max_positions == 0) probe.max_positions = train.sequence_lengths.max();
+  QUERN_CHECK(model::write_config(probe));
   return {};
 }
 
@@ -91,11 +98,7 @@ Result<void> refuse_to_overwrite(const fs::path& out, const PretrainHow& how) {
   const fs::path checkpoints = out / "checkpoints";
   std::error_code status;
   const bool has_run = fs::exists(checkpoints, status) && !fs::is_empty(checkpoints, status);
-  if (!has_run || how.resume) return {};
-  if (how.overwrite) {
-    fs::remove_all(checkpoints, status);
-    return {};
-  }
+  if (!has_run || how.resume || how.overwrite) return {};
   return make_error(ErrorCode::conflict, fmt::format("{} already holds a run", out.string()),
                     "--resume goes on with it, --overwrite starts afresh, --set out=FOLDER keeps both");
 }
@@ -116,7 +119,12 @@ Result<data::TokenCorpus> prepare(const PretrainConfig& config, const text::Toke
   options.reader = config.data.reader;
   options.split = config.data.split;
   options.folder = config.data.cache.empty() ? (fs::path(config.out) / "tokens").string() : config.data.cache;
-  return data::prepare_tokens(options, tokenization, progress);
+  QUERN_TRY(data::TokenCorpus corpus, data::prepare_tokens(options, tokenization, progress));
+  if (const data::CorpusStatistics& s = corpus.statistics; s.invalid_documents > 0) {
+    log::warn("data", "{} documents are not valid UTF-8; {} bad sequences became U+FFFD", s.invalid_documents,
+              s.replacements);
+  }
+  return corpus;
 }
 
 // The markers of conversations in this tokenizer.
@@ -139,21 +147,46 @@ void take_token_ids(model::ModelConfig& model, const text::Tokenizer& tokenizer)
   if (model.pad_token < 0) model.pad_token = ids.pad.value_or(-1);
 }
 
+// A model with fewer tokens than its tokenizer would train on a corpus without the others, and then not open.
+Result<void> expect_room_for(const text::Tokenizer& tokenizer, const model::ModelConfig& model,
+                             std::string hint) {
+  if (tokenizer.vocab_size() <= model.vocab_size) return {};
+  return make_error(ErrorCode::conflict,
+                    fmt::format("the tokenizer has {} tokens, but the model has a vocabulary of {}",
+                                tokenizer.vocab_size(), model.vocab_size),
+                    std::move(hint));
+}
+
 Result<model::Decoder> make_model(PretrainConfig& config, const text::Tokenizer& tokenizer) {
   if (!config.from.empty()) {
-    return model::load_model(config.from, {.trainable = true, .compute_dtype = config.train.dtype});
+    QUERN_TRY(model::Decoder model,
+              model::load_model(config.from, {.trainable = true, .compute_dtype = config.train.dtype}));
+    QUERN_CHECK(
+        expect_room_for(tokenizer, model.config(), "train with the tokenizer the model was made for"));
+    return model;
   }
   take_token_ids(config.model, tokenizer);
+  QUERN_CHECK(expect_room_for(tokenizer, config.model, "leave model.vocab_size out to take the tokenizer's"));
   if (config.model.max_positions == 0) config.model.max_positions = config.train.sequence_lengths.max();
   return model::Decoder::create(config.model, config.train.seed);
 }
 
-// A sample of text from the model as it stands.
-Result<train::TextSample> write_sample(const model::Decoder& model, const text::Tokenizer& tokenizer,
-                                       const SampleConfig& how) {
-  std::vector<int32_t> prompt = tokenizer.encode(how.prompt);
+// What samples go on from; an error now rather than at the first sample.
+Result<std::vector<int32_t>> sample_prompt(const model::ModelConfig& model, const text::Tokenizer& tokenizer,
+                                           const std::string& text) {
+  std::vector<int32_t> prompt = tokenizer.encode(text);
   if (prompt.empty() && tokenizer.special_ids().bos) prompt = {*tokenizer.special_ids().bos};
   if (prompt.empty()) prompt = tokenizer.encode("\n");
+  if (static_cast<int64_t>(prompt.size()) <= model.max_positions) return prompt;
+  return make_error(ErrorCode::invalid_argument,
+                    fmt::format("sample.prompt has {} tokens, but the model has {} positions", prompt.size(),
+                                model.max_positions),
+                    "shorten it");
+}
+
+// A sample of text from the model as it stands.
+Result<train::TextSample> write_sample(const model::Decoder& model, const text::Tokenizer& tokenizer,
+                                       const std::vector<int32_t>& prompt, const SampleConfig& how) {
   infer::Session session(model, static_cast<int64_t>(prompt.size()) + how.max_tokens);
   QUERN_CHECK(session.set_tokens(prompt));
   infer::GenerateOptions options;
@@ -166,22 +199,6 @@ Result<train::TextSample> write_sample(const model::Decoder& model, const text::
     return true;
   });
   return train::TextSample{how.prompt, tokenizer.decode(written)};
-}
-
-nlohmann::ordered_json describe(const train::TrainSummary& summary) {
-  nlohmann::ordered_json json = {{"steps", summary.steps},
-                                 {"tokens", summary.tokens},
-                                 {"seconds", summary.seconds},
-                                 {"train_loss", summary.train_loss},
-                                 {"stopped_early", summary.stopped_early}};
-  if (summary.evaluation) {
-    json["validation_loss"] = summary.evaluation->loss;
-    json["validation_perplexity"] = summary.evaluation->perplexity;
-    json["validation_bits_per_byte"] = summary.evaluation->bits_per_byte;
-    json["best_validation_loss"] = summary.best_loss;
-    json["best_step"] = summary.best_step;
-  }
-  return json;
 }
 
 // RUN/run.json: what was run on what, so that a result can be traced and repeated.
@@ -201,6 +218,24 @@ Result<void> write_record(PretrainConfig& config, const text::Tokenizer& tokeniz
 
 }  // namespace
 
+nlohmann::ordered_json figures_of(const train::TrainSummary& summary) {
+  nlohmann::ordered_json json = {
+      {"steps", summary.steps},
+      {"tokens", summary.tokens},
+      {"seconds", summary.seconds},
+      {"tokens_per_second", static_cast<double>(summary.tokens) / std::max(summary.seconds, 1e-9)},
+      {"train_loss", summary.train_loss},
+      {"stopped_early", summary.stopped_early}};
+  if (summary.evaluation) {
+    json["validation_loss"] = summary.evaluation->loss;
+    json["perplexity"] = summary.evaluation->perplexity;
+    json["bits_per_byte"] = summary.evaluation->bits_per_byte;
+    json["best_validation_loss"] = summary.best_loss;
+    json["best_step"] = summary.best_step;
+  }
+  return json;
+}
+
 Result<train::TrainSummary> pretrain(PretrainConfig config, const PretrainHow& how) {
   QUERN_CHECK(refuse_to_overwrite(config.out, how));
   QUERN_TRY(const text::Tokenizer tokenizer, text::Tokenizer::load(config.tokenizer));
@@ -213,21 +248,26 @@ Result<train::TrainSummary> pretrain(PretrainConfig config, const PretrainHow& h
             human_count(static_cast<double>(nn::parameter_count(model))),
             human_count(static_cast<double>(corpus.train.token_count())),
             human_count(static_cast<double>(corpus.validation.token_count())));
+  QUERN_TRY(const std::vector<int32_t> prompt,
+            sample_prompt(model.config(), tokenizer, config.sample.prompt));
   train::TrainHooks hooks;
   hooks.should_stop = how.should_stop;
   hooks.progress = how.progress;
   hooks.save_extras = [&](const fs::path& folder) { return tokenizer.save(folder); };
   hooks.sample = [&](const model::Decoder& decoder) {
-    return write_sample(decoder, tokenizer, config.sample);
+    return write_sample(decoder, tokenizer, prompt, config.sample);
   };
   QUERN_TRY(train::Trainer trainer, train::Trainer::create(model, corpus.train, corpus.validation,
                                                            config.train, config.out, std::move(hooks)));
   if (how.resume) {
     QUERN_TRY(const int64_t step, trainer.resume());
     if (step > 0) log::info("train", "going on after step {}", step);
+  } else if (how.overwrite) {
+    std::error_code status;  // only now, when nothing else is wrong
+    fs::remove_all(fs::path(config.out) / "checkpoints", status);
   }
   QUERN_TRY(train::TrainSummary summary, trainer.run());
-  QUERN_CHECK(write_record(config, tokenizer, corpus, describe(summary)));
+  QUERN_CHECK(write_record(config, tokenizer, corpus, figures_of(summary)));
   return summary;
 }
 

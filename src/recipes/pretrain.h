@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -66,5 +67,8 @@ struct PretrainHow {
 // (settings, lineage, result). `config` must be finished. conflict when OUT holds a run and `how` says
 // neither.
 Result<train::TrainSummary> pretrain(PretrainConfig config, const PretrainHow& how);
+
+// The result as run.json, reports and --json show it.
+nlohmann::ordered_json figures_of(const train::TrainSummary& summary);
 
 }  // namespace quern::recipes

@@ -58,7 +58,7 @@ Result<StageSpec> read_stage(const YAML::Node& node, const Recipe& recipe) {
   stage.settings = YAML::Node(YAML::NodeType::Map);
   for (const auto& item : node) {
     const std::string key = item.first.as<std::string>();
-    if (key != "name" && key != "kind") stage.settings[key] = item.second;
+    if (key != "name" && key != "kind") stage.settings[item.first] = item.second;  // keeps line numbers
   }
   return stage;
 }
@@ -66,6 +66,8 @@ Result<StageSpec> read_stage(const YAML::Node& node, const Recipe& recipe) {
 Result<Recipe> read_recipe(const fs::path& file, const YAML::Node& root) {
   Recipe recipe;
   recipe.file = file;
+  recipe.values["name"] = file.stem().string();
+  recipe.values["out"] = "";
   if (!root.IsMap() || !root["stages"] || !root["stages"].IsSequence()) {
     return invalid(file, "not a recipe: expected a map with a list of stages",
                    "recipes/ of the project has examples");
@@ -115,8 +117,9 @@ Result<Recipe> load_recipe(const fs::path& file, const std::vector<std::string>&
   try {
     QUERN_TRY(Recipe recipe, read_recipe(file, YAML::Load(text)));
     for (const std::string& setting : settings) QUERN_CHECK(apply(recipe, setting));
-    recipe.name = recipe.values.contains("name") ? recipe.values["name"] : file.stem().string();
-    recipe.out = recipe.values.contains("out") ? recipe.values["out"] : "runs/" + recipe.name;
+    recipe.name = recipe.values["name"];
+    if (recipe.values["out"].empty()) recipe.values["out"] = "runs/" + recipe.name;
+    recipe.out = recipe.values["out"];
     return recipe;
   } catch (const YAML::Exception& error) {
     return invalid(file, error.what());

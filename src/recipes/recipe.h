@@ -13,7 +13,8 @@
 //       tokenizer: ${tokenizer}
 //       train: {steps: 2000}
 //
-// Settings of a stage are those of its kind (recipes/stage.h); --set model.train.steps=100 changes one.
+// `name` is that of the file unless given, `out` is runs/NAME. Settings of a stage are those of its kind
+// (recipes/stage.h); --set model.train.steps=100 changes one.
 #pragma once
 
 #include <yaml-cpp/yaml.h>

@@ -28,33 +28,44 @@ namespace {
 // Gives out documents cut at special tokens, which are no text to learn merges from.
 class PieceSource {
  public:
-  PieceSource(data::DocumentReader& reader, const std::vector<std::string>& cuts)
-      : reader_(reader), cuts_(cuts) {}
-
-  std::optional<std::string_view> next() {
-    while (rest_.empty()) {
-      Result<bool> more = reader_.next(document_);
-      if (!more.ok()) throw Exception(more.error());
-      if (!*more) return std::nullopt;
-      rest_ = document_.text;
-    }
-    size_t at = rest_.size(), length = 0;
-    for (const std::string& cut : cuts_) {
-      if (const size_t found = rest_.find(cut); found < at) {
-        at = found;
-        length = cut.size();
-      }
-    }
-    const std::string_view piece = rest_.substr(0, at);
-    rest_.remove_prefix(at + length);
-    return piece;
+  PieceSource(data::DocumentReader& reader, const std::vector<std::string>& cuts) : reader_(reader) {
+    for (const std::string& cut : cuts) cuts_.push_back({cut, 0});
   }
 
+  // Nothing at the end, and after an error.
+  std::optional<std::string_view> next() {
+    while (begin_ == document_.text.size()) {
+      const Result<bool> more = reader_.next(document_);
+      if (!more.ok()) status_ = more.error();
+      if (!more.ok() || !*more) return std::nullopt;
+      begin_ = 0;
+      for (Cut& cut : cuts_) cut.found = document_.text.find(cut.text);
+    }
+    const std::string_view text = document_.text;
+    size_t end = text.size(), after = end;
+    for (Cut& cut : cuts_) {
+      if (cut.found < begin_) cut.found = text.find(cut.text, begin_);  // only then: a search may be long
+      if (cut.found < end) {
+        end = cut.found;
+        after = end + cut.text.size();
+      }
+    }
+    const std::string_view piece = text.substr(begin_, end - begin_);
+    begin_ = after;
+    return piece;
+  }
+  const Result<void>& status() const { return status_; }
+
  private:
+  struct Cut {
+    std::string text;
+    size_t found;  // where it stands next
+  };
   data::DocumentReader& reader_;
-  const std::vector<std::string>& cuts_;
+  std::vector<Cut> cuts_;
   data::Document document_;
-  std::string_view rest_;
+  size_t begin_ = 0;  // of what is not given out yet
+  Result<void> status_;
 };
 
 }  // namespace
@@ -75,9 +86,11 @@ Result<TrainedTokenizer> train_tokenizer(const TokenizerConfig& config, const st
   }
   QUERN_TRY(data::DocumentReader reader, data::open_corpus(config.inputs, config.reader));
   PieceSource pieces(reader, options.special_tokens);
-  QUERN_TRY(text::Tokenizer tokenizer, text::train_bpe([&] { return pieces.next(); }, options, progress));
-  QUERN_CHECK(tokenizer.save(folder));
-  return TrainedTokenizer{std::move(tokenizer), reader.statistics()};
+  Result<text::Tokenizer> tokenizer = text::train_bpe([&] { return pieces.next(); }, options, progress);
+  QUERN_CHECK(pieces.status());
+  if (!tokenizer.ok()) return std::move(tokenizer).error();
+  QUERN_CHECK(tokenizer->save(folder));
+  return TrainedTokenizer{std::move(tokenizer).value(), reader.statistics()};
 }
 
 }  // namespace quern::recipes

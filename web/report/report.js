@@ -22,7 +22,7 @@ function duration(seconds) {
   if (seconds < 1) return Math.round(seconds * 1000) + ' ms';
   if (seconds < 60) return seconds.toFixed(1) + ' s';
   const minutes = Math.floor(seconds / 60);
-  return minutes < 60 ? `${minutes} min ${Math.round(seconds % 60)} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  return minutes < 60 ? `${minutes} min ${Math.floor(seconds % 60)} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
 function table(head, rows) {

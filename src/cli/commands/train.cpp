@@ -19,20 +19,6 @@ struct Arguments {
   recipes::PretrainHow how;
 };
 
-nlohmann::ordered_json to_json(const train::TrainSummary& s, const std::string& out) {
-  nlohmann::ordered_json json = {{"model", out + "/model"},    {"steps", s.steps},
-                                 {"tokens", s.tokens},         {"seconds", s.seconds},
-                                 {"train_loss", s.train_loss}, {"stopped_early", s.stopped_early}};
-  if (s.evaluation) {
-    json["validation_loss"] = s.evaluation->loss;
-    json["perplexity"] = s.evaluation->perplexity;
-    json["bits_per_byte"] = s.evaluation->bits_per_byte;
-    json["best_validation_loss"] = s.best_loss;
-    json["best_step"] = s.best_step;
-  }
-  return json;
-}
-
 std::string to_text(const train::TrainSummary& s, const std::string& out) {
   TextTable table({"", ""});
   table.add({"model", out + "/model"});
@@ -56,16 +42,24 @@ Result<void> train_model(Arguments& arguments, const Fields& loaded, Context& co
   arguments.how.progress = context.progress;
   QUERN_TRY(const train::TrainSummary summary, recipes::pretrain(arguments.config, arguments.how));
   const std::string& out = arguments.config.out;
-  context.print(context.json ? to_json(summary, out).dump(2) + "\n" : to_text(summary, out));
+  if (context.json) {
+    nlohmann::ordered_json json = {{"model", out + "/model"}};
+    json.update(recipes::figures_of(summary));
+    context.print(json.dump(2) + "\n");
+    return {};
+  }
+  context.print(to_text(summary, out));
   return {};
 }
 
 Runner define(CommandLine& line) {
   auto arguments = std::make_shared<Arguments>();
   line.config(arguments->config, "CONFIG");
-  line.app().add_flag("--resume", arguments->how.resume,
-                      "go on from the newest checkpoint in the run's folder");
-  line.app().add_flag("--overwrite", arguments->how.overwrite, "start afresh where a run has been");
+  CLI::Option* resume = line.app().add_flag("--resume", arguments->how.resume,
+                                            "go on from the newest checkpoint in the run's folder");
+  line.app()
+      .add_flag("--overwrite", arguments->how.overwrite, "start afresh where a run has been")
+      ->excludes(resume);
   return [arguments, &line](Context& context) { return train_model(*arguments, line.fields(), context); };
 }
 
@@ -77,10 +71,9 @@ Command train_command() {
           .summary = "train a model on text",
           .details =
               "CONFIG is a YAML file of the settings below. Training saves checkpoints as it goes; Ctrl-C "
-              "saves one more, "
-              "and --resume goes on to the same bits an uninterrupted run reaches.",
+              "saves one more, and --resume goes on to the same bits an uninterrupted run reaches.",
           .examples =
-              "quern train configs/shakespeare-char.yaml --set data.inputs=input.txt\n"
+              "quern train configs/gpt2-small.yaml --set data.inputs=corpus/\n"
               "quern train configs/gpt2-small.yaml --resume --set train.steps=200",
           .define = define,
           .subcommands = {}};

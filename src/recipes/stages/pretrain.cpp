@@ -32,17 +32,7 @@ class PretrainStage final : public Stage {
     how.should_stop = context.should_stop;
     how.progress = context.progress;
     QUERN_TRY(const train::TrainSummary summary, pretrain(config_, how));
-    nlohmann::ordered_json figures = {
-        {"steps", summary.steps},
-        {"tokens", summary.tokens},
-        {"tokens_per_second", static_cast<double>(summary.tokens) / summary.seconds},
-        {"train_loss", summary.train_loss}};
-    if (summary.evaluation) {
-      figures["validation_loss"] = summary.evaluation->loss;
-      figures["perplexity"] = summary.evaluation->perplexity;
-      figures["bits_per_byte"] = summary.evaluation->bits_per_byte;
-    }
-    return figures;
+    return figures_of(summary);
   }
 
  private:
