@@ -44,7 +44,7 @@ void CommandLine::add_choice(const std::string& flag, const std::string& help,
       ->default_str(words.front());
 }
 
-void CommandLine::add_config(Fields fields, std::string positional) {
+void CommandLine::add_config(Fields fields, const std::string& positional) {
   fields_.emplace(std::move(fields));
   const std::string names = positional.empty() ? "-c,--config" : "-c,--config," + positional;
   app_.add_option(names, config_file_, "YAML file with settings")->type_name("FILE");

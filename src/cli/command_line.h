@@ -47,8 +47,8 @@ class CommandLine {
   // required fields are checked. With `positional`, the file may also be given without --config: "quern train
   // FILE".
   template <class Config>
-  void config(Config& config, std::string positional = {}) {
-    add_config(fields_of(config), std::move(positional));
+  void config(Config& config, const std::string& positional = {}) {
+    add_config(fields_of(config), positional);
   }
   // A flag that is short for --set key=VALUE. Precondition: config() was called and has this key.
   void config_flag(const std::string& flag, std::string_view key);
@@ -63,7 +63,7 @@ class CommandLine {
  private:
   void add_choice(const std::string& flag, const std::string& help, const std::vector<std::string>& words,
                   const std::function<void(const std::string&)>& assign);
-  void add_config(Fields fields, std::string positional);
+  void add_config(Fields fields, const std::string& positional);
   Result<void> check_extras();
   Result<void> load_config();
   std::string help();
