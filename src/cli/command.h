@@ -48,8 +48,8 @@ struct Command {
   std::string summary;   // a phrase without a full stop
   std::string details;   // paragraphs for --help; may be empty
   std::string examples;  // lines that can be pasted into a shell
-  // Adds its options to the command line and returns what to run once they are read. Null for a verb with
-  // sub-verbs.
+  // Adds its options to the command line and returns what to run once they are read. Null for a verb that is
+  // nothing without one of its sub-verbs.
   Runner (*define)(CommandLine& line) = nullptr;
   std::vector<Command> subcommands;
 };

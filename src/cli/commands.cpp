@@ -17,6 +17,7 @@ Command train_command();
 Command generate_command();
 Command chat_command();
 Command inspect_command();
+Command plan_command();
 Command bench_command();
 Command doctor_command();
 Command version_command();
@@ -33,6 +34,7 @@ const std::vector<Command>& commands() {
       generate_command(),
       chat_command(),
       inspect_command(),
+      plan_command(),
       bench_command(),
       doctor_command(),
       version_command(),
@@ -84,7 +86,7 @@ Result<const Command*> find_command(const std::vector<Command>& among, std::stri
 }
 
 std::string explanation_of(const Command& command) {
-  std::string text;
+  std::string text = list_of(command.subcommands, "Commands", nullptr);
   if (!command.details.empty()) text += "\n" + command.details + "\n";
   if (command.examples.empty()) return text;
   text += "\nExamples:\n";
@@ -103,7 +105,6 @@ std::string overview() {
 
 std::string overview_of(const Command& command) {
   std::string text = fmt::format("{}\n\nUsage: quern {} COMMAND [OPTIONS]\n", command.summary, command.name);
-  text += list_of(command.subcommands, "Commands", nullptr);
   text += explanation_of(command);
   text += fmt::format("\n'quern {} COMMAND --help' explains one of them.\n", command.name);
   return text;

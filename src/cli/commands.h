@@ -20,7 +20,7 @@ Result<const Command*> find_command(const std::vector<Command>& among, std::stri
 std::string overview();
 // What a verb with sub-verbs prints: its summary, sub-verbs and examples.
 std::string overview_of(const Command& command);
-// The last part of every --help: the details and the examples of a command.
+// The last part of every --help: the sub-verbs, the details and the examples of a command.
 std::string explanation_of(const Command& command);
 
 }  // namespace quern::cli

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <new>
@@ -23,9 +24,14 @@ struct Call {
   std::vector<std::string> arguments;
 };
 
+bool names_subcommand(const Command& command, const std::vector<std::string>& arguments) {
+  return !arguments.empty() && std::ranges::find(command.subcommands, arguments.front(), &Command::name) !=
+                                   command.subcommands.end();
+}
+
 Result<void> run_command(const Command& command, Call& call, Context& context) {
   call.name += " " + command.name;
-  if (!command.subcommands.empty()) {
+  if (command.define == nullptr || names_subcommand(command, call.arguments)) {
     if (call.arguments.empty()) {
       std::vector<std::string_view> names;
       for (const Command& sub : command.subcommands) names.push_back(sub.name);

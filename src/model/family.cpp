@@ -36,6 +36,17 @@ Result<const Family*> find_family(std::string_view model_type) {
                     "Quern knows: " + known);
 }
 
+Result<ModelConfig> with_settings(ModelConfig base, const Fields& loaded, std::string_view section) {
+  Fields target = fields_of(base);
+  for (const Field& field : loaded.all()) {
+    if (!field.key().starts_with(section) || field.origin().empty()) continue;
+    const nlohmann::ordered_json value = field.value();
+    const std::string text = value.is_string() ? value.get<std::string>() : value.dump();
+    QUERN_CHECK(target.set(field.key().substr(section.size()) + "=" + text, field.origin()));
+  }
+  return base;
+}
+
 Result<ModelConfig> read_config(const nlohmann::json& json, std::string_view source) {
   const auto read = [&]() -> Result<ModelConfig> {
     if (!json.is_object()) return make_error(ErrorCode::corrupt, "expected a JSON object");

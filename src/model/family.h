@@ -40,6 +40,10 @@ std::span<const Family* const> families();
 // unsupported names the families there are.
 Result<const Family*> find_family(std::string_view model_type);
 
+// `base`, changed by every setting below `section` ("model.") that somebody made in `loaded`; those nobody
+// made stay as `base` has them.
+Result<ModelConfig> with_settings(ModelConfig base, const Fields& loaded, std::string_view section);
+
 // config.json -> ModelConfig, validated. `source` names the file in errors.
 Result<ModelConfig> read_config(const nlohmann::json& json, std::string_view source);
 // ModelConfig -> config.json. invalid_argument names the first choice that the config's family cannot

@@ -12,9 +12,8 @@ namespace {
 // Rows of logits computed at a time: few enough to stay near the cache, enough to keep the products
 // efficient.
 int64_t chunk_rows(const Tensor& h, const Tensor& w, int64_t wanted) {
-  constexpr int64_t kChunkBytes = int64_t{128} << 20, kFewestRows = 64;
   const int64_t row_bytes = w.dim(0) * size_of(wide_of(h.dtype()));
-  return std::min(h.dim(0), wanted > 0 ? wanted : std::max(kFewestRows, kChunkBytes / row_bytes));
+  return std::min(h.dim(0), wanted > 0 ? wanted : std::max(kFewestLogitRows, kLogitChunkBytes / row_bytes));
 }
 
 // What the gradients are made with, and what backward multiplies them by.

@@ -5,10 +5,13 @@
 
 namespace quern::ops {
 
+// Bytes of wide logits computed at a time, unless CrossEntropyOptions says otherwise, and the fewest rows of them.
+inline constexpr int64_t kLogitChunkBytes = int64_t{128} << 20, kFewestLogitRows = 64;
+
 struct CrossEntropyOptions {
   Tensor weights = {};     // wide [N]: the factor of each row; undefined = 1. Pass 1/valid rows for a mean
   double softcap = 0.0;    // logits become softcap * tanh(logit / softcap) when > 0 (Gemma 2)
-  int64_t chunk_rows = 0;  // rows of logits computed at a time; 0 = about 32 MB of them
+  int64_t chunk_rows = 0;  // rows of logits computed at a time; 0 = kLogitChunkBytes of them
   Tensor* row_losses = nullptr;  // receives the unweighted loss of each row, wide [N], in nats
 };
 

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <set>
 
@@ -34,6 +33,19 @@ ChinchillaLaw::Optimum KaplanLaw::optimum(double flops) const {
   return {parameters, flops / 6.0 / parameters, at(log_n)};
 }
 
+ChinchillaLaw::Optimum KaplanLaw::advised(double flops) const {
+  constexpr double kPetaflopDay = 1e15 * 86400.0;
+  const double parameters = 1.3e9 * std::pow(flops / kPetaflopDay, 0.73);
+  const double tokens = flops / 6.0 / parameters;
+  return {parameters, tokens, loss(parameters, tokens)};
+}
+
+ChinchillaLaw::Optimum rule_of_twenty(double flops, const ChinchillaLaw& law) {
+  const double parameters = std::sqrt(flops / (6.0 * kTokensPerParameter));
+  const double tokens = kTokensPerParameter * parameters;
+  return {parameters, tokens, law.loss(parameters, tokens)};
+}
+
 namespace {
 
 // The law in the coordinates Hoffmann et al. fit in: log a, log b, log e, alpha, beta keep every term
@@ -49,9 +61,10 @@ double huber(double residual) {
 }
 
 double mean_huber(std::span<const double> x, std::span<const MeasuredRun> runs) {
+  const ChinchillaLaw law = law_of(x);
   double sum = 0.0;
   for (const MeasuredRun& run : runs) {
-    sum += huber(std::log(law_of(x).loss(run.parameters, run.tokens)) - std::log(run.loss));
+    sum += huber(std::log(law.loss(run.parameters, run.tokens) / run.loss));
   }
   return std::isfinite(sum) ? sum / static_cast<double>(runs.size()) : HUGE_VAL;
 }
@@ -98,6 +111,14 @@ Result<Fit> fit_chinchilla(std::span<const MeasuredRun> runs) {
     }
   }
   Fit fit{law_of(best), best_value, 0.0};
+  if (!(fit.law.alpha > 0.0 && fit.law.beta > 0.0)) {
+    return make_error(
+        ErrorCode::invalid_argument,
+        fmt::format("scaling-law fit: expected losses that fall with parameters and tokens, got "
+                    "exponents {:.3g} and {:.3g}",
+                    fit.law.alpha, fit.law.beta),
+        "use final validation losses of runs whose learning rate decayed to the end");
+  }
   for (const MeasuredRun& run : runs) {
     fit.max_error = std::max(fit.max_error, std::abs(fit.law.loss(run.parameters, run.tokens) - run.loss));
   }

@@ -37,9 +37,10 @@ struct KaplanLaw {
   double alpha_n = 0.076, alpha_d = 0.103, nc = 6.4e13, dc = 1.8e13;
 
   double loss(double parameters, double tokens) const;
-  // Minimises the loss at C = 6 N D numerically (the law has no closed optimum). Kaplan's own advice, N ~
-  // C^0.73, came from runs stopped early; this is the converged law.
+  // Minimises the loss at C = 6 N D numerically (the law has no closed optimum).
   ChinchillaLaw::Optimum optimum(double flops) const;
+  // What the paper advises, from runs it stopped early: N = 1.3e9 (C / 1 PF-day)^0.73 (table 6).
+  ChinchillaLaw::Optimum advised(double flops) const;
 };
 
 struct MeasuredRun {
@@ -54,9 +55,14 @@ struct Fit {
   double max_error;  // largest |predicted - measured| in nats
 };
 
+// Tokens per parameter of the compute-optimal models of Hoffmann et al. 2022 (approaches 1 and 2, table 3).
+inline constexpr double kTokensPerParameter = 20.0;
+// Spends `flops` at C = 6 N D with that ratio; the loss is that of `law`.
+ChinchillaLaw::Optimum rule_of_twenty(double flops, const ChinchillaLaw& law);
+
 // Fits the Chinchilla form: minimises the Huber loss (delta 1e-3) between log predicted and log measured
-// losses from a grid of starts, as Hoffmann et al. do. Needs at least five runs with at least three sizes and
-// three token counts.
+// losses from a grid of starts, as Hoffmann et al. do. Errors: invalid_argument for fewer than five runs, three
+// sizes or three token counts, and for runs whose best law does not fall with size and tokens.
 Result<Fit> fit_chinchilla(std::span<const MeasuredRun> runs);
 
 }  // namespace quern::plan

@@ -73,16 +73,7 @@ Result<void> PretrainConfig::finish(const Fields& loaded, const std::string& pre
     return {};
   }
   QUERN_TRY(const model::Family* family, model::find_family(model.family));
-  model::ModelConfig completed = family->defaults();
-  Fields target = fields_of(completed);
-  Fields chosen = fields_of(model);
-  for (const Field& field : loaded.all()) {
-    if (!field.key().starts_with(section) || field.origin().empty()) continue;
-    const std::string key = field.key().substr(section.size());
-    const nlohmann::ordered_json value = chosen.find(key)->value();
-    QUERN_CHECK(target.set(key + "=" + (value.is_string() ? value.get<std::string>() : value.dump())));
-  }
-  model = std::move(completed);
+  QUERN_TRY(model, model::with_settings(family->defaults(), loaded, section));
   // Shapes that fit no model, and choices that config.json of the family has no words for, are errors before
   // hours of work. Sizes that follow later stand in as the smallest.
   model::ModelConfig probe = model;

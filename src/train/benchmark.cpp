@@ -8,6 +8,7 @@
 #include "backend/api/backend.h"
 #include "base/rng.h"
 #include "model/decoder.h"
+#include "model/flops.h"
 #include "train/adamw.h"
 
 namespace quern::train {
@@ -67,15 +68,6 @@ double best_gemm_rate(DType dtype) {
 
 }  // namespace
 
-double training_flops_per_token(const model::ModelConfig& config, int64_t sequence) {
-  const model::ModelConfig c = config.resolved();
-  const int64_t attention_in = (c.heads + 2 * c.kv_heads) * c.head_dim, attention_out = c.heads * c.head_dim;
-  const int64_t mlp = (c.gated_mlp ? 3 : 2) * c.hidden * c.intermediate;
-  const int64_t products =
-      c.layers * (c.hidden * (attention_in + attention_out) + mlp) + c.vocab_size * c.hidden;
-  return 6.0 * static_cast<double>(products) + 6.0 * static_cast<double>(c.layers * attention_out * sequence);
-}
-
 Result<TrainBenchmark> benchmark_training(const TrainBenchmarkConfig& config, Progress& progress) {
   constexpr int64_t kWarmup = 2;
   TrainBenchmark result;
@@ -115,7 +107,7 @@ Result<TrainBenchmark> benchmark_training(const TrainBenchmarkConfig& config, Pr
   result.backward_seconds = median(backward);
   result.optimizer_seconds = median(update);
   result.tokens_per_second = static_cast<double>(count) / result.seconds;
-  result.flops_per_token = training_flops_per_token(config.model, config.sequence);
+  result.flops_per_token = model::training_flops_per_token(model, config.sequence);
   result.flops_per_second = result.flops_per_token * result.tokens_per_second;
   result.state_bytes = 2 * optimizer.state_bytes();  // two moments, master and gradient, f32 each
   result.peak_bytes = memory_stats().peak;

@@ -27,7 +27,7 @@ struct TrainBenchmark {
   double backward_seconds = 0.0;
   double optimizer_seconds = 0.0;
   double tokens_per_second = 0.0;
-  double flops_per_token = 0.0;  // 6 per weight of a matrix product, plus causal attention
+  double flops_per_token = 0.0;  // model::training_flops_per_token
   double flops_per_second = 0.0;
   double gemm_flops_per_second = 0.0;  // best of a few large products in the same dtype, measured in this run
   int64_t state_bytes = 0;             // weights, gradients and moments
@@ -36,11 +36,5 @@ struct TrainBenchmark {
 
 // Random weights on random tokens: speed does not depend on either.
 Result<TrainBenchmark> benchmark_training(const TrainBenchmarkConfig& config, Progress& progress);
-
-// Training FLOPs per token: 6 N + 6 L T H D, with N the weights that meet every token in a product (the
-// embedding counts once when tied to the head, not when it is only looked up) and attention counted causally,
-// forward and backward together three times the forward (Kaplan et al. 2020; Chowdhery et al. 2022, arXiv
-// 2204.02311, appendix B).
-double training_flops_per_token(const model::ModelConfig& config, int64_t sequence);
 
 }  // namespace quern::train

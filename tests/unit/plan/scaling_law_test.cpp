@@ -34,6 +34,29 @@ TEST(KaplanLaw, OptimumIsAMinimumAndPrefersBiggerModelsThanChinchilla) {
   EXPECT_GT(best.parameters, kBesiroglu.optimum(1e23).parameters);
 }
 
+// Kaplan et al. 2020, table 6: 1.3e9 parameters for a petaflop-day.
+TEST(KaplanLaw, AdviceIsThatOfThePaper) {
+  EXPECT_DOUBLE_EQ(KaplanLaw{}.advised(1e15 * 86400).parameters, 1.3e9);
+  EXPECT_NEAR(KaplanLaw{}.advised(1e16 * 86400).parameters / 1.3e9, 5.37, 0.01);
+}
+
+// 67B parameters and 1.5T tokens for the compute of Gopher (arXiv 2203.15556, table 3, approach 1).
+TEST(RuleOfTwenty, GivesChinchillaForGophersBudget) {
+  const auto optimum = rule_of_twenty(5.76e23, kBesiroglu);
+  EXPECT_NEAR(optimum.parameters / 67e9, 1.0, 0.05);
+  EXPECT_NEAR(optimum.tokens / 1.5e12, 1.0, 0.1);
+}
+
+TEST(FitChinchilla, LossesThatRiseAreRefused) {
+  std::vector<MeasuredRun> runs;
+  for (const double n : {1e6, 1e7, 1e8}) {
+    for (const double d : {1e7, 1e8, 1e9}) runs.push_back({n, d, 2.0 + n / 1e8 + d / 1e9});
+  }
+  const auto fit = fit_chinchilla(runs);
+  ASSERT_FALSE(fit.ok());
+  EXPECT_NE(fit.error().message.find("losses that fall"), std::string::npos);
+}
+
 TEST(FitChinchilla, RecoversAKnownLawFromNoisyRuns) {
   Rng rng(3, 0);
   std::vector<MeasuredRun> runs;

@@ -1,0 +1,71 @@
+#include "plan/activations.h"
+
+#include <algorithm>
+
+#include "ops/linear_cross_entropy.h"
+
+namespace quern::plan {
+
+namespace {
+
+constexpr int64_t kWide = 4;  // statistics, masks and positions: f32 and i32
+
+// Bytes per token of one block: nn/block.cpp, op by op.
+int64_t block_bytes(const model::ModelConfig& c, int64_t size) {
+  const int64_t q = c.heads * c.head_dim, kv = c.kv_heads * c.head_dim;
+  const bool rope = c.positions == model::Positions::rope;
+  const int64_t norms = c.layout == nn::BlockLayout::parallel ? 1 : 2;
+  int64_t values = norms * c.hidden;                            // norm
+  values += q + 2 * kv;                                         // projections
+  if (c.qk_norm) values += q + kv;                              // norm of heads
+  if (rope) values += q + kv;                                   // rotation
+  values += q + c.hidden;                                       // attention, its output projection
+  values += (c.gated_mlp ? 3 : 2) * c.intermediate + c.hidden;  // MLP
+  values += 2 * c.hidden;                                       // both additions to the residual stream
+  if (c.dropout > 0.0) values += 2 * c.hidden;                  // dropout of both branches
+  int64_t statistics = norms * (c.norm == ops::NormKind::layer ? 2 : 1) + c.heads;  // log-sum-exp per head
+  if (c.qk_norm) statistics += c.heads + c.kv_heads;
+  if (c.window > 0) statistics += 1;  // a narrowed mask
+  return values * size + statistics * kWide;
+}
+
+// Bytes per token before and after the blocks: model/decoder.cpp, op by op.
+int64_t outside_bytes(const model::ModelConfig& c, int64_t size) {
+  int64_t rows = 1;                                         // token embeddings
+  if (c.embedding_scale != 1.0) rows += 1;                  // scaled
+  if (c.positions == model::Positions::learned) rows += 2;  // position embeddings, their sum
+  if (c.dropout > 0.0) rows += 1;                           // dropout
+  int64_t statistics = 4 + 4;  // ids, positions, mask; targets, weights, losses and their product
+  if (c.layout != nn::BlockLayout::post_norm) {
+    rows += 1;  // final norm
+    statistics += c.norm == ops::NormKind::layer ? 2 : 1;
+  }
+  rows += 1;  // gradient of the loss
+  return rows * c.hidden * size + statistics * kWide;
+}
+
+// ops/linear_cross_entropy.cpp: a chunk of wide logits, and its copy in the dtype of the model when narrower.
+int64_t logits_bytes(const model::ModelConfig& c, int64_t tokens, int64_t size) {
+  const int64_t rows =
+      std::min(tokens, std::max(ops::kFewestLogitRows, ops::kLogitChunkBytes / (c.vocab_size * kWide)));
+  return rows * c.vocab_size * (kWide + (size < kWide ? size : 0));
+}
+
+}  // namespace
+
+int64_t ActivationMemory::peak(bool checkpointing) const {
+  return kept(checkpointing) + std::max(logits, checkpointing ? block : block_output);
+}
+
+ActivationMemory activation_memory(const model::ModelConfig& config, int64_t batch, int64_t sequence,
+                                   DType dtype) {
+  const model::ModelConfig c = config.resolved();
+  const int64_t tokens = batch * sequence, size = size_of(dtype);
+  return {.layers = c.layers,
+          .block = tokens * block_bytes(c, size),
+          .block_output = tokens * c.hidden * size,
+          .outside = tokens * outside_bytes(c, size),
+          .logits = logits_bytes(c, tokens, size)};
+}
+
+}  // namespace quern::plan

@@ -1,0 +1,43 @@
+#include "plan/inference.h"
+
+#include <string>
+
+#include "model/flops.h"
+
+namespace quern::plan {
+
+namespace {
+
+constexpr Precision kWeights[] = {kF32, kBf16, kQ8_0, kQ6K, kQ4K};
+constexpr Precision kCaches[] = {kF32, kBf16, kQ8_0};
+
+int64_t bytes_of(const nn::Parameter& parameter, const Precision& precision) {
+  const Shape& shape = parameter.shape();
+  return parameter.is_matrix() ? precision.size(shape[0], shape[1]) : kF32.size(1, shape.numel());
+}
+
+}  // namespace
+
+std::span<const Precision> weight_precisions() { return kWeights; }
+std::span<const Precision> cache_precisions() { return kCaches; }
+
+int64_t weight_bytes(const model::Decoder& model, const Precision& precision) {
+  int64_t bytes = 0;
+  nn::visit(model, [&](const std::string&, const nn::Parameter& p) { bytes += bytes_of(p, precision); });
+  return bytes;
+}
+
+int64_t step_bytes(const model::Decoder& model, const Precision& precision) {
+  int64_t bytes = 0;
+  nn::visit(model, [&](const std::string& name, const nn::Parameter& p) {
+    if (!p.is_matrix() || model::in_product(model, name, p)) bytes += bytes_of(p, precision);
+  });
+  return bytes;
+}
+
+int64_t cache_bytes(const model::Decoder& model, int64_t tokens, const Precision& precision) {
+  const model::ModelConfig& c = model.config();
+  return 2 * c.layers * tokens * precision.size(1, c.kv_heads * c.head_dim);
+}
+
+}  // namespace quern::plan
