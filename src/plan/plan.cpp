@@ -139,7 +139,8 @@ Result<void> plan_generation(const PlanConfig& config, const model::Decoder& mod
   std::vector<int64_t> lengths{plan.context, positions};
   for (int64_t tokens = 1024; tokens < positions; tokens *= 4) lengths.push_back(tokens);
   std::ranges::sort(lengths);
-  lengths.erase(std::ranges::unique(lengths).begin(), lengths.end());
+  lengths.erase(std::unique(lengths.begin(), lengths.end()),
+                lengths.end());  // clang 14 cannot read ranges::unique
   for (const int64_t tokens : lengths) {
     CacheRow row{tokens, {}};
     for (const Precision& precision : cache_precisions())

@@ -45,9 +45,9 @@ std::string to_text(const recipes::Recipe& recipe, const std::vector<recipes::Fi
   std::string text = table.to_string(0);
   for (const recipes::FinishedStage& stage : stages) {
     if (stage.kind != "pretrain") continue;
-    text += fmt::format(
-        "\nTalk to it:  quern chat {0}/{1}\nOr:          quern generate {0}/{1} -p \"Once\"\n",
-        recipe.out.string(), stage.name);
+    text +=
+        fmt::format("\nTalk to it:  quern chat {0}/{1}\nOr:          quern generate {0}/{1} -p \"Once\"\n",
+                    recipe.out.string(), stage.name);
   }
   return text;
 }
