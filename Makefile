@@ -42,7 +42,7 @@ sanitize: deps   ## every fast test under address and undefined-behaviour saniti
 	@tools/install_packages.sh tools/packages-lint.txt
 	@mkdir -p build && cmake --preset fuzz >build/fuzz.log 2>&1 || { cat build/fuzz.log; exit 1; }
 	@cmake --build build/fuzz
-	@cd build/fuzz && $(CTEST) -L 'fast|fuzz'
+	@cd build/fuzz && LSAN_OPTIONS=suppressions=$(CURDIR)/tools/lsan_suppressions.txt $(CTEST) -L 'fast|fuzz'
 
 fuzz: sanitize   ## search every parser for crashes, FUZZ_SECONDS (60) each
 	@tools/fuzz.sh build/fuzz $(FUZZ_SECONDS)

@@ -57,7 +57,7 @@ TEST(Tokenizer, RefusesBadFilesWithTheReason) {
       {[](Json& j) { j["decoder"] = "ByteLevel"; }, ErrorCode::corrupt, "decoder"},
       {[](Json& j) { j["added_tokens"] = 5; }, ErrorCode::corrupt, "added_tokens"},
       {[](Json& j) {
-         j["added_tokens"] = {Json::object({{"id", 1}})};
+         j["added_tokens"] = Json::array({Json::object({{"id", 1}})});
        },
        ErrorCode::corrupt, "'content'"},
       {[](Json& j) {
@@ -118,7 +118,8 @@ TEST(Tokenizer, SpansPointIntoTheOriginal) {
   Json json = document();
   json["normalizer"] = Json::object({{"type", "NFC"}});
   json["pre_tokenizer"]["add_prefix_space"] = true;
-  json["added_tokens"] = {Json::object({{"content", "<s>"}, {"special", true}, {"normalized", false}})};
+  json["added_tokens"] =
+      Json::array({Json::object({{"content", "<s>"}, {"special", true}, {"normalized", false}})});
   const std::vector<TokenSpan> tokens = load(json).encode_with_spans("ab<s>e\u0301 b");
   const std::vector<TokenSpan> expected = {{2, {0, 0}}, {3, {0, 2}}, {6, {2, 5}}, {2, {5, 5}},
                                            {4, {5, 8}}, {5, {5, 8}}, {2, {8, 9}}, {1, {9, 10}}};
@@ -137,7 +138,7 @@ TEST(Tokenizer, BatchDoesNotDependOnThreads) {
 
 TEST(Tokenizer, ReadsRolesAndTemplateFromTheConfig) {
   Json json = document();
-  json["added_tokens"] = {Json::object({{"content", "<s>"}, {"special", true}})};
+  json["added_tokens"] = Json::array({Json::object({{"content", "<s>"}, {"special", true}})});
   const std::string config = R"({"bos_token": {"content": "<s>"}, "eos_token": "ab", "pad_token": null,
                                  "chat_template": [{"name": "tool", "template": "x"}, {"name": "default", "template": "y"}]})";
   const Tokenizer tokenizer = Tokenizer::from_json(json.dump(), config).value();

@@ -85,7 +85,8 @@ inline Vec round(Vec a) {
 // a * 2^n, correctly rounded up to a double rounding among subnormals. Precondition: n is an integer in
 // [-252, 252].
 inline Vec times_power_of_two(Vec a, Vec n) {
-  const int32_t whole = static_cast<int32_t>(n.v), half = whole >> 1;
+  const int32_t whole = n.v == n.v ? static_cast<int32_t>(n.v) : 0;  // of NaN, a carries the NaN
+  const int32_t half = whole >> 1;
   const auto power = [](int32_t e) { return std::bit_cast<float>((e + 127) << 23); };
   return Vec(a.v * power(half) * power(whole - half));
 }
