@@ -64,8 +64,9 @@ Slots friend_view(const Slots& scene) {
   return view;
 }
 
-// A few facts about each of two children, in any order, with sentences between that do not matter.
-Story fact_story(Side side, Rng& rng) {
+// `least` to three facts about each of two children, in any order, with sentences between that do not matter. The
+// shortest teach soonest who did what.
+Story fact_story(Side side, uint64_t least, Rng& rng) {
   const Slots scene = scene_of(side, rng);
   Story story;
   std::vector<std::string> sentences;
@@ -73,7 +74,7 @@ Story fact_story(Side side, Rng& rng) {
     std::vector<const FactLine*> lines;
     for (const FactLine& line : fact_lines()) lines.push_back(&line);
     shuffle(lines, rng);
-    lines.resize(2 + rng.below(2));
+    lines.resize(least + rng.below(4 - least));
     for (const FactLine* line : lines) {
       sentences.push_back(expand(line->text, view, rng));
       for (const Ask& ask : line->asks)
@@ -112,9 +113,10 @@ std::vector<text::ChatTurn> request(const Story& story, Rng& rng) {
   return turns;
 }
 
+// Most of what can be asked about a story, in any order: answers teach to look things up, a story read once does not.
 std::vector<text::ChatTurn> conversation_about(Story story, Rng& rng) {
   shuffle(story.questions, rng);
-  story.questions.resize(std::min<size_t>(story.questions.size(), 4 + rng.below(3)));
+  story.questions.resize(std::min<size_t>(story.questions.size(), 6 + rng.below(5)));
   std::vector<text::ChatTurn> turns;
   for (const Question& question : story.questions)
     say(turns, (turns.empty() ? story.text + " " : "") + question.prompt, question.answer);
@@ -154,14 +156,14 @@ std::string make_document(Side side, uint64_t seed, uint64_t index) {
   Rng rng(seed, (side == Side::train ? kTrainStream : kHeldOutStream) + index);
   const text::ChatMarkup markup;
   const uint64_t kind = rng.below(100);
-  if (kind < 22) return plot_story(side, rng).text;
+  if (kind < 12) return plot_story(side, rng).text;
   std::vector<text::ChatTurn> turns;
-  if (kind < 35)
+  if (kind < 24)
     turns = request(plot_story(side, rng), rng);
-  else if (kind < 55)
+  else if (kind < 42)
     turns = conversation_about(plot_story(side, rng), rng);
-  else if (kind < 85)
-    turns = conversation_about(fact_story(side, rng), rng);
+  else if (kind < 88)
+    turns = conversation_about(fact_story(side, 1, rng), rng);
   else
     turns = small_talk(side, rng);
   return markup.render(turns).value();
@@ -173,7 +175,7 @@ Question make_question(uint64_t seed, uint64_t index) {
   if (kind == 0) return fact_question(Side::held_out, rng);
   if (kind == 1) return number_question(Side::held_out, rng);
   if (kind == 2) return story_problem(Side::held_out, rng);
-  const Story story = kind < 5 ? plot_story(Side::held_out, rng) : fact_story(Side::held_out, rng);
+  const Story story = kind < 5 ? plot_story(Side::held_out, rng) : fact_story(Side::held_out, 2, rng);
   Question question = pick(story.questions, rng);
   question.prompt = story.text + " " + question.prompt;
   return question;
