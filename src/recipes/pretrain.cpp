@@ -31,6 +31,7 @@ void DataConfig::fields(Fields& f) {
          {"refuse", data::InvalidUtf8::refuse},
          {"skip", data::InvalidUtf8::skip}});
   f.add("validation", split.fraction, "share held out for validation").range(0, 0.9);
+  f.add("validation_inputs", validation_inputs, "files or folders for validation, in place of a share");
   f.add("split", split.mode,
         "what is held out: documents by their hash, the tail of the text, or whichever fits",
         {{"auto", data::SplitMode::automatic},
@@ -60,6 +61,16 @@ void PretrainConfig::fields(Fields& f) {
 
 Result<void> PretrainConfig::finish(const Fields& loaded, const std::string& prefix) {
   QUERN_CHECK(train.finish());
+  if (!data.validation_inputs.empty()) {
+    for (const Field& field : loaded.all()) {
+      if (field.key() == prefix + "data.validation" && !field.origin().empty() && data.split.fraction > 0)
+        return make_error(
+            ErrorCode::invalid_argument,
+            fmt::format("{} is set at {}, and data.validation_inputs too", field.key(), field.origin()),
+            "drop one: a share of the inputs is held out, or other files are");
+    }
+    data.split.fraction = 0;
+  }
   const std::string section = prefix + "model.";
   if (!from.empty()) {
     for (const Field& field : loaded.all()) {
@@ -111,6 +122,11 @@ Result<data::TokenCorpus> prepare(const PretrainConfig& config, const text::Toke
   options.split = config.data.split;
   options.folder = config.data.cache.empty() ? (fs::path(config.out) / "tokens").string() : config.data.cache;
   QUERN_TRY(data::TokenCorpus corpus, data::prepare_tokens(options, tokenization, progress));
+  if (!config.data.validation_inputs.empty()) {
+    options.inputs = config.data.validation_inputs;
+    QUERN_TRY(data::TokenCorpus held_out, data::prepare_tokens(options, tokenization, progress));
+    corpus.validation = std::move(held_out.train);
+  }
   if (const data::CorpusStatistics& s = corpus.statistics; s.invalid_documents > 0) {
     log::warn("data", "{} documents are not valid UTF-8; {} bad sequences became U+FFFD", s.invalid_documents,
               s.replacements);

@@ -21,6 +21,7 @@ namespace quern::recipes {
 // The `data:` section.
 struct DataConfig {
   std::vector<std::string> inputs;
+  std::vector<std::string> validation_inputs;
   data::ReaderOptions reader;
   data::SplitOptions split;
   bool special_tokens = true;   // "<|user|>" and the like in the text are read as special tokens

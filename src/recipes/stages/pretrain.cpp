@@ -21,6 +21,8 @@ class PretrainStage final : public Stage {
   Result<void> finish(const Fields& loaded) override { return config_.finish(loaded); }
   std::vector<std::string> inputs() const override {
     std::vector<std::string> paths = config_.data.inputs;
+    const auto& validation = config_.data.validation_inputs;
+    paths.insert(paths.end(), validation.begin(), validation.end());
     paths.push_back(config_.tokenizer);
     if (!config_.from.empty()) paths.push_back(config_.from);
     return paths;

@@ -102,6 +102,17 @@ TEST(PretrainConfig, AnUnknownFamilyIsAnError) {
   EXPECT_THAT(loaded->config.finish(loaded->fields).error().message, HasSubstr("gpt7"));
 }
 
+TEST(PretrainConfig, ValidationIsAShareOrFiles) {
+  const auto files = load("from: some/model\ndata: {validation_inputs: held_out.txt}");
+  ASSERT_TRUE(files->config.finish(files->fields).ok());
+  EXPECT_EQ(files->config.data.split.fraction, 0.0);
+  const auto both = load("data: {validation_inputs: held_out.txt, validation: 0.1}");
+  const Result<void> refused = both->config.finish(both->fields);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, ErrorCode::invalid_argument);
+  EXPECT_THAT(refused.error().message, HasSubstr("data.validation is set at test.yaml:1"));
+}
+
 // --- pretrain
 
 PretrainHow resuming() {
@@ -161,6 +172,22 @@ TEST_F(PretrainTest, LeavesAModelThatOpensAndARecord) {
   EXPECT_EQ(record["config"]["train"]["steps"], 3);
   EXPECT_FALSE(record["lineage"]["tokenizer"].get<std::string>().empty());
   EXPECT_TRUE(fs::exists(folder_ / "run/metrics.jsonl"));
+}
+
+// Other text to validate on gives another loss and the same weights.
+TEST_F(PretrainTest, ValidatesOnOtherFiles) {
+  write(folder_ / "same.txt", tiny_corpus());
+  write(folder_ / "other.txt", std::string(2000, 'x'));
+  const std::string same = "data.validation_inputs=" + (folder_ / "same.txt").string(),
+                    other = "data.validation_inputs=" + (folder_ / "other.txt").string();
+  const train::TrainSummary usual = run({"data.validation=0", same}).value();
+  const std::string trained = weights();
+  const train::TrainSummary strange = run({"data.validation=0", other}, overwriting()).value();
+  EXPECT_EQ(weights(), trained);
+  ASSERT_TRUE(usual.evaluation && strange.evaluation);
+  EXPECT_NE(strange.evaluation->loss, usual.evaluation->loss);
+  const auto record = nlohmann::json::parse(read_file(folder_ / "run/run.json").value());
+  EXPECT_GT(record["lineage"]["validation_token_count"], 100);
 }
 
 TEST_F(PretrainTest, NeverOverwritesARunInSilence) {
