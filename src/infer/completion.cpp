@@ -21,6 +21,13 @@ double seconds_since(Clock::time_point start) {
 }
 }  // namespace
 
+std::vector<int32_t> encode_prompt(const text::Tokenizer& tokenizer, std::string_view text,
+                                   bool allow_special) {
+  std::vector<int32_t> tokens = tokenizer.encode(text, {.allow_special = allow_special});
+  if (tokens.empty() && tokenizer.special_ids().bos) tokens.push_back(*tokenizer.special_ids().bos);
+  return tokens;
+}
+
 Result<Completion> complete(Session& session, const text::Tokenizer& tokenizer,
                             std::span<const int32_t> prompt, const CompletionOptions& options,
                             const std::function<bool(std::string_view)>& receive) {

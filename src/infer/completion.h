@@ -33,6 +33,12 @@ struct Completion {
   double generate_seconds = 0.0;  // after that
 };
 
+// What a model goes on from: `text` with what its tokenizer puts around texts, as transformers gives it to
+// models. Nothing at all becomes the beginning-of-text token where there is one. `allow_special`: see
+// text::EncodeOptions.
+std::vector<int32_t> encode_prompt(const text::Tokenizer& tokenizer, std::string_view text,
+                                   bool allow_special = true);
+
 // Sets the session to `prompt` and continues it. `receive` is called after every token with the text that
 // became certain, in whole characters and often nothing, and returns false to stop; it may be empty. Errors
 // of Session::set_tokens.

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/units.h"
 #include "base/version.h"
+#include "infer/completion.h"
 #include "infer/generate.h"
 #include "model/family.h"
 #include "model/load.h"
@@ -181,8 +182,7 @@ Result<model::Decoder> make_model(PretrainConfig& config, const text::Tokenizer&
 // What samples go on from; an error now rather than at the first sample.
 Result<std::vector<int32_t>> sample_prompt(const model::ModelConfig& model, const text::Tokenizer& tokenizer,
                                            const std::string& text) {
-  std::vector<int32_t> prompt = tokenizer.encode(text);
-  if (prompt.empty() && tokenizer.special_ids().bos) prompt = {*tokenizer.special_ids().bos};
+  std::vector<int32_t> prompt = infer::encode_prompt(tokenizer, text);
   if (prompt.empty()) prompt = tokenizer.encode("\n");
   if (static_cast<int64_t>(prompt.size()) <= model.max_positions) return prompt;
   return make_error(ErrorCode::invalid_argument,

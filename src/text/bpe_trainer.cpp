@@ -106,6 +106,23 @@ Json added_tokens_json(const std::vector<std::string>& special_tokens) {
   return list;
 }
 
+// Puts the beginning-of-text token before every text, as Llama 3 does. Without it here, programs that read
+// tokenizer.json would leave it out.
+Json post_processor_json(const BpeTrainOptions& options) {
+  if (!options.bos_token) return {};
+  const std::string& bos = *options.bos_token;
+  const auto id = std::ranges::find(options.special_tokens, bos) - options.special_tokens.begin();
+  const auto special = [&](int type) { return Json{{"SpecialToken", {{"id", bos}, {"type_id", type}}}}; };
+  const auto text = [](const char* which, int type) {
+    return Json{{"Sequence", {{"id", which}, {"type_id", type}}}};
+  };
+  return {
+      {"type", "TemplateProcessing"},
+      {"single", Json::array({special(0), text("A", 0)})},
+      {"pair", Json::array({special(0), text("A", 0), special(1), text("B", 1)})},
+      {"special_tokens", {{bos, {{"id", bos}, {"ids", Json::array({id})}, {"tokens", Json::array({bos})}}}}}};
+}
+
 std::string tokenizer_json(const BpeTrainOptions& options, const Json& pre_tokenizer,
                            const LearnedMerges& learned) {
   Json vocab = Json::object(), merges = Json::array();
@@ -119,7 +136,7 @@ std::string tokenizer_json(const BpeTrainOptions& options, const Json& pre_token
   document["added_tokens"] = added_tokens_json(options.special_tokens);
   document["normalizer"] = options.nfc ? Json{{"type", "NFC"}} : Json();
   document["pre_tokenizer"] = pre_tokenizer;
-  document["post_processor"] = nullptr;
+  document["post_processor"] = post_processor_json(options);
   document["decoder"] = byte_level_json(true, true);
   document["model"] = {{"type", "BPE"}, {"vocab", std::move(vocab)}, {"merges", std::move(merges)}};
   return document.dump();

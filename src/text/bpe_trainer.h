@@ -28,7 +28,8 @@ struct BpeTrainOptions {
   std::string pattern = "gpt4o";
   bool nfc = false;  // normalise to NFC first
   bool add_prefix_space = false;
-  // Roles written to tokenizer_config.json; each must be one of special_tokens.
+  // Roles written to tokenizer_config.json; each must be one of special_tokens. A bos_token is put before every
+  // text that is encoded with special tokens.
   std::optional<std::string> bos_token = std::nullopt;
   std::optional<std::string> eos_token = "<|endoftext|>";
   std::optional<std::string> pad_token = std::nullopt;

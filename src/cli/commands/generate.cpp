@@ -25,9 +25,7 @@ Result<void> generate(const Arguments& arguments, Context& context) {
     QUERN_TRY(prompt, read_file(arguments.prompt_file == "-" ? "/dev/stdin" : arguments.prompt_file));
   }
   QUERN_TRY(const infer::LoadedModel loaded, arguments.options.open());
-  std::vector<int32_t> tokens;
-  if (const auto bos = loaded.tokenizer.special_ids().bos) tokens.push_back(*bos);
-  loaded.tokenizer.encode(prompt, tokens, {.add_special_tokens = false, .allow_special = !arguments.plain});
+  const std::vector<int32_t> tokens = infer::encode_prompt(loaded.tokenizer, prompt, !arguments.plain);
   infer::Session session(loaded.model, arguments.options.context);
   if (!context.json) context.print(prompt);
   const InterruptGuard guard;

@@ -71,15 +71,13 @@ class QuestionsStage final : public Stage {
                           const std::string& prompt) const {
     const text::ChatMarkup markup;
     QUERN_TRY(const std::string text, markup.render({{"user", prompt}}, true));
-    std::vector<int32_t> tokens;
-    if (const auto bos = loaded.tokenizer.special_ids().bos) tokens.push_back(*bos);
-    loaded.tokenizer.encode(text, tokens, {.add_special_tokens = false});
     infer::CompletionOptions options;
     options.sampling.temperature = 0.0;
     options.max_tokens = max_tokens_;
     if (const auto end = loaded.tokenizer.token_to_id(markup.end)) options.end_tokens = {*end};
-    QUERN_TRY(const infer::Completion completion,
-              infer::complete(session, loaded.tokenizer, tokens, options));
+    QUERN_TRY(
+        const infer::Completion completion,
+        infer::complete(session, loaded.tokenizer, infer::encode_prompt(loaded.tokenizer, text), options));
     return completion.text;
   }
 

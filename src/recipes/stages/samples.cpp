@@ -24,11 +24,9 @@ class SamplesStage final : public Stage {
     std::string rows;
     nlohmann::ordered_json samples = nlohmann::ordered_json::array();
     for (const std::string& prompt : prompts_) {
-      std::vector<int32_t> tokens;
-      if (const auto bos = loaded.tokenizer.special_ids().bos) tokens.push_back(*bos);
-      loaded.tokenizer.encode(prompt, tokens, {.add_special_tokens = false});
       QUERN_TRY(const infer::Completion completion,
-                infer::complete(session, loaded.tokenizer, tokens, options_));
+                infer::complete(session, loaded.tokenizer, infer::encode_prompt(loaded.tokenizer, prompt),
+                                options_));
       const nlohmann::ordered_json row = {{"prompt", prompt}, {"text", completion.text}};
       rows += row.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
       samples.push_back(row);

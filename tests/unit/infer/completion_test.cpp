@@ -43,6 +43,18 @@ class Speaker {
   std::optional<Session> session_;
 };
 
+// A role of tokenizer_config.json alone puts no token before a prompt: GPT-2 names <|endoftext|> as its
+// beginning, and transformers starts without it.
+TEST(EncodePrompt, FollowsTheTokenizerAndNeedsABeginningOnlyForNothing) {
+  const text::Tokenizer plain = byte_tokenizer(false);
+  EXPECT_TRUE(encode_prompt(plain, "").empty());
+  const auto gpt2 = text::Tokenizer::from_json(plain.to_json(), R"({"bos_token": "<|endoftext|>"})").value();
+  EXPECT_EQ(encode_prompt(gpt2, "ab"), plain.encode("ab"));
+  EXPECT_EQ(encode_prompt(gpt2, ""), std::vector<int32_t>{0});
+  EXPECT_EQ(encode_prompt(gpt2, "<|endoftext|>"), std::vector<int32_t>{0});
+  EXPECT_EQ(encode_prompt(gpt2, "<|endoftext|>", false).size(), 13u);
+}
+
 TEST(Complete, EndsAtTheModelsEndTokenWithoutShowingIt) {
   Speaker speaker("hello");
   const Completion completion = speaker.say();

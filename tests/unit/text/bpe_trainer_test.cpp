@@ -106,6 +106,15 @@ TEST(BpeTrainer, RefusesAnEmptyCorpusAndForeignRoles) {
   EXPECT_FALSE(train_bpe(source_of(some), {.pattern = "(("}, null_progress()).ok());
 }
 
+TEST(BpeTrainer, PutsTheBeginningTokenBeforeEveryText) {
+  const Tokenizer tokenizer =
+      train({"aa"}, {.vocab_size = 258, .special_tokens = {"<|endoftext|>", "<s>"}, .bos_token = "<s>"});
+  const std::vector<TokenId> bare = tokenizer.encode("ab", {.add_special_tokens = false});
+  EXPECT_EQ(bare.size(), 2u);
+  EXPECT_EQ(tokenizer.encode("ab"), (std::vector<TokenId>{1, bare[0], bare[1]}));
+  EXPECT_EQ(tokenizer.encode_pair("a", "b"), (std::vector<TokenId>{1, bare[0], 1, bare[1]}));
+}
+
 TEST(BpeTrainer, WritesAFolderThatLoadsAgain) {
   const auto folder = std::filesystem::path(testing::TempDir()) / "quern_tokenizer";
   const Tokenizer tokenizer =
