@@ -51,7 +51,7 @@ void fixed_field(std::string& out, int field, T value) {
   append_raw(out, value);
 }
 
-// Event {wall_time = 1, step = 2, file_version = 3, summary = 5}
+// Event {wall_time = 1, step = 2, file_version = 3, summary = 5, session_log = 7}
 std::string event(double wall_time, int64_t step) {
   std::string out;
   fixed_field(out, 1, wall_time);
@@ -67,13 +67,18 @@ uint32_t crc32c(std::string_view bytes) {
   return ~crc;
 }
 
-Result<EventFile> EventFile::create(const std::string& directory, double wall_time) {
+Result<EventFile> EventFile::create(const std::string& directory, int64_t first_step, double wall_time) {
   std::error_code status;
   std::filesystem::create_directories(directory, status);
   EventFile file(fmt::format("{}/events.out.tfevents.{:.6f}.quern", directory, wall_time));
   std::string version = event(wall_time, 0);
   bytes_field(version, 3, "brain.Event:2");
   file.write(version);
+  std::string session;  // SessionLog {status = 1 (START 1)}
+  varint_field(session, 1, 1);
+  std::string start = event(wall_time, first_step);
+  bytes_field(start, 7, session);
+  file.write(start);
   QUERN_CHECK(file.flush());
   return file;
 }

@@ -19,7 +19,9 @@ uint32_t crc32c(std::string_view bytes);
 // the next flush().
 class EventFile {
  public:
-  static Result<EventFile> create(const std::string& directory, double wall_time);
+  // Readers forget what earlier files of the directory say about `first_step` and later ones: a run that was cut
+  // off went further than the checkpoint it goes on from.
+  static Result<EventFile> create(const std::string& directory, int64_t first_step, double wall_time);
 
   void scalar(std::string_view tag, double value, int64_t step, double wall_time);
   // Shown under TensorBoard's Text tab.

@@ -38,7 +38,8 @@ Result<MetricsStream> MetricsStream::open(const std::string& run_directory, int6
     kept = rows_until(text, resumed_step);
   }
   QUERN_CHECK(write_file_atomic(path, kept));
-  QUERN_TRY(EventFile events, EventFile::create(run_directory + "/tensorboard", wall_time()));
+  QUERN_TRY(EventFile events, EventFile::create(run_directory + "/tensorboard",
+                                                resumed_step > 0 ? resumed_step + 1 : 0, wall_time()));
   MetricsStream stream(path, std::move(events));
   QUERN_CHECK(stream.flush());
   return stream;

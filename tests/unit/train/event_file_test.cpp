@@ -20,7 +20,7 @@ TEST(EventFile, FramesRecordsWithValidChecksums) {
   const std::string directory = testing::TempDir() + "/quern_events";
   std::filesystem::remove_all(directory);
   {
-    EventFile file = EventFile::create(directory, 1.5).value();
+    EventFile file = EventFile::create(directory, 5, 1.5).value();
     file.scalar("loss", 2.25, 7, 2.0);
     file.text("sample", "hello", 7, 2.0);
     ASSERT_TRUE(file.flush().ok());
@@ -42,16 +42,20 @@ TEST(EventFile, FramesRecordsWithValidChecksums) {
     ASSERT_EQ(crc, masked(crc32c(bodies.back())));
     at += 16 + length;
   }
-  ASSERT_EQ(bodies.size(), 3u);
+  ASSERT_EQ(bodies.size(), 4u);
   EXPECT_NE(bodies[0].find("brain.Event:2"), std::string::npos);
+  // The session starts at step 5: what other files say about it and later steps is void.
+  EXPECT_TRUE(bodies[1].ends_with(std::string("\x10\x05\x3a\x02\x08\x01")));
   const float value = 2.25f;
   std::string tagged = "loss\x15";
   tagged.append(reinterpret_cast<const char*>(&value), 4);
-  EXPECT_NE(bodies[1].find(tagged), std::string::npos);
-  EXPECT_NE(bodies[2].find("hello"), std::string::npos);
+  EXPECT_NE(bodies[2].find(tagged), std::string::npos);
+  EXPECT_NE(bodies[3].find("hello"), std::string::npos);
 }
 
-TEST(EventFile, UnwritableDirectoryIsAnError) { EXPECT_FALSE(EventFile::create("/proc/nowhere", 0.0).ok()); }
+TEST(EventFile, UnwritableDirectoryIsAnError) {
+  EXPECT_FALSE(EventFile::create("/proc/nowhere", 0, 0.0).ok());
+}
 
 }  // namespace
 }  // namespace quern::train
