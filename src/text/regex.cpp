@@ -62,21 +62,32 @@ std::string_view foreign_construct(std::string_view pattern) {
   }
   return {};
 }
-// PCRE2 counts U+180E as white space, which Unicode ended in 2013: \s is spelled out.
-std::string spell_out_space(std::string_view pattern) {
-  constexpr std::string_view kSpaces = R"(\t-\r\x{85}\p{Z})";
+
+// What \s and \w mean to Oniguruma, for between brackets. PCRE2 counts U+180E as white space, which Unicode ended in
+// 2013, and counts neither marks nor circled letters to words.
+constexpr std::string_view kSpaces = R"(\t-\r\x{85}\p{Z})";
+constexpr std::string_view kWords =
+    R"(\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}\x{24b6}-\x{24e9}\x{1f130}-\x{1f149}\x{1f150}-\x{1f169}\x{1f170}-\x{1f189})";
+// Superscripts and fractions of Latin-1, which Oniguruma's \w has outside of brackets only.
+constexpr std::string_view kLatinNumbers = R"(\x{b2}\x{b3}\x{b9}\x{bc}-\x{be})";
+
+// Nothing for an escape that PCRE2 reads in the same way. \S and \W between brackets stay as they are.
+std::string spelled_out(std::string_view escape, bool in_class) {
+  if (escape == "\\s") return in_class ? std::string(kSpaces) : fmt::format("[{}]", kSpaces);
+  if (escape == "\\w") return in_class ? std::string(kWords) : fmt::format("[{}{}]", kWords, kLatinNumbers);
+  if (escape == "\\S" && !in_class) return fmt::format("[^{}]", kSpaces);
+  if (escape == "\\W" && !in_class) return fmt::format("[^{}{}]", kWords, kLatinNumbers);
+  return {};
+}
+
+std::string spell_out_classes(std::string_view pattern) {
   std::string out;
   bool in_class = false;
   for (size_t i = 0; i < pattern.size(); ++i) {
     const std::string_view two = pattern.substr(i, 2);
-    if (two == "\\s") {
-      out += in_class ? std::string(kSpaces) : fmt::format("[{}]", kSpaces);
-      ++i;
-    } else if (two == "\\S" && !in_class) {
-      out += fmt::format("[^{}]", kSpaces);
-      ++i;
-    } else if (two.size() == 2 && pattern[i] == '\\') {
-      out += two;
+    if (two.size() == 2 && pattern[i] == '\\') {
+      const std::string meaning = spelled_out(two, in_class);
+      out += meaning.empty() ? two : std::string_view(meaning);
       ++i;
     } else {
       in_class = pattern[i] == '[' || (in_class && pattern[i] != ']');
@@ -112,7 +123,7 @@ Result<Regex> Regex::compile(std::string_view pattern) {
   using CompileContext = std::unique_ptr<pcre2_compile_context, Deleter<pcre2_compile_context_free>>;
   const CompileContext compile_context(pcre2_compile_context_create(nullptr));
   pcre2_set_newline(compile_context.get(), PCRE2_NEWLINE_LF);
-  const std::string spelled = spell_out_space(pattern);
+  const std::string spelled = spell_out_classes(pattern);
   program->code.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(spelled.data()), spelled.size(),
                                     PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C, &code,
                                     &at, compile_context.get()));

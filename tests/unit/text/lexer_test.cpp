@@ -102,6 +102,21 @@ TEST(Lexer, UnknownPatternsHaveNone) {
   EXPECT_EQ(find_lexer(""), nullptr);
 }
 
+TEST(Regex, WordsAreThoseOfOniguruma) {
+  const std::string text =
+      "a\u0301_\u2160\u24d0 \u203f! 1\u00bd \u2460-";  // marks, letter numbers, circled letters
+  const auto words = [&](const char* pattern) {
+    std::vector<std::string> found;
+    Regex::compile(pattern).value().for_each(text, {0, static_cast<uint32_t>(text.size())}, [&](Span match) {
+      found.push_back(text.substr(match.begin, match.end - match.begin));
+    });
+    return found;
+  };
+  EXPECT_EQ(words(R"(\w+)"), (std::vector<std::string>{"a\u0301_\u2160\u24d0", "\u203f", "1\u00bd"}));
+  EXPECT_EQ(words(R"([\w]+)"), (std::vector<std::string>{"a\u0301_\u2160\u24d0", "\u203f", "1"}));
+  EXPECT_EQ(words(R"(\W+)"), (std::vector<std::string>{" ", "! ", " \u2460-"}));
+}
+
 TEST(Regex, GivesUpOnCatastrophicPatterns) {
   const Regex regex = Regex::compile("(a+)+(?<!a)$").value();
   const std::string text(5000, 'a');
