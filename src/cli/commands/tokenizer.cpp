@@ -1,8 +1,12 @@
 // quern tokenizer train | encode | decode | info
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <sstream>
 
 #include "base/file.h"
 #include "base/text_table.h"
@@ -15,6 +19,10 @@ namespace quern::cli {
 
 namespace {
 
+Result<std::string> read_input(const std::string& file) {
+  return read_file(file == "-" ? "/dev/stdin" : file);
+}
+
 // Text from the command line, a file, or stdin ("-").
 struct TextInput {
   std::string text;
@@ -26,9 +34,30 @@ struct TextInput {
   }
   Result<std::string> read() const {
     if (file.empty()) return text;
-    return read_file(file == "-" ? "/dev/stdin" : file);
+    return read_input(file);
   }
 };
+
+// What becomes of one line of JSON; nothing when it is not what was expected.
+using LineMapper = std::function<std::optional<nlohmann::ordered_json>(const nlohmann::json& row)>;
+
+// Prints what `map` makes of every line of a JSONL file ("-": stdin). invalid_argument, with the line, for one that it
+// does not take.
+Result<void> map_lines(const std::string& file, const char* expected, Context& context,
+                       const LineMapper& map) {
+  QUERN_TRY(const std::string content, read_input(file));
+  std::istringstream lines(content);
+  std::string line;
+  for (int64_t number = 1; std::getline(lines, line); ++number) {
+    const auto mapped = map(nlohmann::json::parse(line, nullptr, false));
+    if (!mapped) {
+      return make_error(ErrorCode::invalid_argument,
+                        fmt::format("{}:{}: expected a line of the form {}", file, number, expected));
+    }
+    context.print(mapped->dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+  }
+  return {};
+}
 
 // --- train
 
@@ -81,11 +110,21 @@ Runner define_train(CommandLine& line) {
 struct EncodeArguments {
   std::string tokenizer;
   TextInput input;
+  std::string jsonl;
   text::EncodeOptions options;
 };
 
 Result<void> encode(const EncodeArguments& arguments, Context& context) {
   QUERN_TRY(const text::Tokenizer tokenizer, text::Tokenizer::load(arguments.tokenizer));
+  if (!arguments.jsonl.empty()) {
+    return map_lines(arguments.jsonl, R"({"text": "..."})", context,
+                     [&](const nlohmann::json& row) -> std::optional<nlohmann::ordered_json> {
+                       const auto text = row.find("text");
+                       if (text == row.end() || !text->is_string()) return std::nullopt;
+                       return nlohmann::ordered_json{
+                           {"ids", tokenizer.encode(text->get<std::string>(), arguments.options)}};
+                     });
+  }
   QUERN_TRY(const std::string text, arguments.input.read());
   const std::vector<text::TokenSpan> spans = tokenizer.encode_with_spans(text, arguments.options);
   if (!context.json) {
@@ -113,6 +152,12 @@ Runner define_encode(CommandLine& line) {
       .add_option("TOKENIZER", arguments->tokenizer, "folder with tokenizer.json, or the file")
       ->required();
   arguments->input.define(line, "text to encode");
+  line.app()
+      .add_option(
+          "--jsonl", arguments->jsonl,
+          "encode many texts: lines of {\"text\": ...} from a file or -, to lines of {\"ids\": [...]}")
+      ->excludes("TEXT")
+      ->excludes("--file");
   line.app().add_flag("!--no-special", arguments->options.add_special_tokens,
                       "without the tokens the model wants around a text");
   line.app().add_flag("!--plain", arguments->options.allow_special,
@@ -126,11 +171,16 @@ struct DecodeArguments {
   std::string tokenizer;
   std::vector<int32_t> ids;
   std::string file;
+  std::string jsonl;
   text::DecodeOptions options;
 };
 
+bool is_id(const nlohmann::json& json) {
+  return json.is_number_unsigned() && json.get<uint64_t>() <= INT32_MAX;
+}
+
 Result<std::vector<int32_t>> read_ids(const std::string& file) {
-  QUERN_TRY(const std::string text, read_file(file == "-" ? "/dev/stdin" : file));
+  QUERN_TRY(const std::string text, read_input(file));
   std::vector<int32_t> ids;
   const char* at = text.c_str();
   for (;;) {
@@ -149,6 +199,16 @@ Result<std::vector<int32_t>> read_ids(const std::string& file) {
 
 Result<void> decode(const DecodeArguments& arguments, Context& context) {
   QUERN_TRY(const text::Tokenizer tokenizer, text::Tokenizer::load(arguments.tokenizer));
+  if (!arguments.jsonl.empty()) {
+    return map_lines(arguments.jsonl, R"({"ids": [...]})", context,
+                     [&](const nlohmann::json& row) -> std::optional<nlohmann::ordered_json> {
+                       const auto ids = row.find("ids");
+                       if (ids == row.end() || !ids->is_array() || !std::ranges::all_of(*ids, is_id))
+                         return std::nullopt;
+                       return nlohmann::ordered_json{
+                           {"text", tokenizer.decode(ids->get<std::vector<int32_t>>(), arguments.options)}};
+                     });
+  }
   std::vector<int32_t> ids = arguments.ids;
   if (!arguments.file.empty()) {
     QUERN_TRY(ids, read_ids(arguments.file));
@@ -165,6 +225,11 @@ Runner define_decode(CommandLine& line) {
       ->required();
   CLI::Option* ids = line.app().add_option("ID", arguments->ids, "token ids");
   line.app().add_option("-f,--file", arguments->file, "read ids from a file; - is stdin")->excludes(ids);
+  line.app()
+      .add_option("--jsonl", arguments->jsonl,
+                  "decode many: lines of {\"ids\": [...]} from a file or -, to lines of {\"text\": ...}")
+      ->excludes(ids)
+      ->excludes("--file");
   line.app().add_flag("--skip-special", arguments->options.skip_special_tokens, "leave special tokens out");
   return [arguments](Context& context) { return decode(*arguments, context); };
 }
