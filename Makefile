@@ -1,6 +1,6 @@
 # The tasks of the project. `make help` lists them; CMakePresets.json has the builds behind them.
 .DEFAULT_GOAL := build
-.PHONY: help deps configure build test demo bench lint lint-all fuzz sanitize clean
+.PHONY: help deps configure build test conformance demo bench lint lint-all fuzz sanitize clean
 
 BUILD := build/release
 JOBS := $(shell nproc)
@@ -22,6 +22,11 @@ build: configure ## build everything; the program is build/release/quern
 
 test: build      ## run every test
 	@cd $(BUILD) && $(CTEST)
+
+conformance: configure ## compare with transformers, tokenizers and others from PyPI (exit 77 of the script: no index)
+	@tools/install_packages.sh tools/packages-conformance.txt
+	@cmake --build $(BUILD) --target quern
+	@tools/conformance.sh $(BUILD)/quern
 
 demo: configure  ## raw text to a model that answers: recipes/demo.yaml
 	@cmake --build $(BUILD) --target quern

@@ -1,0 +1,96 @@
+"""Models that `quern train` wrote, opened by transformers."""
+
+import json
+
+import pytest
+import torch
+from agreement import LOGPROB_TOLERANCE, generation_agrees, logprobs
+from program import settings
+from texts import ordinary
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+# name: settings of `model:`
+GPT2 = dict(family="gpt2", heads=4)
+LLAMA = dict(family="llama", heads=4, kv_heads=2, intermediate=80)
+MODELS = {
+    "gpt2": GPT2,
+    "gpt2, bf16": GPT2 | {"dtype": "bf16"},
+    "llama": LLAMA,
+    "llama, tied, wide heads": LLAMA | {"tied_embeddings": True, "head_dim": 24},
+    "llama, biases": LLAMA | {"qkv_bias": True, "output_bias": True, "mlp_bias": True},
+    "llama, linear rope": LLAMA | {"rope.scaling": "linear", "rope.factor": 4},
+    "llama, llama3 rope": LLAMA | {"rope.scaling": "llama3", "rope.factor": 8, "rope.original_positions": 64},
+    "llama, yarn rope": LLAMA | {"rope.scaling": "yarn", "rope.factor": 4, "rope.original_positions": 64},
+    "llama, f16": LLAMA | {"dtype": "f16"},
+}
+HELD_OUT = 300  # bytes of validation text: one row of a batch
+SEQUENCE = 256
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    path = tmp_path_factory.mktemp("corpus") / "text.txt"
+    path.write_text("".join(ordinary()[:2]))
+    return path
+
+
+@pytest.fixture(scope="module")
+def tokenizers(quern, corpus, tmp_path_factory):
+    """By family: GPT-2 starts its texts with nothing, LLaMA with <s>."""
+    folders = {}
+    for family, bos in (("gpt2", ""), ("llama", "<s>")):
+        folders[family] = tmp_path_factory.mktemp("tokenizer")
+        quern("tokenizer", "train", "--input", corpus, "--vocab-size", 400, "--out", folders[family],
+              *settings({"special_tokens": ["<|endoftext|>", "<s>"], "bos_token": bos}))
+    return folders
+
+
+@pytest.fixture(scope="module", params=MODELS, ids=lambda name: name)
+def run(request, quern, corpus, tokenizers, tmp_path_factory):
+    """The folder of a short training run."""
+    config = MODELS[request.param]
+    out = tmp_path_factory.mktemp("run")
+    values = {"out": out, "tokenizer": tokenizers[config["family"]], "data.inputs": corpus, "data.split": "tail",
+              "data.validation": HELD_OUT / corpus.stat().st_size, "train.steps": 20, "train.batch": 4,
+              "train.sequence": SEQUENCE, "train.lr": 1e-2, "train.warmup": 2, "train.log_every": 1,
+              "model.layers": 2, "model.hidden": 64}
+    values |= {f"model.{key}": value for key, value in config.items()}
+    quern("train", *settings(values))
+    return out
+
+
+@pytest.fixture(scope="module")
+def opened(run):
+    """The model in f32, what transformers said about it, and its tokenizer."""
+    model, report = AutoModelForCausalLM.from_pretrained(run / "model", dtype=torch.float32, output_loading_info=True)
+    return model.eval(), report, AutoTokenizer.from_pretrained(run / "model")
+
+
+def test_opens_whole(opened, measured):
+    model, report, tokenizer = opened
+    assert not any(report.values()), report
+    assert len(tokenizer) == model.config.vocab_size
+    assert tokenizer.eos_token_id == model.config.eos_token_id
+    assert tokenizer.bos_token_id == model.config.bos_token_id
+    measured("parameters", model.num_parameters())
+
+
+def test_generates_the_same(quern, run, opened, measured):
+    model, _, tokenizer = opened
+    generation_agrees(quern, run / "model", model, tokenizer, "The engine builds a kernel table,", measured)
+
+
+def test_has_the_validation_loss_of_its_run(run, opened, corpus, measured):
+    """The loss `quern train` reported at the end is what transformers computes on the text that was held out."""
+    model, _, tokenizer = opened
+    text = corpus.read_bytes()[-HELD_OUT:].decode()
+    ids = tokenizer(text)["input_ids"] + [tokenizer.eos_token_id]
+    theirs = -sum(logprobs(model, ids, 1)) / (len(ids) - 1)
+    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    ours = [row for row in rows if row["kind"] == "eval"][-1]
+    assert ours["tokens"] == len(ids) - 1
+    measured("loss", theirs)
+    measured("difference", abs(ours["loss"] - theirs))
+    # The run measured f32 weights, of which a 16-bit file holds rounded ones.
+    rounded = json.loads((run / "model/config.json").read_text())["torch_dtype"] != "float32"
+    assert ours["loss"] == pytest.approx(theirs, abs=1e-3 if rounded else LOGPROB_TOLERANCE)

@@ -1,0 +1,72 @@
+"""Models with random weights that transformers wrote, opened by quern."""
+
+import pytest
+import tokenizers
+import torch
+from agreement import generation_agrees
+from texts import ordinary
+from transformers import AutoModelForCausalLM, GPT2Config, LlamaConfig, PreTrainedTokenizerFast
+
+VOCAB, POSITIONS = 384, 256
+GPT2 = GPT2Config(vocab_size=VOCAB, n_embd=48, n_layer=3, n_head=4, n_positions=POSITIONS)
+
+
+def llama(rope=None, **settings):
+    sizes = dict(vocab_size=VOCAB, hidden_size=48, intermediate_size=72, num_hidden_layers=3, num_attention_heads=4,
+                 num_key_value_heads=2, max_position_embeddings=POSITIONS)
+    return LlamaConfig(**sizes | settings, rope_parameters=dict(rope_type="default", rope_theta=10000.0) | (rope or {}))
+
+
+# name: config, dtype of the file, arguments of save_pretrained
+MODELS = {
+    "gpt2": (GPT2, torch.float32, {}),
+    "gpt2, bf16": (GPT2, torch.bfloat16, {}),
+    "gpt2, sharded": (GPT2, torch.float32, {"max_shard_size": "100KB"}),
+    "llama": (llama(), torch.float32, {}),
+    "llama, tied": (llama(tie_word_embeddings=True), torch.float32, {}),
+    "llama, one kv head": (llama(num_key_value_heads=1), torch.float32, {}),
+    "llama, as many kv heads": (llama(num_key_value_heads=4), torch.float32, {}),
+    "llama, wide heads, biases": (llama(head_dim=16, attention_bias=True, mlp_bias=True), torch.float32, {}),
+    "llama, bf16, sharded": (llama(), torch.bfloat16, {"max_shard_size": "50KB"}),
+    "llama, f16": (llama(), torch.float16, {}),
+    # The text is longer than the original context, so that every part of the scaling shows.
+    "llama, linear rope": (llama(dict(rope_type="linear", factor=4.0)), torch.float32, {}),
+    "llama, dynamic rope": (llama(dict(rope_type="dynamic", factor=2.0)), torch.float32, {}),
+    "llama, yarn rope": (llama(dict(rope_type="yarn", factor=4.0, original_max_position_embeddings=64)), torch.float32, {}),
+    "llama, llama3 rope": (llama(dict(rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0,
+                                      original_max_position_embeddings=32)), torch.float32, {}),
+}
+
+
+def randomize(model):
+    """Weights far from their usual start: norm weights are not 1, biases not 0, attention is not uniform."""
+    generator = torch.Generator().manual_seed(5)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            noise = torch.randn(parameter.shape, generator=generator)
+            if parameter.dim() >= 2:
+                parameter.copy_(0.2 * noise)
+            else:
+                parameter.copy_(0.1 * noise + (0.0 if name.endswith("bias") else 1.0))
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    """Byte-level BPE that names a beginning and puts it nowhere, as GPT-2's does."""
+    made = tokenizers.ByteLevelBPETokenizer()
+    made.train_from_iterator(ordinary(), vocab_size=VOCAB, special_tokens=["<|endoftext|>"], show_progress=False)
+    return PreTrainedTokenizerFast(tokenizer_object=made._tokenizer, bos_token="<|endoftext|>", eos_token="<|endoftext|>")
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_generates_the_same(quern, tokenizer, tmp_path, measured, name):
+    config, dtype, saving = MODELS[name]
+    model = AutoModelForCausalLM.from_config(config)
+    randomize(model)
+    model.to(dtype).save_pretrained(tmp_path, **saving)
+    tokenizer.save_pretrained(tmp_path)
+    if saving:
+        measured("files", len(list(tmp_path.glob("*.safetensors"))))
+        assert not (tmp_path / "model.safetensors").exists()
+    opened = AutoModelForCausalLM.from_pretrained(tmp_path, dtype=torch.float32).eval()
+    generation_agrees(quern, tmp_path, opened, tokenizer, "A header begins with what the file is for; " * 2, measured)
