@@ -9,12 +9,13 @@
 #include <vector>
 
 #include "base/exception.h"
+#include "base/huge_pages.h"
 
 namespace quern {
 
 namespace {
 
-constexpr size_t kAlignment = 64;
+constexpr int64_t kAlignment = 64;
 
 // Free lists by exact rounded size. Sizes are rounded up so that nearly equal requests share a list at a cost of at
 // most 1/8 of the bytes.
@@ -22,6 +23,14 @@ int64_t rounded(int64_t size) {
   if (size <= 512) return (size + 63) / 64 * 64 + (size == 0 ? 64 : 0);
   const int64_t step = static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(size))) / 8;
   return (size + step - 1) / step * step;
+}
+
+std::byte* allocate_block(int64_t bytes) {
+  const auto alignment = static_cast<size_t>(huge_page_alignment(bytes, kAlignment));
+  const size_t padded = (static_cast<size_t>(bytes) + alignment - 1) / alignment * alignment;
+  void* data = std::aligned_alloc(alignment, padded);
+  if (data != nullptr) advise_huge_pages(data, bytes);
+  return static_cast<std::byte*>(data);
 }
 
 class Pool {
@@ -40,10 +49,10 @@ class Pool {
         return data;
       }
     }
-    void* data = std::aligned_alloc(kAlignment, static_cast<size_t>(bytes));
+    std::byte* data = allocate_block(bytes);
     if (data == nullptr) {
       trim();
-      data = std::aligned_alloc(kAlignment, static_cast<size_t>(bytes));
+      data = allocate_block(bytes);
     }
     if (data == nullptr) {
       const std::lock_guard lock(mutex_);
@@ -51,7 +60,7 @@ class Pool {
       throw Exception({ErrorCode::out_of_memory, "cannot allocate " + std::to_string(bytes) + " bytes",
                        "use a smaller batch or model, or activation checkpointing"});
     }
-    return static_cast<std::byte*>(data);
+    return data;
   }
 
   void give(std::byte* data, int64_t size) {

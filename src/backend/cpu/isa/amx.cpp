@@ -1,7 +1,7 @@
-// The matrix product of bf16 on AMX tiles. A block of C, 32 x 32, is four tiles; a step of 32 along k
-// multiplies two tiles of A with two of B. Panels of one factor, usually B, are packed into tiles once and
-// stay in the L2 cache; those of the other are packed as they stream past. Every element sums its steps in
-// order of k, in lengths that depend on the shape alone: how C is split over threads changes nothing.
+// The matrix product of bf16 on AMX tiles. Both factors are first packed into panels of tiles, on all threads. A
+// block of C, 32 x 32, is four tiles; a step of 32 along k multiplies two tiles of A with two of B. Panels of B stay
+// in the L2 cache while those of A pass, a slice in L1 at a time. Every element sums its steps in order of k, in
+// lengths that depend on the shape alone: how C is split over threads changes nothing.
 #define QUERN_ISA amx
 #include <immintrin.h>
 
@@ -19,13 +19,16 @@ constexpr int64_t kPanel = 32;                  // rows of A, or columns of B, t
 constexpr int64_t kStep = 32;                   // of k
 constexpr int64_t kTileBytes = 1024;            // 16 rows of 64 bytes
 constexpr int64_t kStepBytes = 2 * kTileBytes;  // of a panel
-constexpr int64_t kDepth = 384;                 // of k: a streamed panel this long fills half of L1
-constexpr int64_t kCacheBytes = 3 << 18;        // of kept panels: a good third of L2
-constexpr int64_t kMaxColumns = 1024;           // or rows, of kept panels
-constexpr int64_t kMaxDepth = 1536;             // of kept panels: beyond, C is summed in memory
+constexpr int64_t kBlock = kPanel * kPanel;     // elements of a block of C
+constexpr int64_t kSlice = 384;                 // of k: a panel of A this long fills half of L1
+constexpr int64_t kDepth = 1536;         // of k that is packed at a time; blocks of C wait in memory for more
+constexpr int64_t kKeptBytes = 1 << 20;  // of the panels of B that stay in L2: half of it
+constexpr int64_t kMaxKept = 16;         // panels
+constexpr int64_t kPackedBytes = 8 << 20;  // of either factor, packed at a time
 
 constexpr int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-constexpr int64_t panels(int64_t n) { return (n + kPanel - 1) / kPanel; }
+constexpr int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
+constexpr int64_t ceiling(int64_t n, int64_t divisor) { return (n + divisor - 1) / divisor; }
 
 // One factor, seen as `outer` vectors along k: rows of A, columns of B.
 struct Factor {
@@ -77,30 +80,71 @@ inline void transpose(__m512i (&square)[16]) {
   }
 }
 
-// Panel `p` of a factor over [begin, end) of k, two tiles a step. Tiles of A hold a vector per row; tiles of
-// B hold pairs of k per row.
-inline void pack_panel(const Factor& f, bool tiles_of_b, int64_t p, int64_t begin, int64_t end, char* to) {
-  for (int64_t at = begin; at < end; at += kStep) {
-    __m512i squares[2][16];
-    load_squares(f, p * kPanel, at, squares);
-    for (auto& square : squares) {
-      if (f.k_strided != tiles_of_b) transpose(square);
-      for (int i = 0; i < 16; ++i) _mm512_store_si512(to + i * 64, square[i]);
-      to += kTileBytes;
-    }
+// One step of panel `p` of a factor, from `k` on: two tiles. Tiles of A hold a vector per row; tiles of B hold pairs
+// of k per row.
+inline void pack_step(const Factor& f, bool tiles_of_b, int64_t p, int64_t k, char* to) {
+  __m512i squares[2][16];
+  load_squares(f, p * kPanel, k, squares);
+  for (auto& square : squares) {
+    if (f.k_strided != tiles_of_b) transpose(square);
+    for (int i = 0; i < 16; ++i) _mm512_store_si512(to + i * 64, square[i]);
+    to += kTileBytes;
   }
 }
 
-// c[32, 32] (+)= a panel of A times a panel of B.
-inline void multiply_panels(const char* a, const char* b, int64_t steps, float* c, int64_t c_row,
-                            bool accumulate) {
-  const int64_t row_bytes = c_row * 4;
-  float* const low = c + 16 * c_row;
+// Panels [begin, end).
+struct Panels {
+  int64_t begin, end;
+  int64_t count() const { return end - begin; }
+};
+
+// A length of a factor along k, in tiles: panels of `steps` steps each.
+struct Packed {
+  char* data;
+  int64_t steps;
+
+  char* panel(int64_t p) const { return data + p * steps * kStepBytes; }
+
+  // Panels first + `panels` of `f`, from `k` on, become panels `panels`. The source is read in the order it is stored
+  // in.
+  void fill(const Factor& f, bool tiles_of_b, int64_t first, Panels panels, int64_t k) const {
+    const auto pack = [&](int64_t p, int64_t s) {
+      pack_step(f, tiles_of_b, first + p, k + s * kStep, panel(p) + s * kStepBytes);
+    };
+    if (f.k_strided) {
+      for (int64_t s = 0; s < steps; ++s) {
+        for (int64_t p = panels.begin; p < panels.end; ++p) pack(p, s);
+      }
+    } else {
+      for (int64_t p = panels.begin; p < panels.end; ++p) {
+        for (int64_t s = 0; s < steps; ++s) pack(p, s);
+      }
+    }
+  }
+};
+
+// Memory that will be wanted soon, fetched into L2 a few lines at a time.
+struct Prefetch {
+  const char* at;
+  int64_t lines;  // a step
+
+  void step() {
+    for (int64_t i = 0; i < lines; ++i) _mm_prefetch(at + i * 64, _MM_HINT_T1);
+    at += lines * 64;
+  }
+};
+
+// A block of C (+)= a panel of A times a panel of B. The tiles of B pass through L1 marked as not needed again, so
+// that those of A stay there.
+inline void multiply_panels(const char* a, const char* b, int64_t steps, float* c, bool accumulate,
+                            Prefetch next) {
+  constexpr int64_t kRowBytes = 4 * kPanel;
+  float* const low = c + kBlock / 2;
   if (accumulate) {
-    _tile_loadd(0, c, row_bytes);
-    _tile_loadd(1, c + 16, row_bytes);
-    _tile_loadd(2, low, row_bytes);
-    _tile_loadd(3, low + 16, row_bytes);
+    _tile_loadd(0, c, kRowBytes);
+    _tile_loadd(1, c + 16, kRowBytes);
+    _tile_loadd(2, low, kRowBytes);
+    _tile_loadd(3, low + 16, kRowBytes);
   } else {
     _tile_zero(0);
     _tile_zero(1);
@@ -109,9 +153,10 @@ inline void multiply_panels(const char* a, const char* b, int64_t steps, float* 
   }
   for (int64_t s = 0; s < steps; ++s) {
     _tile_loadd(4, a, 64);
-    _tile_loadd(6, b, 64);
-    _tile_loadd(7, b + kTileBytes, 64);
+    _tile_stream_loadd(6, b, 64);
+    _tile_stream_loadd(7, b + kTileBytes, 64);
     _tile_loadd(5, a + kTileBytes, 64);
+    next.step();
     _tile_dpbf16ps(0, 4, 6);
     _tile_dpbf16ps(1, 4, 7);
     _tile_dpbf16ps(2, 5, 6);
@@ -119,10 +164,10 @@ inline void multiply_panels(const char* a, const char* b, int64_t steps, float* 
     a += kStepBytes;
     b += kStepBytes;
   }
-  _tile_stored(0, c, row_bytes);
-  _tile_stored(1, c + 16, row_bytes);
-  _tile_stored(2, low, row_bytes);
-  _tile_stored(3, low + 16, row_bytes);
+  _tile_stored(0, c, kRowBytes);
+  _tile_stored(1, c + 16, kRowBytes);
+  _tile_stored(2, low, kRowBytes);
+  _tile_stored(3, low + 16, kRowBytes);
 }
 
 // Palette 1, eight tiles of 16 rows of 64 bytes.
@@ -142,7 +187,7 @@ struct TileScope {
 struct Output {
   void* data;
   bool bf16;
-  int64_t stride;
+  int64_t rows, columns;
   const float* bias;  // or null
   bool accumulate;
 
@@ -158,111 +203,120 @@ struct Output {
   }
 
   template <class T>
-  void store_row(const float* from, int64_t row, int64_t column, int64_t count) const {
-    T* to = static_cast<T*>(data) + row * stride + column;
-    for_lanes(count, [&](int64_t i, auto lanes) {
-      Vec sum = Vec::load(from + i, lanes);
-      if (bias != nullptr) sum = sum + Vec::load(bias + column + i, lanes);
-      if (accumulate) sum = sum + Vec::load(to + i, lanes);
-      put(sum, to + i, lanes);
+  void store_block(const float* block, int64_t row, int64_t column) const {
+    const int64_t height = least(kPanel, rows - row), width = least(kPanel, columns - column);
+    T* to = static_cast<T*>(data) + row * columns + column;
+    for (int64_t i = 0; i < height; ++i, to += columns) {
+      for_lanes(width, [&](int64_t j, auto lanes) {
+        Vec sum = Vec::load(block + i * kPanel + j, lanes);
+        if (bias != nullptr) sum = sum + Vec::load(bias + column + j, lanes);
+        if (accumulate) sum = sum + Vec::load(to + j, lanes);
+        put(sum, to + j, lanes);
+      });
+    }
+  }
+
+  // The block of panel m of rows and panel n of columns.
+  void store(const float* block, int64_t m, int64_t n) const {
+    if (bf16)
+      store_block<bfloat16>(block, m * kPanel, n * kPanel);
+    else
+      store_block<float>(block, m * kPanel, n * kPanel);
+  }
+};
+
+// Panels `m` of A against panels `n` of B, over one length of k.
+struct Part {
+  const Factor& a_factor;
+  const Factor& b_factor;
+  const Output& out;
+  Panels m, n;
+  Packed a, b;
+  int64_t k;       // where the length begins
+  float* waiting;  // blocks of C, when there is more than one length
+  bool last;
+
+  // Both factors share one loop over their panels.
+  void pack() const {
+    constexpr int64_t kGrain = 1 << 17;  // elements
+    parallel_for(m.count() + n.count(), 1 + kGrain / (kPanel * kStep * a.steps),
+                 [&](int64_t begin, int64_t end) {
+                   a.fill(a_factor, false, m.begin, {begin, least(end, m.count())}, k);
+                   b.fill(b_factor, true, n.begin, {most(begin - m.count(), 0), end - m.count()}, k);
+                 });
+  }
+
+  // Threads take columns, or rows where there are more of them to share.
+  void multiply() const {
+    const bool by_columns = n.count() >= m.count() || n.count() >= 4 * num_threads();
+    const int64_t work = (by_columns ? m : n).count() * kBlock * a.steps * kStep;
+    constexpr int64_t kGrain = 1 << 24;  // multiply-adds
+    parallel_for(by_columns ? n.count() : m.count(), 1 + kGrain / work, [&](int64_t begin, int64_t end) {
+      by_columns ? multiply({0, m.count()}, {begin, end}) : multiply({begin, end}, {0, n.count()});
     });
   }
 
-  // Panels [m, m + m_count) of rows by [n, n + n_count) of columns.
-  void store(const float* from, int64_t from_row, const Factor& a, int64_t m, int64_t m_count,
-             const Factor& b, int64_t n, int64_t n_count) const {
-    const int64_t rows = least(m_count * kPanel, a.outer - m * kPanel);
-    const int64_t columns = least(n_count * kPanel, b.outer - n * kPanel);
-    for (int64_t i = 0; i < rows; ++i, from += from_row) {
-      if (bf16)
-        store_row<bfloat16>(from, m * kPanel + i, n * kPanel, columns);
-      else
-        store_row<float>(from, m * kPanel + i, n * kPanel, columns);
+ private:
+  // Packed panels. As many columns as L2 keeps, in equal shares.
+  void multiply(Panels rows, Panels columns) const {
+    const TileScope tiles;
+    const int64_t fitting = most(1, least(kMaxKept, kKeptBytes / (b.steps * kStepBytes)));
+    const int64_t shares = ceiling(columns.count(), fitting);
+    for (int64_t share = 0; share < shares; ++share) {
+      const Panels kept{columns.begin + columns.count() * share / shares,
+                        columns.begin + columns.count() * (share + 1) / shares};
+      for (int64_t i = rows.begin; i < rows.end; ++i) multiply_row(i, kept);
     }
   }
-};
 
-// One product: the factor whose packed panels stay in cache, and the other, whose panels stream past.
-struct Product {
-  const Factor& a;
-  const Factor& b;
-  const Output& out;
-
-  // Both strided, as for gradients of weights: tiles of A need a transposition, tiles of B none. Where B
-  // would not stay in cache whole, and A stream past it more than once, A is kept.
-  bool keeps_a() const {
-    return a.k_strided && b.k_strided && b.outer * 2 * least(b.k, kMaxDepth) > kCacheBytes;
-  }
-  const Factor& kept() const { return keeps_a() ? a : b; }
-  const Factor& streamed() const { return keeps_a() ? b : a; }
-};
-
-// A rectangle of C in panels.
-struct Range {
-  int64_t kept_begin, kept_end, streamed_begin, streamed_end;
-};
-
-// Working memory of a thread, for `width` kept panels of `depth` along k and `height` streamed ones.
-struct Workspace {
-  char* kept;
-  char* streamed;
-  float* c;
-
-  Workspace(int64_t width, int64_t depth, int64_t height) {
-    const int64_t kept_bytes = width * kPanel * depth * 2, streamed_bytes = kPanel * kDepth * 2;
-    kept = static_cast<char*>(scratch(kept_bytes + streamed_bytes + height * kPanel * width * kPanel * 4));
-    streamed = kept + kept_bytes;
-    c = reinterpret_cast<float*>(streamed + streamed_bytes);
-  }
-};
-
-void multiply_range(const Product& p, Range range) {
-  const bool keeps_a = p.keeps_a();
-  const int64_t padded = (p.a.k + kStep - 1) / kStep * kStep, depth = least(padded, kMaxDepth);
-  const int64_t fitting = least(kMaxColumns, kCacheBytes / (2 * depth)) / kPanel;
-  const int64_t width = least(fitting, range.kept_end - range.kept_begin);
-  // C waits in f32 for the other lengths of k where there are several.
-  const bool whole = padded <= depth;
-  const Workspace work(width, depth, whole ? 1 : range.streamed_end - range.streamed_begin);
-  const TileScope tiles;
-  for (int64_t at = range.kept_begin; at < range.kept_end; at += width) {
-    const int64_t count = least(width, range.kept_end - at);
-    const int64_t c_row = keeps_a ? kPanel : count * kPanel, c_next = keeps_a ? kPanel * c_row : kPanel;
-    for (int64_t begin = 0; begin < padded; begin += depth) {
-      const int64_t end = least(padded, begin + depth), panel_bytes = (end - begin) / kStep * kStepBytes;
-      for (int64_t j = 0; j < count; ++j) {
-        pack_panel(p.kept(), !keeps_a, at + j, begin, end, work.kept + j * panel_bytes);
-      }
-      for (int64_t i = range.streamed_begin; i < range.streamed_end; ++i) {
-        float* c = work.c + (whole ? 0 : (i - range.streamed_begin) * kPanel * count * kPanel);
-        for (int64_t k = begin; k < end; k += kDepth) {
-          const int64_t slice_end = least(end, k + kDepth), steps = (slice_end - k) / kStep;
-          pack_panel(p.streamed(), keeps_a, i, k, slice_end, work.streamed);
-          for (int64_t j = 0; j < count; ++j) {
-            const char* kept = work.kept + j * panel_bytes + (k - begin) / kStep * kStepBytes;
-            multiply_panels(keeps_a ? kept : work.streamed, keeps_a ? work.streamed : kept, steps,
-                            c + j * c_next, c_row, k != 0);
-          }
-        }
-        if (end < padded) continue;
-        if (keeps_a)
-          p.out.store(c, c_row, p.a, at, count, p.b, i, 1);
-        else
-          p.out.store(c, c_row, p.a, i, 1, p.b, at, count);
+  // Panel i of A against `columns`.
+  void multiply_row(int64_t i, Panels columns) const {
+    alignas(64) float local[kMaxKept * kBlock];
+    constexpr int64_t kSliceSteps = kSlice / kStep;
+    for (int64_t s = 0; s < a.steps; s += kSliceSteps) {
+      const int64_t steps = least(kSliceSteps, a.steps - s);
+      // The slice after this one, spread over the steps of all columns.
+      const int64_t lines = ceiling(kStepBytes / 64, columns.count());
+      Prefetch next{a.panel(i) + (s + steps) * kStepBytes, lines};
+      for (int64_t j = columns.begin; j < columns.end; ++j, next.at += lines * 64 * steps) {
+        float* c = waiting == nullptr ? local + (j - columns.begin) * kBlock
+                                      : waiting + (i * n.count() + j) * kBlock;
+        multiply_panels(a.panel(i) + s * kStepBytes, b.panel(j) + s * kStepBytes, steps, c, k + s > 0, next);
+        if (last && s + steps == a.steps) out.store(c, m.begin + i, n.begin + j);
       }
     }
   }
-}
+};
 
 void multiply_factors(const Factor& a, const Factor& b, const Output& out) {
-  const Product p{a, b, out};
-  const int64_t kept = panels(p.kept().outer), streamed = panels(p.streamed().outer);
-  const bool split_kept = kept >= streamed || kept >= 4 * num_threads();
-  const int64_t work = kPanel * (split_kept ? p.streamed() : p.kept()).outer * a.k;
-  constexpr int64_t kGrain = 1 << 24;  // multiply-adds
-  parallel_for(split_kept ? kept : streamed, 1 + kGrain / work, [&](int64_t begin, int64_t end) {
-    multiply_range(p, split_kept ? Range{begin, end, 0, streamed} : Range{0, kept, begin, end});
-  });
+  const int64_t all_steps = ceiling(a.k, kStep), lengths = ceiling(all_steps * kStep, kDepth);
+  const int64_t length = ceiling(all_steps, lengths), panel_bytes = length * kStepBytes;
+  const int64_t fitting = kPackedBytes / panel_bytes;
+  const int64_t m_all = ceiling(a.outer, kPanel), n_all = ceiling(b.outer, kPanel);
+  const int64_t m_step = least(m_all, fitting), n_step = least(n_all, fitting);
+  const int64_t waiting_bytes = lengths > 1 ? m_step * n_step * kBlock * 4 : 0;
+  char* const memory = static_cast<char*>(scratch((m_step + n_step) * panel_bytes + waiting_bytes));
+  char* const b_memory = memory + m_step * panel_bytes;
+  float* const waiting = lengths > 1 ? reinterpret_cast<float*>(b_memory + n_step * panel_bytes) : nullptr;
+  for (int64_t n = 0; n < n_all; n += n_step) {
+    for (int64_t m = 0; m < m_all; m += m_step) {
+      for (int64_t s = 0; s < all_steps; s += length) {
+        const int64_t steps = least(length, all_steps - s);
+        const Part part{a,
+                        b,
+                        out,
+                        {m, least(m_all, m + m_step)},
+                        {n, least(n_all, n + n_step)},
+                        {memory, steps},
+                        {b_memory, steps},
+                        s * kStep,
+                        waiting,
+                        s + steps == all_steps};
+        part.pack();
+        part.multiply();
+      }
+    }
+  }
 }
 
 }  // namespace
@@ -278,7 +332,7 @@ bool gemm_amx(const GemmArgs& g) {
   amx::multiply_factors(
       {static_cast<const bfloat16*>(g.a), g.m, g.k, g.a_transposed ? g.m : g.k, g.a_transposed},
       {static_cast<const bfloat16*>(g.b), g.n, g.k, g.b_transposed ? g.k : g.n, !g.b_transposed},
-      {g.c, g.c_dtype == DType::bf16, g.n, static_cast<const float*>(g.bias), g.accumulate});
+      {g.c, g.c_dtype == DType::bf16, g.m, g.n, static_cast<const float*>(g.bias), g.accumulate});
   return true;
 }
 
