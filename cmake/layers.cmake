@@ -11,12 +11,12 @@ quern_folder(data         DEPS text tensor base simdjson::simdjson ZLIB::ZLIB Pk
 quern_folder(plan         DEPS model)
 quern_folder(train        DEPS model data)
 quern_folder(infer        DEPS model text)
-quern_folder(recipes      DEPS train infer)
+quern_folder(recipes      DEPS train infer plan)
 quern_asset(quern_recipes report_html ${CMAKE_SOURCE_DIR}/web/report/report.html)
 quern_asset(quern_recipes report_css ${CMAKE_SOURCE_DIR}/web/report/report.css)
 quern_asset(quern_recipes report_js ${CMAKE_SOURCE_DIR}/web/report/report.js)
 quern_asset(quern_recipes chart_js /usr/share/javascript/chart.js/chart.min.js)
-quern_folder(cli          DEPS recipes plan CLI11::CLI11)
+quern_folder(cli          DEPS recipes CLI11::CLI11)
 
 # Backends are linked by executables through backend::register_backends(); no other folder includes them.
 quern_folder(backend/reference DEPS backend/api)

@@ -75,29 +75,35 @@ fs::path folder_of(const fs::path& path) {
   return path.has_parent_path() ? path.parent_path() : fs::path(".");
 }
 
-// Opens and locks the temporary file. The lock says that its writer lives; an unlocked one was left behind
-// and is reused. Between open and lock the previous writer may have renamed or removed the file: then try
-// again.
-Result<int> open_temporary(const fs::path& temporary, const fs::path& target) {
+// Opens and locks a file that whoever held the lock before removes or renames; a negative result when it is locked by
+// someone who lives. Between open and lock it may have been renamed or removed: then try again.
+Result<int> open_locked(const fs::path& path, int flags) {
   for (;;) {
-    Descriptor fd = open_descriptor(temporary, O_WRONLY | O_CREAT | O_NOFOLLOW, 0666);
-    if (fd.get() < 0) return file_error("create", target, errno);
-    if (uninterrupted([&] { return ::flock(fd.get(), LOCK_EX | LOCK_NB); }) != 0) {
-      if (errno == EWOULDBLOCK) {
-        return make_error(ErrorCode::conflict,
-                          fmt::format("{} is being written by someone else", target.string()),
-                          "wait for the other writer, or choose another output");
-      }
-      // File systems without locks: go on without one.
-    }
+    Descriptor fd = open_descriptor(path, flags | O_CREAT | O_NOFOLLOW, 0666);
+    if (fd.get() < 0) return file_error("create", path, errno);
+    // File systems without locks: go on without one.
+    if (uninterrupted([&] { return ::flock(fd.get(), LOCK_EX | LOCK_NB); }) != 0 && errno == EWOULDBLOCK)
+      return -1;
     struct stat ours {
     }, current{};
-    if (::fstat(fd.get(), &ours) != 0) return file_error("examine", temporary, errno);
-    const bool same = ::stat(temporary.c_str(), &current) == 0 && ours.st_ino == current.st_ino;
-    if (!same) continue;
-    if (::ftruncate(fd.get(), 0) != 0) return file_error("truncate", temporary, errno);
-    return fd.release();
+    if (::fstat(fd.get(), &ours) != 0) return file_error("examine", path, errno);
+    const bool same = ::stat(path.c_str(), &current) == 0 && ours.st_ino == current.st_ino;
+    if (same) return fd.release();
   }
+}
+
+// The lock on a temporary file says that its writer lives; an unlocked one was left behind and is reused.
+Result<int> open_temporary(const fs::path& temporary, const fs::path& target) {
+  QUERN_TRY(const int fd, open_locked(temporary, O_WRONLY));
+  if (fd < 0) {
+    return make_error(ErrorCode::unavailable,
+                      fmt::format("{} is being written by someone else", target.string()),
+                      "wait for the other writer, or choose another output");
+  }
+  if (::ftruncate(fd, 0) == 0) return fd;
+  const int reason = errno;
+  ::close(fd);
+  return file_error("truncate", temporary, reason);
 }
 
 }  // namespace
@@ -114,8 +120,12 @@ Error file_error(std::string_view action, const fs::path& path, int error_number
     case EPERM:
     case EROFS:
       code = ErrorCode::permission;
+      hint = "check who owns it and its permissions, or choose another place";
       break;
     case EISDIR:
+      code = ErrorCode::invalid_argument;
+      hint = "a file is expected here, not a folder";
+      break;
     case ENOTDIR:
     case ENAMETOOLONG:
     case ELOOP:
@@ -320,6 +330,34 @@ Result<void> write_file_atomic(const fs::path& path, std::span<const std::byte> 
 
 Result<void> write_file_atomic(const fs::path& path, std::string_view text) {
   return write_file_atomic(path, std::as_bytes(std::span(text)));
+}
+
+Result<FolderLock> FolderLock::acquire(const fs::path& folder) {
+  QUERN_CHECK(make_directories(folder));
+  fs::path file = folder / ".lock";
+  QUERN_TRY(const int fd, open_locked(file, O_RDWR));
+  if (fd < 0) {
+    const Result<std::string> owner = read_file(file, 32);
+    const bool known = owner.ok() && !owner->empty();
+    return make_error(ErrorCode::unavailable,
+                      fmt::format("{} is in use by {}", folder.string(),
+                                  known ? "process " + *owner : std::string("another process")),
+                      "wait until it is done or stop it, or choose another folder for the output");
+  }
+  FolderLock lock(fd, std::move(file));
+  const std::string pid = std::to_string(::getpid());
+  if (::ftruncate(fd, 0) != 0) return file_error("truncate", lock.file_, errno);
+  QUERN_CHECK(write_all(fd, std::as_bytes(std::span(pid)), lock.file_));
+  return lock;
+}
+
+FolderLock::FolderLock(FolderLock&& other) noexcept
+    : fd_(std::exchange(other.fd_, -1)), file_(std::move(other.file_)) {}
+
+FolderLock::~FolderLock() {
+  if (fd_ < 0) return;
+  ::unlink(file_.c_str());  // before the lock goes with the descriptor
+  ::close(fd_);
 }
 
 Result<void> rename_durably(const fs::path& from, const fs::path& to) {

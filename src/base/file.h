@@ -58,7 +58,7 @@ class MappedFile {
 // A file being written: the bytes go to ".<name>.tmp" beside the target and take its place on commit(), after
 // fsync, so that readers see the old content or the new, and never a part, whatever happens. Without commit()
 // the target is untouched and the temporary file is removed; one left by a killed process is taken over by
-// the next writer. Two writers at once: the second gets `conflict`. Devices and pipes are written directly.
+// the next writer. Two writers at once: the second gets `unavailable`. Devices and pipes are written directly.
 // Not thread-safe.
 class AtomicFile {
  public:
@@ -87,6 +87,22 @@ class AtomicFile {
 
 Result<void> write_file_atomic(const std::filesystem::path& path, std::span<const std::byte> bytes);
 Result<void> write_file_atomic(const std::filesystem::path& path, std::string_view text);
+
+// Keeps a folder to one process at a time: locks FOLDER/.lock, which holds the pid of its owner. The lock ends with the
+// process, however it ends; file systems without locks give none. Movable; not thread-safe.
+class FolderLock {
+ public:
+  // Makes the folder when it is missing. `unavailable` names the process that works there.
+  static Result<FolderLock> acquire(const std::filesystem::path& folder);
+  FolderLock(FolderLock&& other) noexcept;
+  FolderLock& operator=(FolderLock&&) = delete;
+  ~FolderLock();
+
+ private:
+  FolderLock(int fd, std::filesystem::path file) : fd_(fd), file_(std::move(file)) {}
+  int fd_ = -1;
+  std::filesystem::path file_;
+};
 
 // Renames a file, or a folder onto a name nothing has, on one file system; on return the new name is on disk.
 Result<void> rename_durably(const std::filesystem::path& from, const std::filesystem::path& to);

@@ -7,6 +7,7 @@
 #include <new>
 
 #include "base/file.h"
+#include "base/interrupt.h"
 
 namespace quern {
 
@@ -30,6 +31,7 @@ Result<Hash128> hash_file(const std::filesystem::path& path) {
   if (state == nullptr) throw std::bad_alloc();
   XXH3_128bits_reset(state.get());
   for (size_t offset = 0; offset < file.size(); offset += kPiece) {
+    throw_if_interrupted();
     const auto piece = file.bytes().subspan(offset, std::min(kPiece, file.size() - offset));
     XXH3_128bits_update(state.get(), piece.data(), piece.size());
     file.done_with(offset, piece.size());  // large corpora must not push everything else out of memory

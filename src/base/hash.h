@@ -25,7 +25,7 @@ struct Hash128 {
 };
 
 Hash128 hash128(std::string_view text);
-// Of the content; reads the file once, in pieces.
+// Of the content; reads the file once, in pieces. Throws when interrupted.
 Result<Hash128> hash_file(const std::filesystem::path& path);
 
 // The hash of a sequence of parts. add() puts each part's length before it, so that ("ab", "c") and ("a",

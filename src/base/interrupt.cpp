@@ -40,6 +40,12 @@ InterruptGuard::~InterruptGuard() {
   guarded = false;
 }
 
-bool InterruptGuard::requested() { return received != 0; }
+bool InterruptGuard::requested() { return guarded && received != 0; }
+
+void throw_if_interrupted() {
+  if (!InterruptGuard::requested()) return;
+  throw Exception(make_error(ErrorCode::cancelled, "stopped; what was not finished is not kept",
+                             "the same command goes on from what was finished"));
+}
 
 }  // namespace quern

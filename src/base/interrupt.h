@@ -16,4 +16,8 @@ class InterruptGuard {
   static bool requested();
 };
 
+// Throws a `cancelled` Exception when a guard lives and was asked to stop: for work that keeps nothing until it is
+// whole, a few times a second. Not inside parallel_for.
+void throw_if_interrupted();
+
 }  // namespace quern

@@ -17,10 +17,14 @@ struct ModelOptions {
   int64_t context = 0;
   infer::CompletionOptions completion;
 
-  // MODEL, --dtype, --context and the sampling options.
+  // MODEL, --dtype, the settings below with a flag for each, and --config for files of them.
   void define(CommandLine& line);
-  // Opens the model; invalid_argument for sampling values out of range.
-  Result<infer::LoadedModel> open() const;
+  void fields(Fields& f);
+  // Opens the model; call it first.
+  Result<infer::LoadedModel> open();
+
+ private:
+  std::vector<std::string> stop_;  // flags, which win over a file
 };
 
 // The outcome of a completion for --json.

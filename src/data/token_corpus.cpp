@@ -1,7 +1,6 @@
 #include "data/token_corpus.h"
 
 #include <fmt/format.h>
-#include <xxhash.h>
 
 #include <filesystem>
 #include <memory>
@@ -9,6 +8,8 @@
 
 #include "base/exception.h"
 #include "base/file.h"
+#include "base/hash.h"
+#include "base/interrupt.h"
 #include "base/threads.h"
 #include "data/token_writer.h"
 
@@ -24,11 +25,6 @@ constexpr size_t kBatchBytes = size_t{16} << 20;
 // Raised when the same inputs would give other token files than before.
 constexpr int kPreparation = 1;
 
-Result<uint64_t> hash_file(const fs::path& path) {
-  QUERN_TRY(const MappedFile file, MappedFile::open(path, AccessHint::sequential));
-  return XXH3_64bits(file.bytes().data(), file.size());
-}
-
 // The key of everything the token files depend on.
 Result<uint64_t> key_of(const TokenCorpusOptions& options, const Tokenization& tokenization,
                         const std::vector<fs::path>& files) {
@@ -40,10 +36,11 @@ Result<uint64_t> key_of(const TokenCorpusOptions& options, const Tokenization& t
                   static_cast<int>(options.split.mode), options.split.fraction, options.split.seed);
   for (const std::string& marker : reader.markup.special_tokens()) recipe += "|" + marker;
   for (const fs::path& file : files) {
-    QUERN_TRY(const uint64_t hash, hash_file(file));
-    recipe += fmt::format("|{}{}:{:016x}", file.stem().extension().string(), file.extension().string(), hash);
+    QUERN_TRY(const Hash128 hash, hash_file(file));
+    recipe +=
+        fmt::format("|{}{}:{}", file.stem().extension().string(), file.extension().string(), hash.hex());
   }
-  return XXH3_64bits(recipe.data(), recipe.size());
+  return hash64(recipe);
 }
 
 // SplitMode::automatic hashes when it can expect to hold out this many documents.
@@ -64,6 +61,7 @@ Result<SplitPlan> plan_split(const TokenCorpusOptions& options) {
   for (;;) {
     QUERN_TRY(const bool any, reader.next(document));
     if (!any) break;
+    throw_if_interrupted();
     const auto whole = static_cast<double>(reader.statistics().documents - reader.statistics().cut_documents);
     if (options.split.mode == SplitMode::automatic && whole * options.split.fraction >= kEnoughHeldOut)
       return plan;
@@ -107,6 +105,7 @@ class Preparation {
       encode();
       QUERN_CHECK(write());
       scope.update(reader.statistics().bytes);
+      throw_if_interrupted();
     }
     if (reader.statistics().documents == 0) return empty_corpus(reader.statistics());
     scope.note(fmt::format("{} documents", reader.statistics().documents));

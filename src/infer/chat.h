@@ -27,6 +27,7 @@ class Chat {
   void reset();
   const std::vector<text::ChatTurn>& turns() const { return turns_; }
   CompletionOptions& options() { return options_; }
+  int64_t context() const { return session_.context(); }
 
  private:
   Chat(const LoadedModel& loaded, CompletionOptions options, int64_t context, std::string system);

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <map>
 #include <optional>
 
@@ -12,6 +11,7 @@
 #include "base/hash.h"
 #include "base/version.h"
 #include "recipes/stage.h"
+#include "recipes/stage_timer.h"
 
 namespace quern::recipes {
 
@@ -189,13 +189,13 @@ Result<FinishedStage> run_stage(const StageSpec& spec, const Recipe& recipe,
   const bool resume = fs::exists(result.folder, status);
   QUERN_CHECK(make_directories(result.folder));
   QUERN_CHECK(link_stage(recipe.out, spec.name, result.folder));
-  const auto start = std::chrono::steady_clock::now();
+  QUERN_TRY(const StageTimer timer, StageTimer::start(result.folder));
   const std::string started = iso_time();
   QUERN_TRY(const nlohmann::ordered_json figures, loaded.stage->run({.out = result.folder,
                                                                      .resume = resume,
                                                                      .progress = how.progress,
                                                                      .should_stop = how.should_stop}));
-  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  result.seconds = timer.seconds();
   result.record = {{"stage", spec.name},
                    {"kind", spec.kind},
                    {"key", key},
@@ -206,6 +206,7 @@ Result<FinishedStage> run_stage(const StageSpec& spec, const Recipe& recipe,
                    {"settings", loaded.settings},
                    {"figures", figures}};
   QUERN_CHECK(write_file_atomic(result.folder / kRecord, dump(result.record, 2) + "\n"));
+  timer.finish();
   return result;
 }
 
@@ -213,7 +214,7 @@ Result<FinishedStage> run_stage(const StageSpec& spec, const Recipe& recipe,
 
 Result<std::vector<FinishedStage>> make(const Recipe& recipe, const MakeHow& how) {
   QUERN_CHECK(check_stages(recipe));
-  QUERN_CHECK(make_directories(recipe.out));
+  QUERN_TRY(const FolderLock lock, FolderLock::acquire(recipe.out));
   std::vector<FinishedStage> done;
   for (const StageSpec& stage : recipe.stages) {
     Result<FinishedStage> finished = how.should_stop && how.should_stop()

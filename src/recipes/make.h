@@ -25,7 +25,7 @@ struct FinishedStage {
   std::string kind;
   std::string key;
   std::filesystem::path folder;
-  double seconds = 0.0;  // when it was made
+  double seconds = 0.0;  // over all attempts, when it was made
   bool reused = false;
   nlohmann::ordered_json record;  // stage.json
 };
@@ -37,7 +37,8 @@ struct MakeHow {
   std::function<void(const StageSpec&, bool reused)> announce;
 };
 
-// All stages in order. The first error ends it; what is finished stays.
+// All stages in order. The first error ends it; what is finished stays. `unavailable` while another process makes a
+// recipe in OUT.
 Result<std::vector<FinishedStage>> make(const Recipe& recipe, const MakeHow& how);
 
 }  // namespace quern::recipes

@@ -9,12 +9,14 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/machine.h"
 #include "base/units.h"
 #include "base/version.h"
 #include "infer/completion.h"
 #include "infer/generate.h"
 #include "model/family.h"
 #include "model/load.h"
+#include "plan/training_memory.h"
 #include "text/chat_markup.h"
 #include "text/tokenizer.h"
 
@@ -51,7 +53,7 @@ void SampleConfig::fields(Fields& f) {
 }
 
 void PretrainConfig::fields(Fields& f) {
-  f.add("out", out, "folder of the run");
+  f.add("out", out, "folder of the run").required();
   f.add("tokenizer", tokenizer, "folder with tokenizer.json").required();
   f.add("from", from, "model folder to go on training; empty: a new model");
   f.group("model", model);
@@ -165,6 +167,36 @@ Result<void> expect_room_for(const text::Tokenizer& tokenizer, const model::Mode
                     std::move(hint));
 }
 
+// A run that cannot fit would be ended by the system without a word, hours later perhaps.
+Result<void> expect_memory(const model::ModelConfig& config, const train::TrainOptions& options) {
+  QUERN_TRY(const model::Decoder structure, model::Decoder::create(config));
+  const int64_t batch = options.batch_sizes.max();
+  plan::TrainingSetup setup;
+  setup.batch = options.micro_batch > 0 ? std::min(options.micro_batch, batch) : batch;
+  setup.sequence = options.sequence_lengths.max();
+  setup.dtype = options.dtype;
+  QUERN_TRY(const plan::TrainingMemory memory,
+            plan::training_memory(structure, setup, plan::TrainingMethod::full));
+  const auto needed = static_cast<uint64_t>(memory.total(options.checkpointing));
+  const MachineInfo machine = machine_info();
+  const uint64_t limit = std::min(machine.memory_bytes, machine.memory_limit.value_or(UINT64_MAX));
+  const std::string hint =
+      "smaller train.micro_batch or train.sequence, train.checkpointing=true, train.dtype=bf16, or a smaller "
+      "model; "
+      "'quern plan' shows what needs how much";
+  if (limit > 0 && needed > limit) {
+    return make_error(ErrorCode::out_of_memory,
+                      fmt::format("this training needs about {}, but the machine has {}", human_bytes(needed),
+                                  human_bytes(limit)),
+                      hint);
+  }
+  if (machine.available_bytes > 0 && needed > machine.available_bytes) {
+    log::warn("train", "this training needs about {}, but {} are available: {}", human_bytes(needed),
+              human_bytes(machine.available_bytes), hint);
+  }
+  return {};
+}
+
 Result<model::Decoder> make_model(PretrainConfig& config, const text::Tokenizer& tokenizer) {
   if (!config.from.empty()) {
     QUERN_TRY(model::Decoder model,
@@ -176,6 +208,7 @@ Result<model::Decoder> make_model(PretrainConfig& config, const text::Tokenizer&
   take_token_ids(config.model, tokenizer);
   QUERN_CHECK(expect_room_for(tokenizer, config.model, "leave model.vocab_size out to take the tokenizer's"));
   if (config.model.max_positions == 0) config.model.max_positions = config.train.sequence_lengths.max();
+  QUERN_CHECK(expect_memory(config.model, config.train));
   return model::Decoder::create(config.model, config.train.seed);
 }
 
@@ -220,7 +253,8 @@ Result<void> write_record(PretrainConfig& config, const text::Tokenizer& tokeniz
                                            {"train_token_count", corpus.train.token_count()},
                                            {"validation_token_count", corpus.validation.token_count()}}},
                                          {"result", result}};
-  return write_file_atomic(fs::path(config.out) / "run.json", record.dump(2) + "\n");
+  return write_file_atomic(fs::path(config.out) / "run.json",
+                           record.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
 }
 
 }  // namespace
@@ -244,8 +278,9 @@ nlohmann::ordered_json figures_of(const train::TrainSummary& summary) {
 }
 
 Result<train::TrainSummary> pretrain(PretrainConfig config, const PretrainHow& how) {
-  QUERN_CHECK(refuse_to_overwrite(config.out, how));
   QUERN_TRY(const text::Tokenizer tokenizer, text::Tokenizer::load(config.tokenizer));
+  QUERN_TRY(const FolderLock lock, FolderLock::acquire(config.out));
+  QUERN_CHECK(refuse_to_overwrite(config.out, how));
   if (config.data.assistant_only) {
     QUERN_TRY(config.train.assistant_only, chat_tokens(tokenizer));
   }

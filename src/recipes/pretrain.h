@@ -66,7 +66,7 @@ struct PretrainHow {
 
 // Trains and leaves OUT/model, OUT/checkpoints, OUT/metrics.jsonl, OUT/tensorboard and OUT/run.json
 // (settings, lineage, result). `config` must be finished. conflict when OUT holds a run and `how` says
-// neither.
+// neither, unavailable while another process trains there.
 Result<train::TrainSummary> pretrain(PretrainConfig config, const PretrainHow& how);
 
 // The result as run.json, reports and --json show it.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/file.h"
 #include "text/chat_markup.h"
 
 namespace quern::recipes {
@@ -85,6 +86,7 @@ Result<TrainedTokenizer> train_tokenizer(const TokenizerConfig& config, const st
     options.eos_token.reset();
   }
   QUERN_TRY(data::DocumentReader reader, data::open_corpus(config.inputs, config.reader));
+  QUERN_TRY(const FolderLock lock, FolderLock::acquire(folder));  // before the work: it may not be writable
   PieceSource pieces(reader, options.special_tokens);
   Result<text::Tokenizer> tokenizer = text::train_bpe([&] { return pieces.next(); }, options, progress);
   QUERN_CHECK(pieces.status());

@@ -29,7 +29,7 @@ struct TrainedTokenizer {
 };
 
 // Trains and saves into `folder`. Special tokens that stand in the texts themselves are left out of what is
-// counted. Errors of open_corpus, DocumentReader::next, train_bpe and Tokenizer::save.
+// counted. Throws when interrupted. Errors of open_corpus, FolderLock::acquire, DocumentReader::next, train_bpe and Tokenizer::save.
 Result<TrainedTokenizer> train_tokenizer(const TokenizerConfig& config, const std::filesystem::path& folder,
                                          Progress& progress);
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <queue>
 
+#include "base/interrupt.h"
 #include "text/byte_hash.h"
 
 namespace quern::text {
@@ -224,8 +225,11 @@ LearnedMerges MergeLearner::learn(int64_t vocab_size, Progress& progress) && {
     const TokenId result = token_for(left, right);
     merge(best.pair, result);
     learned.merges.push_back({left, right, result});
-    if (learned.merges.size() % 64 == 0) progress.update(static_cast<int64_t>(tokens_.size()));
+    if (learned.merges.size() % 64 != 0) continue;
+    progress.update(static_cast<int64_t>(tokens_.size()));
+    throw_if_interrupted();
   }
+  progress.update(static_cast<int64_t>(tokens_.size()));
   learned.tokens = std::move(tokens_);
   return learned;
 }

@@ -4,6 +4,7 @@
 #include <exception>
 #include <mutex>
 
+#include "base/interrupt.h"
 #include "base/threads.h"
 #include "text/unicode.h"
 
@@ -104,6 +105,7 @@ WordCounts count_words(const TextSource& next, const WordCounting& counting, Pro
     if (failure) std::rethrow_exception(failure);
     bytes_done += static_cast<int64_t>(batch.bytes.size());
     progress.update(bytes_done);
+    throw_if_interrupted();
   }
   WordCounts total = std::move(parts[0]);
   for (size_t t = 1; t < threads; ++t) {

@@ -28,6 +28,8 @@ double number(const nlohmann::json& value, double absent) {
   return value.is_number() ? value.get<double>() : absent;
 }
 
+constexpr const char* kRemove = "remove this checkpoint to go on from the one before it";
+
 nlohmann::json to_json(const TrainerState& s) {
   return {{"step", s.step},
           {"micro_batches", s.micro_batches},
@@ -153,6 +155,21 @@ Result<void> CheckpointStore::save(const model::Decoder& model, const AdamW& opt
   const fs::path temporary = directory_ / ("." + name);
   std::error_code status;
   fs::remove_all(temporary, status);
+  if (Result<void> written = write(temporary, model, optimizer, state); !written.ok()) {
+    fs::remove_all(temporary, status);  // a full disk needs the room
+    return written;
+  }
+  fs::remove_all(directory_ / name,
+                 status);  // the same step saved again, by a run that was told to start afresh
+  QUERN_CHECK(rename_durably(temporary, directory_ / name));
+  std::vector<fs::path> checkpoints = list();
+  for (size_t i = 0; i + static_cast<size_t>(keep_) < checkpoints.size(); ++i)
+    fs::remove_all(checkpoints[i], status);
+  return {};
+}
+
+Result<void> CheckpointStore::write(const fs::path& temporary, const model::Decoder& model,
+                                    const AdamW& optimizer, const TrainerState& state) const {
   QUERN_CHECK(make_directories(temporary));
   QUERN_CHECK(model::save_model(model, temporary, DType::f32));
   std::vector<formats::NamedTensor> moments;
@@ -165,14 +182,7 @@ Result<void> CheckpointStore::save(const model::Decoder& model, const AdamW& opt
                                        {"fingerprint", fingerprint_},
                                        {"optimizer_steps", optimizer.steps()},
                                        {"state", to_json(state)}};
-  QUERN_CHECK(write_file_atomic(temporary / kStateFile, json.dump(2) + "\n"));
-  fs::remove_all(directory_ / name,
-                 status);  // the same step saved again, by a run that was told to start afresh
-  QUERN_CHECK(rename_durably(temporary, directory_ / name));
-  std::vector<fs::path> checkpoints = list();
-  for (size_t i = 0; i + static_cast<size_t>(keep_) < checkpoints.size(); ++i)
-    fs::remove_all(checkpoints[i], status);
-  return {};
+  return write_file_atomic(temporary / kStateFile, json.dump(2) + "\n");
 }
 
 Result<TrainerState> CheckpointStore::restore(const fs::path& checkpoint, model::Decoder& model,
@@ -181,15 +191,19 @@ Result<TrainerState> CheckpointStore::restore(const fs::path& checkpoint, model:
   QUERN_TRY(const std::string text, read_file(path));
   const auto json = nlohmann::ordered_json::parse(text, nullptr, false);
   const auto corrupt = [&](std::string_view why) {
-    return make_error(ErrorCode::corrupt, fmt::format("{}: {}", path.string(), why),
-                      "remove this checkpoint to go on from the one before it");
+    return make_error(ErrorCode::corrupt, fmt::format("{}: {}", path.string(), why), kRemove);
   };
   if (!json.is_object()) return corrupt("not a JSON object");
   try {
     if (json.at("format") != kFormat) return corrupt("written by another version of Quern");
     QUERN_CHECK(expect_same(fingerprint_, json.at("fingerprint"), checkpoint));
-    QUERN_CHECK(restore_weights(checkpoint, model));
-    QUERN_CHECK(restore_moments(checkpoint / kMomentsFile, optimizer));
+    Result<void> restored = restore_weights(checkpoint, model);
+    if (restored.ok()) restored = restore_moments(checkpoint / kMomentsFile, optimizer);
+    if (!restored.ok()) {
+      Error error = std::move(restored).error();
+      if (error.code != ErrorCode::conflict) error.hint = kRemove;
+      return error;
+    }
     optimizer.set_steps(json.at("optimizer_steps").get<int64_t>());
     return state_from(json.at("state"));
   } catch (const nlohmann::json::exception& error) {

@@ -66,6 +66,8 @@ class CheckpointStore {
 
  private:
   std::vector<std::filesystem::path> list() const;  // oldest first
+  Result<void> write(const std::filesystem::path& folder, const model::Decoder& model, const AdamW& optimizer,
+                     const TrainerState& state) const;
 
   std::filesystem::path directory_;
   Fingerprint fingerprint_;

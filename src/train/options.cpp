@@ -1,5 +1,7 @@
 #include "train/options.h"
 
+#include <fmt/format.h>
+
 namespace quern::train {
 
 void TrainOptions::fields(Fields& f) {
@@ -41,6 +43,15 @@ void TrainOptions::fields(Fields& f) {
 Result<void> TrainOptions::finish() {
   QUERN_TRY(batch_sizes, StepValue::parse("train.batch", batch));
   QUERN_TRY(sequence_lengths, StepValue::parse("train.sequence", sequence));
+  constexpr double kMostTokens = 0x1p31;
+  const double tokens = static_cast<double>(batch_sizes.max()) * static_cast<double>(sequence_lengths.max());
+  if (tokens > kMostTokens) {
+    return make_error(
+        ErrorCode::invalid_argument,
+        fmt::format("train.batch {} of train.sequence {}: a step of {:.3g} tokens, at most 2^31 are possible",
+                    batch, sequence, tokens),
+        "large runs use batches of 2^19 to 2^22 tokens");
+  }
   schedule.total = steps;
   return {};
 }

@@ -1,6 +1,7 @@
 // quern chat
 #include "infer/chat.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -22,7 +23,8 @@ struct Arguments {
 };
 
 constexpr const char* kHelp =
-    "/reset forgets the conversation, /seed N changes the seed, /temperature T the spread, /exit ends. "
+    "/help shows this, /reset forgets the conversation, /seed N changes the seed, /temperature T the spread, "
+    "/exit ends. "
     "Ctrl-C stops an answer, Ctrl-D ends.";
 
 // Handles a line that starts with '/'. False: the conversation is over.
@@ -47,9 +49,23 @@ bool obey(const std::string& line, infer::Chat& chat) {
     else
       terminal::print_line("/temperature takes a number of at least 0");
   } else {
+    if (verb != "/help") terminal::print_line(fmt::format("no command '{}'", line));
     terminal::print_line(kHelp);
   }
   return true;
+}
+
+// Why an answer ends where nobody would end one; empty otherwise.
+std::string why_cut(const infer::Completion& completion, const infer::Chat& chat) {
+  switch (completion.finish) {
+    case infer::FinishReason::length:
+      return fmt::format("(cut at {} tokens; -n N allows more)", completion.tokens.size());
+    case infer::FinishReason::context_full:
+      return fmt::format("(the context of {} tokens is full; /reset starts a new conversation)",
+                         chat.context());
+    default:
+      return {};
+  }
 }
 
 Result<void> answer(infer::Chat& chat, const std::string& message, Context& context) {
@@ -66,10 +82,15 @@ Result<void> answer(infer::Chat& chat, const std::string& message, Context& cont
                     ? to_json(*completion).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) +
                           "\n"
                     : "\n");
+  std::fflush(stdout);
+  if (const std::string note = why_cut(*completion, chat); !note.empty() && !context.quiet)
+    terminal::print_line(note);
+  if (completion->finish == infer::FinishReason::cancelled)
+    return make_error(ErrorCode::cancelled, "stopped");
   return {};
 }
 
-Result<void> converse(const Arguments& arguments, Context& context) {
+Result<void> converse(Arguments& arguments, Context& context) {
   QUERN_TRY(const infer::LoadedModel loaded, arguments.options.open());
   QUERN_TRY(infer::Chat chat, infer::Chat::create(loaded, arguments.options.completion,
                                                   arguments.options.context, arguments.system));
@@ -81,7 +102,10 @@ Result<void> converse(const Arguments& arguments, Context& context) {
       std::fputs("> ", stderr);
       std::fflush(stderr);
     }
-    if (!std::getline(std::cin, line)) break;
+    if (!std::getline(std::cin, line)) {
+      if (interactive) terminal::print_line("");
+      break;
+    }
     if (line.empty()) continue;
     if (line.starts_with('/')) {
       if (!obey(line, chat)) break;
@@ -89,6 +113,7 @@ Result<void> converse(const Arguments& arguments, Context& context) {
     }
     if (const Result<void> said = answer(chat, line, context); !said.ok()) {
       if (!interactive) return said;
+      if (said.error().code == ErrorCode::cancelled) continue;
       terminal::print_line(said.error().to_string() + "\n  /reset starts a new conversation");
     }
   }

@@ -4,6 +4,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "base/interrupt.h"
 #include "base/text_table.h"
 #include "base/units.h"
 #include "cli/command_line.h"
@@ -22,6 +23,7 @@ struct SynthArguments {
 std::string percent(double share) { return fmt::format("{:.1f} %", 100.0 * share); }
 
 Result<void> synth(const SynthArguments& arguments, Context& context) {
+  const InterruptGuard guard;
   QUERN_TRY(const auto report,
             data::synth::write_corpus(arguments.out, arguments.options, *context.progress));
   if (context.json) {

@@ -19,7 +19,7 @@ struct Arguments {
   bool plain = false;
 };
 
-Result<void> generate(const Arguments& arguments, Context& context) {
+Result<void> generate(Arguments& arguments, Context& context) {
   std::string prompt = arguments.prompt;
   if (!arguments.prompt_file.empty()) {
     QUERN_TRY(prompt, read_file(arguments.prompt_file == "-" ? "/dev/stdin" : arguments.prompt_file));
@@ -40,11 +40,13 @@ Result<void> generate(const Arguments& arguments, Context& context) {
                             }));
   if (context.json) {
     context.print(to_json(completion).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
-    return {};
+  } else {
+    context.print("\n");
+    std::fflush(stdout);
+    if (!context.quiet) terminal::print_line(describe_speed(completion));
   }
-  context.print("\n");
-  if (!context.quiet) terminal::print_line(describe_speed(completion));
-  return {};
+  return completion.finish == infer::FinishReason::cancelled ? make_error(ErrorCode::cancelled, "stopped")
+                                                             : Result<void>();
 }
 
 Runner define(CommandLine& line) {

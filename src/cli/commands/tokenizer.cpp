@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "base/file.h"
+#include "base/interrupt.h"
 #include "base/text_table.h"
 #include "base/units.h"
 #include "cli/command_line.h"
@@ -67,6 +68,7 @@ struct TrainArguments {
 };
 
 Result<void> train(const TrainArguments& arguments, Context& context) {
+  const InterruptGuard guard;
   QUERN_TRY(const recipes::TrainedTokenizer trained,
             recipes::train_tokenizer(arguments.config, arguments.out, *context.progress));
   if (context.json) {

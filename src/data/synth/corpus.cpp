@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/file.h"
+#include "base/interrupt.h"
 #include "base/threads.h"
 #include "data/synth/documents.h"
 #include "data/synth/overlap.h"
@@ -23,10 +24,11 @@ std::string row(const nlohmann::ordered_json& fields) { return fields.dump() + "
 template <class Seen>
 Result<int64_t> write_documents(const std::string& path, Side side, int64_t count, uint64_t seed,
                                 ProgressScope* progress, const Seen& seen) {
-  constexpr int64_t kBlock = 4096;
+  constexpr int64_t kBlock = 1024;
   QUERN_TRY(AtomicFile file, AtomicFile::create(path));
   std::vector<std::string> block;
   for (int64_t begin = 0; begin < count; begin += kBlock) {
+    throw_if_interrupted();
     block.assign(static_cast<size_t>(std::min(kBlock, count - begin)), {});
     parallel_for(static_cast<int64_t>(block.size()), 64, [&](int64_t first, int64_t last) {
       for (int64_t i = first; i < last; ++i)

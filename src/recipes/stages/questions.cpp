@@ -4,6 +4,7 @@
 #include <map>
 
 #include "base/file.h"
+#include "base/interrupt.h"
 #include "data/synth/corpus.h"
 #include "infer/completion.h"
 #include "infer/loaded_model.h"
@@ -57,7 +58,7 @@ class QuestionsStage final : public Stage {
                   .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) +
               "\n";
       progress.update(all.asked, {{"exact", all.share()}});
-      if (context.should_stop && context.should_stop()) return make_error(ErrorCode::cancelled, "stopped");
+      throw_if_interrupted();
     }
     QUERN_CHECK(write_file_atomic(context.out / "answers.jsonl", rows));
     nlohmann::ordered_json figures = {{"questions", all.asked}, {"right", all.right}, {"exact", all.share()}};

@@ -1,5 +1,6 @@
 // kind: samples. Texts a model writes for given prompts.
 #include "base/file.h"
+#include "base/interrupt.h"
 #include "infer/completion.h"
 #include "infer/loaded_model.h"
 #include "recipes/stage.h"
@@ -26,7 +27,10 @@ class SamplesStage final : public Stage {
     for (const std::string& prompt : prompts_) {
       QUERN_TRY(const infer::Completion completion,
                 infer::complete(session, loaded.tokenizer, infer::encode_prompt(loaded.tokenizer, prompt),
-                                options_));
+                                options_, [](std::string_view) {
+                                  throw_if_interrupted();
+                                  return true;
+                                }));
       const nlohmann::ordered_json row = {{"prompt", prompt}, {"text", completion.text}};
       rows += row.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
       samples.push_back(row);

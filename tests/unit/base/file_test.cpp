@@ -115,9 +115,29 @@ TEST(AtomicFile, JoinsSmallAndLargeWrites) {
 TEST(AtomicFile, SecondWriterIsToldOfTheFirst) {
   const test::TempDir dir;
   std::optional<AtomicFile> first(AtomicFile::create(dir / "x").value());
-  EXPECT_EQ(AtomicFile::create(dir / "x").error().code, ErrorCode::conflict);
+  EXPECT_EQ(AtomicFile::create(dir / "x").error().code, ErrorCode::unavailable);
   first.reset();
   EXPECT_TRUE(AtomicFile::create(dir / "x").ok());
+}
+
+TEST(FolderLock, SecondOwnerIsToldOfTheFirst) {
+  const test::TempDir dir;
+  std::optional<FolderLock> first(FolderLock::acquire(dir / "new/run").value());
+  const auto second = FolderLock::acquire(dir / "new/run");
+  ASSERT_FALSE(second.ok());
+  EXPECT_EQ(second.error().code, ErrorCode::unavailable);
+  EXPECT_THAT(second.error().message, testing::HasSubstr("process " + std::to_string(::getpid())));
+  first.reset();
+  EXPECT_FALSE(std::filesystem::exists(dir / "new/run/.lock"));
+  EXPECT_TRUE(FolderLock::acquire(dir / "new/run").ok());
+}
+
+TEST(FolderLock, TakesOverWhatAKilledOwnerLeft) {
+  const test::TempDir dir;
+  ASSERT_TRUE(write_file_atomic(dir / ".lock", "123456789012").ok());
+  const auto lock = FolderLock::acquire(dir / "");
+  ASSERT_TRUE(lock.ok());
+  EXPECT_EQ(read_file(dir / ".lock").value(), std::to_string(::getpid()));
 }
 
 TEST(AtomicFile, TakesOverWhatAKilledWriterLeft) {

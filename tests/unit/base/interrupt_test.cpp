@@ -35,6 +35,19 @@ TEST(Interrupt, SecondSignalEndsTheProcess) {
   EXPECT_EQ(WEXITSTATUS(status), 128 + SIGINT);
 }
 
+TEST(Interrupt, WorkThatKeepsNothingIsLeftByAnException) {
+  EXPECT_NO_THROW(throw_if_interrupted());  // nobody asked for signals
+  const InterruptGuard guard;
+  EXPECT_NO_THROW(throw_if_interrupted());
+  ::raise(SIGINT);
+  try {
+    throw_if_interrupted();
+    FAIL() << "went on";
+  } catch (const Exception& exception) {
+    EXPECT_EQ(exception.error().code, ErrorCode::cancelled);
+  }
+}
+
 TEST(Interrupt, GuardsDoNotNest) {
   const InterruptGuard guard;
   EXPECT_THROW(InterruptGuard(), InternalError);
