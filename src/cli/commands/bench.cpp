@@ -72,7 +72,7 @@ Command bench_command() {
       .group = Group::inspect,
       .summary = "measure how fast this machine trains",
       .details = {},
-      .examples = {},
+      .examples = "quern bench train --dtype bf16",
       .define = nullptr,
       .subcommands = {
           {.name = "train",

@@ -161,7 +161,7 @@ Command data_command() {
                .group = Group::data,
                .summary = "count the documents of a corpus, their bytes, lengths and UTF-8 problems",
                .details = {},
-               .examples = "quern data info data/tales/train.jsonl",
+               .examples = "quern data info docs/handbook",
                .define = define_info,
                .subcommands = {}};
   return {.name = "data",

@@ -201,7 +201,7 @@ Command doctor_command() {
           .group = Group::help,
           .summary = "examine this machine: CPU, kernels, memory, limits, trouble",
           .details = {},
-          .examples = "quern doctor\nquern doctor --json | jq .findings",
+          .examples = "quern doctor\nquern doctor --json",
           .define = [](CommandLine&) -> Runner { return run_doctor; },
           .subcommands = {}};
 }

@@ -13,6 +13,8 @@
 #include "cli/command_line.h"
 #include "recipes/report.h"
 #include "recipes/stage.h"
+#include "text/chat_markup.h"
+#include "text/tokenizer.h"
 
 namespace quern::cli {
 
@@ -36,6 +38,11 @@ std::string figures_of(const recipes::FinishedStage& stage) {
   return text;
 }
 
+bool can_chat(const std::filesystem::path& model) {
+  const Result<text::Tokenizer> tokenizer = text::Tokenizer::load(model);
+  return tokenizer.ok() && tokenizer->token_to_id(text::ChatMarkup().assistant).has_value();
+}
+
 std::string to_text(const recipes::Recipe& recipe, const std::vector<recipes::FinishedStage>& stages) {
   TextTable table({"stage", "kind", "time", "result"});
   for (const recipes::FinishedStage& stage : stages) {
@@ -45,9 +52,10 @@ std::string to_text(const recipes::Recipe& recipe, const std::vector<recipes::Fi
   std::string text = table.to_string(0);
   for (const recipes::FinishedStage& stage : stages) {
     if (stage.kind != "pretrain") continue;
-    text +=
-        fmt::format("\nTalk to it:  quern chat {0}/{1}\nOr:          quern generate {0}/{1} -p \"Once\"\n",
-                    recipe.out.string(), stage.name);
+    const std::string model = (recipe.out / stage.name).string();
+    text += "\n";
+    if (can_chat(stage.folder / "model")) text += fmt::format("Talk to it:  quern chat {}\n", model);
+    text += fmt::format("Go on from:  quern generate {} -p \"Once\"\n", model);
   }
   return text;
 }
@@ -119,7 +127,7 @@ Command make_command() {
               kinds(),
           .examples =
               "quern make recipes/demo.yaml\n"
-              "quern make recipes/shakespeare.yaml --set data.path=input.txt --set model.train.steps=200",
+              "quern make recipes/text.yaml --set data.path=docs/handbook --set model.train.steps=20",
           .define = define,
           .subcommands = {}};
 }

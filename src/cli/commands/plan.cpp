@@ -208,7 +208,7 @@ Command plan_command() {
       .examples =
           "quern plan gpt2\n"
           "quern plan llama-3-8b --batch 4 --sequence 4096 --hardware h100 --count 8 --tokens 1G\n"
-          "quern plan runs/demo/model --context 8192 --sequences 16\n"
+          "quern plan runs/demo/model --sequences 16\n"
           "quern plan configs/gpt2-small.yaml --set model.vocab_size=32768\n"
           "quern plan --set model.family=llama --set model.layers=16 --set model.hidden=1024 --set "
           "model.heads=16 --set model.vocab_size=32768\n"

@@ -325,11 +325,13 @@ Command tokenizer_command() {
           .group = Group::data,
           .summary = "train a tokenizer, use one, look at one",
           .details = {},
-          .examples = {},
+          .examples =
+              "quern tokenizer train --input docs/handbook --vocab-size 1024 --out runs/tokenizer\n"
+              "quern tokenizer info runs/tokenizer \"Hello world\"",
           .define = nullptr,
           .subcommands = {
               sub("train", "train a byte-level BPE tokenizer on text",
-                  "quern tokenizer train --input corpus.txt --vocab-size 8192 --out runs/tokenizer",
+                  "quern tokenizer train --input docs/handbook --vocab-size 1024 --out runs/tokenizer",
                   define_train),
               sub("encode", "print the token ids of a text",
                   "quern tokenizer encode runs/tokenizer \"Hello world\"", define_encode),
@@ -337,7 +339,7 @@ Command tokenizer_command() {
                   define_decode),
               sub("info", "vocabulary, and tokens per word, bytes per token, coverage and splits of a text",
                   "quern tokenizer info runs/tokenizer \"Hello world\"\nquern tokenizer info runs/tokenizer "
-                  "--file corpus.txt",
+                  "--file README.md",
                   define_info),
           }};
 }

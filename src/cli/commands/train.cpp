@@ -73,8 +73,10 @@ Command train_command() {
               "CONFIG is a YAML file of the settings below. Training saves checkpoints as it goes; Ctrl-C "
               "saves one more, and --resume goes on to the same bits an uninterrupted run reaches.",
           .examples =
-              "quern train configs/gpt2-small.yaml --set data.inputs=corpus/\n"
-              "quern train configs/gpt2-small.yaml --resume --set train.steps=200",
+              "quern data synth --out data/tales --documents 20000\n"
+              "quern tokenizer train --input data/tales/train.jsonl --vocab-size 2048 --out runs/tokenizer\n"
+              "quern train configs/small.yaml\n"
+              "quern train configs/small.yaml --resume --set train.steps=400",
           .define = define,
           .subcommands = {}};
 }
