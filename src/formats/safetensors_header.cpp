@@ -271,6 +271,12 @@ Result<std::string> format_safetensors_header(std::span<const NamedTensor> tenso
                         fmt::format("safetensors: the tensor name {} is repeated, reserved or not UTF-8",
                                     json_excerpt(name)));
     }
+    if (is_block(tensor.dtype())) {
+      return make_error(ErrorCode::invalid_argument,
+                        fmt::format("safetensors: tensor {} is {}, a dtype that the format does not have",
+                                    json_excerpt(name), tensor.describe()),
+                        "decode it first, or write GGUF");
+    }
     json += fmt::format("{}{}:{{\"dtype\":\"{}\",\"shape\":[{}],\"data_offsets\":[{},{}]}}",
                         json.size() > 1 ? "," : "", nlohmann::json(name).dump(), row_of(tensor.dtype()).name,
                         fmt::join(tensor.shape().extents(), ","), offset, offset + tensor.bytes());

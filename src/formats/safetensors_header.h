@@ -60,8 +60,8 @@ struct NamedTensor {
 void sort_for_safetensors(std::vector<NamedTensor>& tensors);
 
 // The bytes before the data of a file that holds `tensors` in this order: length, JSON, and spaces up to a
-// multiple of 8. invalid_argument on a repeated, reserved or non-UTF-8 name, and on a header longer than the
-// format allows.
+// multiple of 8. invalid_argument on a repeated, reserved or non-UTF-8 name, on a block-quantised tensor, and on
+// a header longer than the format allows.
 Result<std::string> format_safetensors_header(std::span<const NamedTensor> tensors,
                                               const SafetensorsMetadata& metadata);
 

@@ -9,11 +9,56 @@
 
 namespace quern {
 
-enum class DType : uint8_t { f32, bf16, f16, f64, i32, i64, u8, i8, u16, boolean };
+enum class DType : uint8_t {
+  f32,
+  bf16,
+  f16,
+  f64,
+  i32,
+  i64,
+  u8,
+  i8,
+  u16,
+  boolean,
+  // Block-quantised: elements exist only as blocks of a row (tensor/block_formats.h), named as GGUF names them.
+  q4_0,
+  q4_1,
+  q5_0,
+  q5_1,
+  q8_0,
+  q2_k,
+  q3_k,
+  q4_k,
+  q5_k,
+  q6_k,
+  iq4_nl,
+  iq4_xs,
+  mxfp4,
+  nvfp4,
+  iq1_s,
+  iq1_m,
+  iq2_xxs,
+  iq2_xs,
+  iq2_s,
+  iq3_xxs,
+  iq3_s,
+  tq1_0,
+  tq2_0,
+};
+inline constexpr int kDTypeCount = static_cast<int>(DType::tq2_0) + 1;
 
-std::string_view name_of(DType dtype);
+constexpr bool is_block(DType d) { return d >= DType::q4_0; }
+
+std::string_view name_of(DType dtype);  // "f32", "Q4_K"
+// In any case of letters: "q4_k" is Q4_K.
 std::optional<DType> dtype_from_name(std::string_view name);
+// Bytes of one element. Throws InternalError for a block-quantised dtype, which has none: see bytes_of.
 int64_t size_of(DType dtype);
+// Elements and bytes of the smallest run that can be stored: a block, or one element.
+int64_t block_elements(DType dtype);
+int64_t block_bytes(DType dtype);
+// Bytes of `elements` elements; throws ShapeError unless they are whole blocks.
+int64_t bytes_of(DType dtype, int64_t elements);
 constexpr bool is_float(DType d) {
   return d == DType::f32 || d == DType::bf16 || d == DType::f16 || d == DType::f64;
 }

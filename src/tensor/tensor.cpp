@@ -44,13 +44,30 @@ void visit_int(DType dtype, F&& f) {
   }
 }
 
+void require_whole_blocks(const char* what, const Shape& shape, DType dtype) {
+  if (const int64_t block = block_elements(dtype); shape.cols() % block != 0) {
+    throw ShapeError("[" + std::string(what) + "] expected rows of a multiple of " + std::to_string(block) +
+                     " elements of " + std::string(name_of(dtype)) + ", got " + shape.to_string());
+  }
+}
+
+void require_elements(const char* what, DType dtype) {
+  if (is_block(dtype)) {
+    throw ShapeError("[" + std::string(what) + "] expected a dtype of single elements, got " +
+                     std::string(name_of(dtype)) + ", which only ops::cast decodes");
+  }
+}
+
 }  // namespace
 
-Tensor::Tensor(Shape shape, DType dtype)
-    : storage_(Storage::allocate(shape.numel() * size_of(dtype))), shape_(shape), dtype_(dtype) {}
+Tensor::Tensor(Shape shape, DType dtype) : shape_(shape), dtype_(dtype) {
+  require_whole_blocks("tensor", shape, dtype);
+  storage_ = Storage::allocate(bytes());
+}
 
 Tensor::Tensor(std::shared_ptr<Storage> storage, int64_t byte_offset, Shape shape, DType dtype)
     : storage_(std::move(storage)), offset_(byte_offset), shape_(shape), dtype_(dtype) {
+  require_whole_blocks("tensor", shape, dtype);
   if (byte_offset < 0 || byte_offset > storage_->size() || bytes() > storage_->size() - byte_offset) {
     throw ShapeError("[tensor] expected " + describe() + " at byte " + std::to_string(byte_offset) +
                      " to lie inside " + std::to_string(storage_->size()) + " bytes");
@@ -70,6 +87,7 @@ Tensor Tensor::full(Shape shape, double value, DType dtype) {
 }
 
 double Tensor::item() const {
+  require_elements("item", dtype_);
   if (numel() != 1) throw ShapeError("[item] expected one element, got " + describe());
   return visit_float(dtype_, [&]<class T>() { return convert<double>(*data<T>()); });
 }
@@ -78,6 +96,7 @@ Tensor Tensor::reshaped(Shape shape) const {
   if (shape.numel() != numel()) {
     throw ShapeError("[reshape] expected " + std::to_string(numel()) + " elements, got " + shape.to_string());
   }
+  require_whole_blocks("reshape", shape, dtype_);
   Tensor tensor = detached();
   tensor.shape_ = shape;
   return tensor;
@@ -90,7 +109,8 @@ Tensor Tensor::sliced(int64_t begin, int64_t end) const {
   }
   Tensor tensor = detached();
   tensor.shape_ = shape_.with(0, end - begin);
-  tensor.offset_ += begin * (dim(0) == 0 ? 0 : bytes() / dim(0));
+  require_whole_blocks("slice", tensor.shape_, dtype_);
+  tensor.offset_ += bytes_of(dtype_, begin * (dim(0) == 0 ? 0 : numel() / dim(0)));
   return tensor;
 }
 
@@ -126,7 +146,11 @@ void Tensor::copy_from(const Tensor& other) const {
   };
   if (dtype_ == other.dtype_) {
     if (bytes() > 0) std::memmove(raw(), other.raw(), static_cast<size_t>(bytes()));
-  } else if (is_float(dtype_)) {
+    return;
+  }
+  require_elements("copy", dtype_);
+  require_elements("copy", other.dtype_);
+  if (is_float(dtype_)) {
     visit_float(dtype_, [&]<class To>() {
       visit_float(other.dtype_, [&]<class From>() { copy.template operator()<To, From>(); });
     });
@@ -138,6 +162,7 @@ void Tensor::copy_from(const Tensor& other) const {
 }
 
 void Tensor::fill(double value) const {
+  require_elements("fill", dtype_);
   if (is_float(dtype_)) {
     visit_float(dtype_, [&]<class T>() { std::fill_n(data<T>(), numel(), convert<T>(value)); });
   } else {

@@ -21,6 +21,10 @@ class GradMeta {
 
 // A handle: copying shares the elements. Always contiguous and row-major. Safe to read from many threads; writers must
 // be alone.
+//
+// Of a block-quantised dtype, rows are runs of blocks: the last extent must be a multiple of the block, also after
+// reshaped() and sliced(), or ShapeError is thrown. The elements cannot be accessed, filled or converted here, only as
+// bytes: ops::cast decodes them, quant/ encodes them.
 class Tensor {
  public:
   Tensor() = default;  // empty: defined() is false
@@ -44,7 +48,7 @@ class Tensor {
   int64_t dim(int i) const { return shape_[i]; }
   int64_t numel() const { return shape_.numel(); }
   DType dtype() const { return dtype_; }
-  int64_t bytes() const { return numel() * size_of(dtype_); }
+  int64_t bytes() const { return bytes_of(dtype_, numel()); }
 
   void* raw() const { return storage_ ? storage_->data() + offset_ : nullptr; }
   // Typed access; throws InternalError on another dtype.
