@@ -4,7 +4,17 @@
 
 namespace quern::ops {
 
+namespace {
+Tensor decode(const Tensor& x) {
+  Tensor y(x.shape(), DType::f32);
+  backend::run(&KernelTable::decode_rows, backend::DecodeRowsArgs{x.shape().rows(), x.shape().cols(), x.raw(),
+                                                                  x.dtype(), y.data<float>()});
+  return y;
+}
+}  // namespace
+
 Tensor cast(const Tensor& x, DType dtype) {
+  if (x.defined() && is_block(x.dtype())) return cast(decode(x), dtype);
   expect_float("cast", "input", x);
   expect(is_float(dtype), "cast", "a floating dtype, got {}", name_of(dtype));
   if (x.dtype() == dtype) return x;

@@ -1,4 +1,4 @@
-// Conversion between floating dtypes.
+// Conversion between floating dtypes, and from block-quantised ones.
 #pragma once
 
 #include "tensor/tensor.h"
@@ -6,6 +6,7 @@
 namespace quern::ops {
 
 // x in another floating dtype; x itself when it already is. Differentiable: the gradient is converted back.
+// A block-quantised x is decoded (exactly to f32, and from there rounded to `dtype`) and gets no gradient.
 Tensor cast(const Tensor& x, DType dtype);
 
 }  // namespace quern::ops

@@ -47,6 +47,16 @@ struct LinearRowsArgs {
   DType w_dtype;  // f32, bf16, f16
 };
 
+// y[r,c] = the value of element c of row r of the block-quantised x, in f32. Rows are whole blocks (tensor/block_formats.h),
+// without gaps. The value is the exact one of the formula beside each block's struct, rounded once, so that tables agree
+// to the bit; a scale that is infinite or NaN gives what IEEE arithmetic makes of it.
+struct DecodeRowsArgs {
+  int64_t rows, cols;
+  const void* x;
+  DType x_dtype;
+  float* y;
+};
+
 // y[i] = w[ids[i]] for i in [0, count): rows of `cols` elements.
 struct EmbeddingArgs {
   int64_t count, cols, vocab;
@@ -271,6 +281,7 @@ struct KernelTable {
   const char* name;  // "reference", "scalar", "avx2", "avx512", ...
   bool (*gemm)(const GemmArgs&);
   bool (*linear_rows)(const LinearRowsArgs&);
+  bool (*decode_rows)(const DecodeRowsArgs&);
   bool (*embedding)(const EmbeddingArgs&);
   bool (*embedding_backward)(const EmbeddingBackwardArgs&);
   bool (*norm)(const NormArgs&);

@@ -10,6 +10,7 @@ constexpr KernelTable kTable = {
     .name = "reference",
     .gemm = reference::gemm,
     .linear_rows = reference::linear_rows,
+    .decode_rows = reference::decode_rows,
     .embedding = reference::embedding,
     .embedding_backward = reference::embedding_backward,
     .norm = reference::norm,

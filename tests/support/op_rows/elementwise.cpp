@@ -1,4 +1,7 @@
 // Rows of the ops of one input that have few cases.
+#include <cstring>
+
+#include "ops/binary.h"
 #include "ops/cast.h"
 #include "ops/dropout.h"
 #include "ops/reduce.h"
@@ -18,12 +21,31 @@ OpCase unary(const char* name, const Shape& shape, std::function<Tensor(const Te
 }
 }  // namespace
 
+namespace {
+// Random blocks with a scale of 1/64. The output is added to an input that has a gradient: blocks have none.
+OpCase decoding(const char* name, const Shape& shape, DType blocks) {
+  const auto inputs = [shape, blocks](Rng& rng, DType dtype) {
+    const Tensor x(shape, blocks);
+    std::byte* bytes = static_cast<std::byte*>(x.raw());
+    for (int64_t i = 0; i < x.bytes(); ++i) bytes[i] = static_cast<std::byte>(rng.below(256));
+    const float16 scale(0.015625f);
+    for (int64_t at = 0; at < x.bytes(); at += block_bytes(blocks))
+      std::memcpy(bytes + at, &scale, sizeof scale);
+    return std::vector{random(rng, shape, dtype), x};
+  };
+  const auto run = [](std::span<const Tensor> in) { return add(in[0], cast(in[1], in[0].dtype())); };
+  return {.name = name, .inputs = inputs, .run = run};
+}
+}  // namespace
+
 OpRow cast_row() {
   // Scaled afterwards: a cast to the dtype at hand is the tensor itself.
   const auto to_wide = [](const Tensor& x) { return scale(cast(x, wide_of(x.dtype())), 2.0); };
   return {.name = "cast",
-          .cases = {unary("to wide", {3, 37}, to_wide)},
-          .benches = {{unary("to wide 2048x768", {2048, 768}, to_wide), 0, 0}}};
+          .cases = {unary("to wide", {3, 37}, to_wide), decoding("from Q8_0", {3, 96}, DType::q8_0),
+                    decoding("from IQ2_S", {2, 512}, DType::iq2_s)},
+          .benches = {{unary("to wide 2048x768", {2048, 768}, to_wide), 0, 0},
+                      {decoding("from Q8_0 2048x768", {2048, 768}, DType::q8_0), 0, 0}}};
 }
 
 OpRow dropout_row() {

@@ -10,6 +10,7 @@
 #include "backend/cpu/kernels/axpby.kernel.h"
 #include "backend/cpu/kernels/binary.kernel.h"
 #include "backend/cpu/kernels/cross_entropy.kernel.h"
+#include "backend/cpu/kernels/decode_rows.kernel.h"
 #include "backend/cpu/kernels/dropout.kernel.h"
 #include "backend/cpu/kernels/embedding.kernel.h"
 #include "backend/cpu/kernels/linear_rows.kernel.h"
@@ -25,6 +26,7 @@ constexpr KernelTable make_table(const char* name) {
       .name = name,
       .gemm = cpu::gemm,
       .linear_rows = linear_rows,
+      .decode_rows = decode_rows,
       .embedding = embedding,
       .embedding_backward = embedding_backward,
       .norm = norm,
