@@ -236,28 +236,29 @@ struct Part {
   float* waiting;  // blocks of C, when there is more than one length
   bool last;
 
-  // Both factors share one loop over their panels.
+  // Threads take columns, or rows where there are more of them to share.
+  bool by_columns() const { return n.count() >= m.count() || n.count() >= 4 * num_threads(); }
+
+  // Packs A, and B where every thread will read all of it. Both share one loop over their panels.
   void pack() const {
     constexpr int64_t kGrain = 1 << 17;  // elements
-    parallel_for(m.count() + n.count(), 1 + kGrain / (kPanel * kStep * a.steps),
-                 [&](int64_t begin, int64_t end) {
-                   a.fill(a_factor, false, m.begin, {begin, least(end, m.count())}, k);
-                   b.fill(b_factor, true, n.begin, {most(begin - m.count(), 0), end - m.count()}, k);
-                 });
+    const int64_t panels = m.count() + (by_columns() ? 0 : n.count());
+    parallel_for(panels, 1 + kGrain / (kPanel * kStep * a.steps), [&](int64_t begin, int64_t end) {
+      a.fill(a_factor, false, m.begin, {begin, least(end, m.count())}, k);
+      b.fill(b_factor, true, n.begin, {most(begin - m.count(), 0), end - m.count()}, k);
+    });
   }
 
-  // Threads take columns, or rows where there are more of them to share.
   void multiply() const {
-    const bool by_columns = n.count() >= m.count() || n.count() >= 4 * num_threads();
-    const int64_t work = (by_columns ? m : n).count() * kBlock * a.steps * kStep;
+    const int64_t work = (by_columns() ? m : n).count() * kBlock * a.steps * kStep;
     constexpr int64_t kGrain = 1 << 24;  // multiply-adds
-    parallel_for(by_columns ? n.count() : m.count(), 1 + kGrain / work, [&](int64_t begin, int64_t end) {
-      by_columns ? multiply({0, m.count()}, {begin, end}) : multiply({begin, end}, {0, n.count()});
+    parallel_for(by_columns() ? n.count() : m.count(), 1 + kGrain / work, [&](int64_t begin, int64_t end) {
+      by_columns() ? multiply({0, m.count()}, {begin, end}) : multiply({begin, end}, {0, n.count()});
     });
   }
 
  private:
-  // Packed panels. As many columns as L2 keeps, in equal shares.
+  // As many columns at a time as L2 keeps, in equal shares. Columns of this thread alone are packed on the way.
   void multiply(Panels rows, Panels columns) const {
     const TileScope tiles;
     const int64_t fitting = most(1, least(kMaxKept, kKeptBytes / (b.steps * kStepBytes)));
@@ -265,6 +266,7 @@ struct Part {
     for (int64_t share = 0; share < shares; ++share) {
       const Panels kept{columns.begin + columns.count() * share / shares,
                         columns.begin + columns.count() * (share + 1) / shares};
+      if (by_columns()) b.fill(b_factor, true, n.begin, kept, k);
       for (int64_t i = rows.begin; i < rows.end; ++i) multiply_row(i, kept);
     }
   }
