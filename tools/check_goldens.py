@@ -73,7 +73,8 @@ def golden_tests():
 def run_golden_tests(executables):
     for name, suites in golden_tests().items():
         names = ":".join(pattern for suite in sorted(suites) for pattern in (f"{suite}.*", f"*/{suite}.*"))
-        subprocess.run([executables / name, f"--gtest_filter={names}", "--gtest_brief=1"], stdout=subprocess.DEVNULL)
+        executable = next(path for path in executables.rglob(name) if path.is_file())
+        subprocess.run([executable, f"--gtest_filter={names}", "--gtest_brief=1"], stdout=subprocess.DEVNULL)
 
 
 def main():
