@@ -42,6 +42,7 @@ std::optional<Value> find_attribute(Heap& heap, const Value& owner, std::string_
 // owner[key] where Python has such an item.
 std::optional<Value> find_item(Heap& heap, const Value& owner, const Value& key) {
   if (owner.is_dict()) {
+    if (key.is_text()) heap.spend_on_text(key.text().size());
     if (key.kind() == Kind::list && !key.is_form(List::Form::tuple)) return std::nullopt;
     const Value* const found = owner.dict().find(key);
     return found == nullptr ? std::nullopt : std::optional(*found);
@@ -68,6 +69,7 @@ Value slice_text(Heap& heap, const Value& owner, const SlicePlaces& places) {
     return make_text(heap, rest.substr(0, offset_of_character(rest, places.count)), owner.is_markup());
   }
   const Charge ahead(&heap, text.size() * sizeof(std::string_view));
+  heap.spend(text.size() / 16);
   std::vector<std::string_view> characters;
   for_each_character(text, [&](std::string_view c) { characters.push_back(c); });
   TextBuilder out(heap);

@@ -26,6 +26,9 @@ Value Interpreter::evaluate_or_none(const ExpressionPtr& expression) {
 }
 
 Value Interpreter::evaluate_node(const Name& node, const Expression& at) {
+  for (const Scope* scope = scope_.get(); scope != nullptr; scope = scope->parent.get()) {
+    heap_.spend(scope->names.size() / 16);  // names are searched one by one
+  }
   if (const Value* const found = scope_->find(node.name)) return *found;
   return make_undefined(heap_, fmt::format("{} is undefined", quoted(node.name)));
 }
@@ -111,6 +114,7 @@ Arguments Interpreter::evaluate_arguments(const CallArguments& arguments) {
     const Value more = evaluate(*arguments.more_named);
     require_defined(more);
     if (!more.is_dict()) fail(fmt::format("argument after ** must be a mapping, not {}", type_name(more)));
+    heap_.spend(more.dict().entries.size());
     for (const auto& [name, value] : more.dict().entries) {
       if (!name.is_text()) fail("keywords must be strings");
       result.named.emplace_back(name.text(), value);

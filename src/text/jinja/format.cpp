@@ -196,6 +196,7 @@ class PercentFormatter {
   }
 
   void conversion() {
+    heap_.spend();
     take();
     std::optional<Value> named = named_value();
     FormatSpec spec;
@@ -348,6 +349,7 @@ class BraceFormatter {
   }
 
   void field(TextBuilder& out, std::string_view text, int depth) {
+    heap_.spend(1 + arguments_.named.size() / 16);
     if (depth > 1) fail("format fields nested too deeply");
     const size_t name_end = std::min(text.find_first_of("!:"), text.size());
     Value value = lookup(text.substr(0, name_end));

@@ -60,6 +60,7 @@ class JsonWriter {
   }
 
   void write_text(std::string_view text) {
+    heap_.spend(text.size() / 16);
     out_ += "\"";
     std::string escaped;
     for_each_character(text, [&](std::string_view character) { append_character(escaped, character); });

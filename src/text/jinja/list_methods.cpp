@@ -63,9 +63,10 @@ Value items(Interpreter& interpreter, const Value& self, const Arguments& argume
   });
 }
 
-Value get(Interpreter&, const Value& self, const Arguments& arguments) {
+Value get(Interpreter& interpreter, const Value& self, const Arguments& arguments) {
   const Bound bound("get", arguments, {"key", "default"}, 1);
   require_hashable(bound[0]);
+  if (bound[0].is_text()) interpreter.heap().spend_on_text(bound[0].text().size());
   const Value* const found = self.dict().find(bound[0]);
   return found == nullptr ? bound[1] : *found;
 }

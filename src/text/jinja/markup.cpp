@@ -69,6 +69,7 @@ std::string escape(std::string_view text) {
 
 Value to_markup(Heap& heap, const Value& value) {
   if (value.is_markup()) return value;
+  if (value.is_text()) heap.spend(value.text().size() / 16);
   return make_text(&heap, escape(to_string(heap, value)), true);
 }
 

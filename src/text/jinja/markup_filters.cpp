@@ -29,6 +29,7 @@ Value safe(Interpreter& interpreter, const Value& subject, const Arguments& argu
 
 Value strip_tags_filter(Interpreter& interpreter, const Value& subject, const Arguments& arguments) {
   const Bound bound("striptags", arguments, {});
+  if (subject.is_text()) interpreter.heap().spend(subject.text().size() / 16);
   return make_text(&interpreter.heap(), strip_tags(to_string(interpreter.heap(), subject)));
 }
 

@@ -96,13 +96,6 @@ Value round_filter(Interpreter&, const Value& subject, const Arguments& argument
   return (method == "ceil" ? std::ceil(scaled) : std::floor(scaled)) / scale;
 }
 
-Value file_size(Interpreter&, const Value& subject, const Arguments& arguments);
-
-constexpr Builtin kFilters[] = {
-    {"int", to_int},         {"float", to_float},           {"abs", absolute},
-    {"round", round_filter}, {"filesizeformat", file_size},
-};
-
 Value file_size(Interpreter& interpreter, const Value& subject, const Arguments& arguments) {
   const Bound bound("filesizeformat", arguments, {"binary"});
   const bool binary = bound.flag(0);
@@ -123,6 +116,11 @@ Value file_size(Interpreter& interpreter, const Value& subject, const Arguments&
   const char letter = binary && prefix == 0 ? 'K' : kPrefixes[prefix];
   return make_text(heap, fmt::format("{:.1f} {}{}B", scaled, letter, binary ? "i" : ""));
 }
+
+constexpr Builtin kFilters[] = {
+    {"int", to_int},         {"float", to_float},           {"abs", absolute},
+    {"round", round_filter}, {"filesizeformat", file_size},
+};
 
 }  // namespace
 

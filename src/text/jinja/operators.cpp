@@ -250,6 +250,7 @@ bool contains(Heap& heap, const Value& container, const Value& item) {
   }
   if (container.is_dict()) {
     require_hashable(item);
+    if (item.is_text()) heap.spend_on_text(item.text().size());
     return container.dict().find(item) != nullptr;
   }
   if (!is_iterable(container))

@@ -96,6 +96,7 @@ void append_repr(TextBuilder& out, Heap& heap, const Value& value) {
       out += "Undefined";
       return;
     case Kind::text:
+      heap.spend(value.text().size() / 16);
       out += value.is_markup() ? fmt::format("Markup({})", quoted(value.text())) : quoted(value.text());
       return;
     case Kind::list:

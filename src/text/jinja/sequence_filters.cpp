@@ -132,6 +132,7 @@ Value unique(Interpreter& interpreter, const Value& subject, const Arguments& ar
   for (size_t i = 0; i < sequence->items.size(); ++i) {
     keys.emplace_back(folded(heap, path.of(heap, sequence->items[i]), bound.flag(0)), i);
     require_hashable(keys.back().first);
+    if (keys.back().first.is_text()) heap.spend(keys.back().first.text().size() / 16);
   }
   std::ranges::stable_sort(keys, before, &std::pair<Value, size_t>::first);
   std::vector<size_t> kept;

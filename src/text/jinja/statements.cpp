@@ -183,6 +183,7 @@ void Interpreter::assign(const Target& target, Value value) {
     if (space == nullptr) fail("cannot assign attribute on non-namespace object");
     space->set(heap_, target.attribute, std::move(value));
   } else {
+    heap_.spend(scope_->names.size() / 16);  // names are searched one by one
     scope_->set(target.name, std::move(value));
   }
 }
@@ -251,27 +252,34 @@ Value Interpreter::call_macro(const MacroDefinition& macro, const ScopePtr& clos
                               const Arguments& arguments) {
   const Heap::Level level(heap_);
   auto named = arguments.named;
-  const auto take_named = [&](std::string_view name) -> std::optional<Value> {
+  const auto take_named = [&](std::string_view name, Value& value) {
+    heap_.spend(1 + named.size() / 16);
     const auto found =
         std::ranges::find(named, name, [](const auto& entry) -> std::string_view { return entry.first; });
-    if (found == named.end()) return std::nullopt;
-    Value value = std::move(found->second);
+    if (found == named.end()) return false;
+    value = std::move(found->second);
     named.erase(found);
-    return value;
+    return true;
   };
   const size_t count = macro.parameters.size();
   const size_t given = std::min(count, arguments.positional.size());
   const Within within(*this, std::make_shared<Scope>(heap_, closure));
   std::vector<bool> missing(count, false);
   for (size_t i = 0; i < count; ++i) {
+    heap_.spend(1 + i / 16);
     const std::string& name = macro.parameters[i];
-    std::optional<Value> value = i < given ? arguments.positional[i] : take_named(name);
-    missing[i] = !value;
-    if (!value) value = make_undefined(heap_, fmt::format("parameter {} was not provided", quoted(name)));
-    scope_->set(name, *std::move(value));
+    Value value;
+    missing[i] = i >= given && !take_named(name, value);
+    if (i < given) value = arguments.positional[i];
+    if (missing[i]) {
+      value = make_undefined(heap_, fmt::format("parameter {} was not provided", quoted(name)));
+    }
+    scope_->set(name, std::move(value));
   }
   if (macro.uses_caller) {
-    scope_->set("caller", take_named("caller").value_or(make_undefined(heap_, "no caller defined")));
+    Value caller;
+    if (!take_named("caller", caller)) caller = make_undefined(heap_, "no caller defined");
+    scope_->set("caller", std::move(caller));
   }
   if (macro.uses_kwargs) {
     std::vector<std::pair<Value, Value>> entries;

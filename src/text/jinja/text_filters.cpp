@@ -143,6 +143,7 @@ Value truncate(Interpreter& interpreter, const Value& subject, const Arguments& 
 Value word_count(Interpreter& interpreter, const Value& subject, const Arguments& arguments) {
   const Bound bound("wordcount", arguments, {});
   const Value text = soft_text(interpreter.heap(), subject);
+  interpreter.heap().spend(text.text().size() / 16);
   int64_t words = 0;
   bool in_word = false;
   for_each_character(text.text(), [&](std::string_view bytes) {
@@ -171,6 +172,7 @@ void append_url_quoted(TextBuilder& out, std::string_view text, bool in_query) {
 Value url_encode(Interpreter& interpreter, const Value& subject, const Arguments& arguments) {
   const Bound bound("urlencode", arguments, {});
   Heap& heap = interpreter.heap();
+  if (subject.is_text()) heap.spend(subject.text().size() / 16);
   TextBuilder out(heap);
   if (subject.is_text() || !is_iterable(subject)) {
     append_url_quoted(out, to_string(heap, subject), false);

@@ -226,6 +226,7 @@ Value zero_fill(Interpreter& interpreter, const Value& self, const Arguments& ar
 Value expand_tabs(Interpreter& interpreter, const Value& self, const Arguments& arguments) {
   const Bound bound("expandtabs", arguments, {"tabsize"});
   const int64_t size = std::max<int64_t>(bound.integer(0, 8), 0);
+  interpreter.heap().spend(self.text().size() / 16);
   TextBuilder out(interpreter.heap());
   int64_t column = 0;
   for_each_character(self.text(), [&](std::string_view c) {
@@ -331,14 +332,13 @@ Value replace_text(Heap& heap, const Value& self, std::string_view old, std::str
   heap.spend_on_text(rest.size());
   TextBuilder out(heap);
   for (; limit != 0; --limit) {
-    heap.spend(old.size() / 64);
+    heap.spend(1 + old.size() / 64);
     const size_t found = find_text(rest, old);
     if (found == kNone) break;
     out += rest.substr(0, found);
     out += replacement;
     rest.remove_prefix(found + old.size());
     if (old.empty()) {
-      heap.spend();
       if (rest.empty()) break;
       const size_t character = decode_utf8(rest).length;
       out += rest.substr(0, character);

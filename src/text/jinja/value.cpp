@@ -60,8 +60,11 @@ Value make_list(Heap* heap, Values items, List::Form form) {
 }
 
 Value make_dict(Heap* heap, std::vector<std::pair<Value, Value>> entries) {
-  if (heap != nullptr) heap->spend(entries.size());
-  for (const auto& [key, value] : entries) require_hashable(key);
+  for (const auto& [key, value] : entries) {
+    require_hashable(key);
+    if (heap != nullptr)
+      heap->spend(1 + (key.is_text() ? key.text().size() / 16 : 0));  // sorted: 16 comparisons each
+  }
   std::vector<uint32_t> order(entries.size());
   std::iota(order.begin(), order.end(), 0);
   std::ranges::stable_sort(

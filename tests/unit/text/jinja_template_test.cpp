@@ -121,6 +121,22 @@ TEST(JinjaTemplate, WorkIsLimited) {
   }
 }
 
+TEST(JinjaTemplate, WorkThatIsNoStepCounts) {
+  // Each would run for minutes if only nodes were counted.
+  RenderOptions options;
+  options.limits = {.steps = 200'000, .memory = 256 << 20, .output = 8 << 20};
+  std::string begin = "{% set k = 'a' * 5000000 %}{% set d = {k: 1} %}";
+  for (int i = 0; i < 5000; ++i) begin += "{% set a" + std::to_string(i) + " = 1 %}";
+  begin += "{% for i in range(99999) %}{{ ";
+  for (const char* expression :
+       {"missing", "d[k]", "k in d", "d.get(k)", "{k: 1, k ~ '': 2}|length", "(k|tojson)[:1]", "k.count('a')",
+        "k.replace('a', '')|length", "[k]|unique|list|length", "(k ~ 'b') in k", "k|wordcount", "k|e|length",
+        "dict([['a', 1]] * 90000)", "('%s' * 200000 % ((1,) * 200000))|length"}) {
+    const Error error = error_of(begin + expression + " }}{% endfor %}", {}, options);
+    EXPECT_EQ(error.code, ErrorCode::deadline) << expression << ": " << error.message;
+  }
+}
+
 TEST(JinjaTemplate, LimitsAreThoseGiven) {
   RenderOptions options;
   options.limits.steps = 100;
