@@ -9,6 +9,8 @@
 #include <ranges>
 #include <vector>
 
+#include "base/file.h"
+#include "base/json.h"
 #include "text/jinja/python_text.h"
 
 namespace quern::text {
@@ -117,6 +119,22 @@ Result<void> cut_at_tag(jinja::Rendered& rendered, const std::string& said) {
   return {};
 }
 
+// The document with its keys in their order; limits are those of parse_json.
+Result<Json> read_ordered_json(const std::filesystem::path& path) {
+  QUERN_TRY(const std::string text, read_file(path, kMaxJsonFile));
+  QUERN_CHECK(parse_json(text, path.string()));
+  return Json::parse(text);
+}
+
+// The value of `key`, or null; invalid_argument unless `fits` takes it.
+template <class Fits>
+Result<Json> optional_value(const Json& request, const char* key, std::string_view expected, Fits fits) {
+  const auto found = request.find(key);
+  if (found == request.end() || found->is_null()) return Json();
+  if (!fits(*found)) return refuse(fmt::format("{}: expected {}, got {}", key, expected, found->type_name()));
+  return *found;
+}
+
 // A special token of tokenizer_config.json: text, or an object with its content.
 std::optional<std::string> token_text(const Json& config, std::string_view name) {
   const auto found = config.find(name);
@@ -129,6 +147,49 @@ std::optional<std::string> token_text(const Json& config, std::string_view name)
 }
 
 }  // namespace
+
+Result<ChatRequest> chat_request_from_json(const Json& request) {
+  if (!request.is_object()) return refuse(fmt::format("expected an object, got {}", request.type_name()));
+  const auto is_list = [](const Json& value) { return value.is_array(); };
+  const auto is_flag = [](const Json& value) { return value.is_boolean(); };
+  const auto is_object = [](const Json& value) { return value.is_object(); };
+  const auto is_field = [](const Json& value) { return value.is_boolean() || value.is_string(); };
+  ChatRequest result;
+  QUERN_TRY(result.messages, optional_value(request, "messages", "a list", is_list));
+  QUERN_TRY(result.tools, optional_value(request, "tools", "a list", is_list));
+  QUERN_TRY(result.documents, optional_value(request, "documents", "a list", is_list));
+  QUERN_TRY(const Json prompt, optional_value(request, "add_generation_prompt", "true or false", is_flag));
+  QUERN_TRY(const Json field,
+            optional_value(request, "continue_final_message", "a flag or a name", is_field));
+  QUERN_TRY(const Json variables, optional_value(request, "chat_template_kwargs", "an object", is_object));
+  result.add_generation_prompt = prompt == true;
+  if (field.is_string()) result.continue_field = field.get<std::string>();
+  if (field == true) result.continue_field = "content";
+  if (!variables.is_null()) result.variables = variables;
+  return result;
+}
+
+Result<ChatTemplates> ChatTemplates::load(const std::filesystem::path& folder) {
+  ChatTemplates result;
+  const auto config = folder / "tokenizer_config.json";
+  if (std::filesystem::exists(config)) {
+    QUERN_TRY(const Json document, read_ordered_json(config));
+    QUERN_TRY(result, from_config(document, config.string()));
+  }
+  const auto add_file = [&](const std::string& name, const std::filesystem::path& path) -> Result<void> {
+    QUERN_TRY(const std::string source, read_file(path, jinja::kMaxSource));
+    return result.add(name, source);
+  };
+  if (const auto file = folder / "chat_template.jinja"; std::filesystem::exists(file)) {
+    QUERN_CHECK(add_file("default", file));
+  }
+  std::error_code none;
+  for (const auto& entry : std::filesystem::directory_iterator(folder / "additional_chat_templates", none)) {
+    if (entry.path().extension() == ".jinja")
+      QUERN_CHECK(add_file(entry.path().stem().string(), entry.path()));
+  }
+  return result;
+}
 
 Result<ChatTemplates> ChatTemplates::from_config(const Json& config, std::string_view source) {
   const auto corrupt = [&](std::string_view what) {

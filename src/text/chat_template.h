@@ -4,6 +4,7 @@
 // same tokenizer_config.json gives the same prompt, to the byte.
 #pragma once
 
+#include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -27,9 +28,17 @@ struct ChatRequest {
   std::string template_name;  // empty: "tool_use" when there are tools and such a template, else "default"
 };
 
+// A request as clients write it: "messages", "tools", "documents", "add_generation_prompt", "continue_final_message"
+// (true, or the name of a field) and "chat_template_kwargs"; other keys are left alone. invalid_argument for a value
+// of another type.
+Result<ChatRequest> chat_request_from_json(const nlohmann::ordered_json& request);
+
 // Const methods are thread-safe.
 class ChatTemplates {
  public:
+  // From a model folder: tokenizer_config.json, then chat_template.jinja and additional_chat_templates/*.jinja, which
+  // win. A folder without any gives an empty set.
+  static Result<ChatTemplates> load(const std::filesystem::path& folder);
   // From a parsed tokenizer_config.json: "chat_template" (text, or a list of {"name", "template"}) and the
   // special tokens (text, or {"content": ...}). `source` names the file in errors. A config without templates
   // gives an empty set.

@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/file.h"
+#include "support/temp_dir.h"
+
 namespace quern::text {
 
 namespace {
@@ -108,6 +111,40 @@ TEST(ChatTemplate, ContinuesTheLastMessage) {
           .value()
           .text,
       "qdeep");
+}
+
+TEST(ChatTemplate, LoadsAFolder) {
+  const test::TempDir folder;
+  EXPECT_TRUE(ChatTemplates::load(folder.path()).value().empty());
+  ASSERT_TRUE(write_file_atomic(folder.path() / "tokenizer_config.json",
+                                R"({"bos_token": "<s>", "chat_template": "old"})")
+                  .ok());
+  EXPECT_EQ(ChatTemplates::load(folder.path()).value().render(ask("x")).value().text, "old");
+  ASSERT_TRUE(write_file_atomic(folder.path() / "chat_template.jinja", "{{ bos_token }}new\n").ok());
+  std::filesystem::create_directory(folder.path() / "additional_chat_templates");
+  ASSERT_TRUE(write_file_atomic(folder.path() / "additional_chat_templates/rag.jinja", "rag").ok());
+  const ChatTemplates loaded = ChatTemplates::load(folder.path()).value();
+  ChatRequest request = ask("x");
+  EXPECT_EQ(loaded.render(request).value().text, "<s>new");
+  request.template_name = "rag";
+  EXPECT_EQ(loaded.render(request).value().text, "rag");
+}
+
+TEST(ChatTemplate, ReadsRequests) {
+  const ChatRequest request = chat_request_from_json({{"model", "m"},
+                                                      {"messages", {{{"role", "user"}}}},
+                                                      {"tools", nullptr},
+                                                      {"add_generation_prompt", true},
+                                                      {"continue_final_message", true},
+                                                      {"chat_template_kwargs", {{"k", 1}}}})
+                                  .value();
+  EXPECT_EQ(request.messages.size(), 1U);
+  EXPECT_TRUE(request.tools.is_null());
+  EXPECT_TRUE(request.add_generation_prompt);
+  EXPECT_EQ(request.continue_field, "content");
+  EXPECT_EQ(request.variables["k"], 1);
+  EXPECT_EQ(chat_request_from_json({{"messages", "x"}}).error().message,
+            "messages: expected a list, got string");
 }
 
 TEST(ChatTemplate, KeepsTheOrderOfKeys) {
