@@ -1,4 +1,4 @@
-// quern tokenizer train | encode | decode | info
+// quern tokenizer train | encode | decode | info (and chat: tokenizer_chat.cpp)
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -13,6 +13,7 @@
 #include "base/text_table.h"
 #include "base/units.h"
 #include "cli/command_line.h"
+#include "cli/commands/tokenizer.h"
 #include "recipes/tokenizer_training.h"
 #include "text/tokenizer_report.h"
 
@@ -341,6 +342,7 @@ Command tokenizer_command() {
                   "quern tokenizer info runs/tokenizer \"Hello world\"\nquern tokenizer info runs/tokenizer "
                   "--file README.md",
                   define_info),
+              tokenizer_chat_command(),
           }};
 }
 

@@ -1,0 +1,10 @@
+// Sub-verbs of `quern tokenizer` in files of their own.
+#pragma once
+
+#include "cli/command.h"
+
+namespace quern::cli {
+
+Command tokenizer_chat_command();
+
+}  // namespace quern::cli
