@@ -6,7 +6,7 @@
 #include <queue>
 
 #include "text/byte_alphabet.h"
-#include "text/json_fields.h"
+#include "text/models/model_json.h"
 #include "text/unicode.h"
 
 namespace quern::text {
@@ -14,12 +14,12 @@ namespace quern::text {
 namespace {
 // Up to here a scan for the lowest rank beats a heap.
 constexpr size_t kShort = 64;
+// What stands for the space before a word where spaces are part of tokens.
+constexpr std::string_view kWordMark = "\u2581";
 }  // namespace
 
-struct Bpe::Scratch : ModelScratch {
-  WordCache cache;
+struct Bpe::SymbolScratch : Scratch {
   std::vector<Symbol> symbols;
-  std::vector<TokenId> ids;
 };
 
 Bpe::Bpe(Vocabulary vocabulary, std::vector<MergeRule> merges, BpeOptions options)
@@ -37,11 +37,22 @@ Bpe::Bpe(Vocabulary vocabulary, std::vector<MergeRule> merges, BpeOptions option
   };
   prefix_ = to_bytes(options_.continuing_subword_prefix);
   suffix_ = to_bytes(options_.end_of_word_suffix);
+  byte_tokens_ = find_byte_tokens(vocabulary_);
   for (size_t byte = 0; byte < 256; ++byte) {
-    byte_tokens_[byte] = vocabulary_.find_token(fmt::format("<0x{:02X}>", byte));
     const char c = static_cast<char>(byte);
     single_bytes_[byte] = vocabulary_.find_bytes({&c, 1});
   }
+  if (never_crosses(kWordMark)) cut_mark_ = kWordMark;
+}
+
+// Whether words that begin with `mark` are encoded each for itself in any text.
+bool Bpe::never_crosses(std::string_view mark) const {
+  if (options_.ignore_merges || !prefix_.empty() || !suffix_.empty()) return false;
+  if (vocabulary_.byte_level() || vocabulary_.find_bytes(mark) == kNoToken) return false;
+  return std::none_of(merges_.begin(), merges_.end(), [&](const MergeRule& rule) {
+    const std::string_view left = vocabulary_.bytes(rule[0]), right = vocabulary_.bytes(rule[1]);
+    return right.starts_with(mark) && !left.ends_with(mark);
+  });
 }
 
 Result<std::unique_ptr<Bpe>> Bpe::create(Vocabulary vocabulary, std::vector<MergeRule> merges,
@@ -68,72 +79,33 @@ Result<std::unique_ptr<Bpe>> Bpe::create(Vocabulary vocabulary, std::vector<Merg
   return bpe;
 }
 
-std::unique_ptr<ModelScratch> Bpe::make_scratch() const { return std::make_unique<Scratch>(); }
+std::unique_ptr<ModelScratch> Bpe::make_scratch() const { return std::make_unique<SymbolScratch>(); }
 
-void Bpe::encode(std::string_view text, std::span<const Span> pieces, ModelScratch& model_scratch,
-                 TokenSink sink) const {
-  auto& scratch = static_cast<Scratch&>(model_scratch);
-  for (const Span piece : pieces) {
-    if (sink.spans) {
-      encode_with_spans(text, piece, scratch, sink);
-    } else {
-      const std::span<const TokenId> tokens =
-          cached_tokens(text.substr(piece.begin, piece.end - piece.begin), scratch);
-      if (tokens.size() == 1) {
-        sink.ids.push_back(tokens[0]);
-      } else {
-        sink.ids.insert(sink.ids.end(), tokens.begin(), tokens.end());
-      }
-    }
-  }
-}
-
-void Bpe::encode_with_spans(std::string_view text, Span piece, Scratch& scratch, TokenSink sink) const {
-  const std::string_view word = text.substr(piece.begin, piece.end - piece.begin);
-  if (const TokenId id = whole_word(word, scratch); id != kNoToken) {
+void Bpe::encode_word(std::string_view word, uint32_t at, Scratch& scratch, TokenSink sink) const {
+  std::vector<Symbol>& symbols = static_cast<SymbolScratch&>(scratch).symbols;
+  if (const TokenId id = whole_word(word, symbols); id != kNoToken) {
     sink.ids.push_back(id);
-    sink.spans->push_back(piece);
+    if (sink.spans) sink.spans->push_back({at, at + static_cast<uint32_t>(word.size())});
     return;
   }
-  tokenize(word, scratch.symbols);
-  uint32_t at = piece.begin;
-  for (const Symbol& symbol : scratch.symbols) {
+  tokenize(word, symbols);
+  for (const Symbol& symbol : symbols) {
     sink.ids.push_back(symbol.id);
-    sink.spans->push_back({at, at + symbol.length});
+    if (sink.spans) sink.spans->push_back({at, at + symbol.length});
     at += symbol.length;
   }
 }
 
-std::span<const TokenId> Bpe::cached_tokens(std::string_view word, Scratch& scratch) const {
-  if (!WordCache::accepts(word)) return tokens_of(word, scratch);
-  WordCache::Lookup lookup = scratch.cache.find(word);
-  if (lookup.hit) return lookup.entry.tokens();
-  const std::span<const TokenId> tokens = tokens_of(word, scratch);
-  WordCache::store(lookup, word, tokens);
-  return tokens;
-}
-
-std::span<const TokenId> Bpe::tokens_of(std::string_view word, Scratch& scratch) const {
-  scratch.ids.clear();
-  if (const TokenId id = whole_word(word, scratch); id != kNoToken) {
-    scratch.ids.push_back(id);
-  } else {
-    tokenize(word, scratch.symbols);
-    for (const Symbol& symbol : scratch.symbols) scratch.ids.push_back(symbol.id);
-  }
-  return scratch.ids;
-}
-
 // The token that is the whole word, when encoding gives just that. Without ignore_merges the merges must
 // rebuild it, as they do for every token a trainer made; files may hold others, so each token is tried once.
-TokenId Bpe::whole_word(std::string_view word, Scratch& scratch) const {
+TokenId Bpe::whole_word(std::string_view word, std::vector<Symbol>& symbols) const {
   const TokenId id = vocabulary_.find_bytes(word);
   if (id == kNoToken || options_.ignore_merges) return id;
   std::atomic<uint8_t>& rebuilds = rebuilds_[static_cast<size_t>(id)];
   uint8_t state = rebuilds.load(std::memory_order_relaxed);
   if (state == 0) {
-    tokenize(word, scratch.symbols);
-    state = scratch.symbols.size() == 1 && scratch.symbols[0].id == id ? 1 : 2;
+    tokenize(word, symbols);
+    state = symbols.size() == 1 && symbols[0].id == id ? 1 : 2;
     rebuilds.store(state, std::memory_order_relaxed);
   }
   return state == 1 ? id : kNoToken;
@@ -258,24 +230,14 @@ std::string Bpe::to_json() const {
   model["fuse_unk"] = options_.fuse_unk;
   model["byte_fallback"] = options_.byte_fallback;
   model["ignore_merges"] = options_.ignore_merges;
-  std::string out = model.dump();
-  out.pop_back();
-  out += ",\"vocab\":{";
-  const auto quoted = [&](TokenId id) { return Json(vocabulary_.token(id).value_or("")).dump(); };
+  std::string lists = "\"vocab\":" + vocabulary_json(vocabulary_) + ",\n\"merges\":[";
   std::string_view separator;
-  for (size_t id = 0; id < vocabulary_.id_end(); ++id) {
-    if (!vocabulary_.contains(static_cast<TokenId>(id))) continue;
-    out += fmt::format("{}\n{}:{}", separator, quoted(static_cast<TokenId>(id)), id);
-    separator = ",";
-  }
-  out += "},\n\"merges\":[";
-  separator = "";
   for (const auto& [left, right, result] : merges_) {
-    out += fmt::format("{}\n[{},{}]", separator, quoted(left), quoted(right));
+    lists += fmt::format("{}\n[{},{}]", separator, quoted_json(vocabulary_.token(left).value_or("")),
+                         quoted_json(vocabulary_.token(right).value_or("")));
     separator = ",";
   }
-  out += "]}";
-  return out;
+  return model_json(model, lists + "]");
 }
 
 }  // namespace quern::text

@@ -6,8 +6,7 @@
 #include <optional>
 
 #include "text/merge_table.h"
-#include "text/model.h"
-#include "text/word_cache.h"
+#include "text/word_model.h"
 
 namespace quern::text {
 
@@ -20,7 +19,7 @@ struct BpeOptions {
   bool ignore_merges = false;
 };
 
-class Bpe : public Model {
+class Bpe : public WordModel {
  public:
   // Left token, right token and the token they make.
   using MergeRule = std::array<TokenId, 3>;
@@ -32,8 +31,6 @@ class Bpe : public Model {
   const Vocabulary& vocabulary() const override { return vocabulary_; }
   TokenId unknown_token() const override { return unk_; }
   std::unique_ptr<ModelScratch> make_scratch() const override;
-  void encode(std::string_view text, std::span<const Span> pieces, ModelScratch& scratch,
-              TokenSink sink) const override;
   std::string to_json() const override;
 
  private:
@@ -42,13 +39,12 @@ class Bpe : public Model {
     uint32_t length;  // bytes of the piece it covers
     Merge merge;      // with the next symbol
   };
-  struct Scratch;
+  struct SymbolScratch;
 
   Bpe(Vocabulary vocabulary, std::vector<MergeRule> merges, BpeOptions options);
-  std::span<const TokenId> cached_tokens(std::string_view word, Scratch& scratch) const;
-  std::span<const TokenId> tokens_of(std::string_view word, Scratch& scratch) const;
-  void encode_with_spans(std::string_view text, Span piece, Scratch& scratch, TokenSink sink) const;
-  TokenId whole_word(std::string_view word, Scratch& scratch) const;
+  void encode_word(std::string_view word, uint32_t at, Scratch& scratch, TokenSink sink) const override;
+  TokenId whole_word(std::string_view word, std::vector<Symbol>& symbols) const;
+  bool never_crosses(std::string_view mark) const;
   void tokenize(std::string_view word, std::vector<Symbol>& symbols) const;
   void add_initial_symbols(std::string_view word, std::vector<Symbol>& symbols) const;
   bool add_fallback_bytes(std::string_view unit, std::vector<Symbol>& symbols) const;

@@ -159,7 +159,7 @@ std::string config_json(const BpeTrainOptions& options) {
 Result<Tokenizer> train_bpe(const TextSource& next, const BpeTrainOptions& options, Progress& progress) {
   QUERN_CHECK(check(options));
   const Json pre_tokenizer = pre_tokenizer_json(options);
-  QUERN_TRY(const PreTokenizers pre_tokenizers, make_pre_tokenizers(pre_tokenizer));
+  QUERN_TRY(const PreTokenizers pre_tokenizers, make_pre_tokenizers(pre_tokenizer, true));
   QUERN_TRY(const Normalizers normalizers, make_normalizers(options.nfc ? Json{{"type", "NFC"}} : Json()));
   WordCounts words;
   {

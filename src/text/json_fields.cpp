@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "text/unicode.h"
+
 namespace quern::text {
 
 const Json* Fields::find(std::string_view key) const {
@@ -43,6 +45,15 @@ Result<std::string> Fields::string(std::string_view key) const {
   const Json* value = find(key);
   if (!value || !value->is_string()) return wrong(key, "a string");
   return value->get<std::string>();
+}
+
+Result<std::string> Fields::character(std::string_view key) const {
+  const Json* value = find(key);
+  if (value && value->is_string()) {
+    const std::string& text = value->get_ref<const std::string&>();
+    if (!text.empty() && decode_utf8(text).length == text.size()) return text;
+  }
+  return wrong(key, "one character");
 }
 
 Result<uint32_t> Fields::count(std::string_view key, uint32_t most) const {

@@ -43,6 +43,8 @@ class Fields {
   bool has(std::string_view key) const;  // present and not null
   Result<bool> flag(std::string_view key, bool fallback) const;
   Result<std::string> string(std::string_view key) const;
+  // A string of exactly one character.
+  Result<std::string> character(std::string_view key) const;
   Result<uint32_t> count(std::string_view key, uint32_t most) const;
   Result<const Json*> array(std::string_view key) const;
   // {"String": "..."} or {"Regex": "..."}.

@@ -19,12 +19,14 @@ class PreTokenizer {
 
 struct PreTokenizers {
   std::vector<std::unique_ptr<PreTokenizer>> steps;
-  // The last step is ByteLevel: the model sees bytes, and its vocabulary is written in the byte alphabet.
+  // ByteLevel stands last: the model is given bytes, and its vocabulary is written in the byte alphabet.
   bool byte_level = false;
 };
 
 // The value of "pre_tokenizer" as a list, Sequences flattened; null gives an empty list.
-// Errors: unsupported (names the type or the regular expression), corrupt (a wrong field).
-Result<PreTokenizers> make_pre_tokenizers(const Json& component);
+// `model_reads_bytes`: a ByteLevel that stands last leaves the bytes to the model instead of writing them as
+// characters of the byte alphabet. Errors: unsupported (names the type or the regular expression), corrupt (a
+// wrong field).
+Result<PreTokenizers> make_pre_tokenizers(const Json& component, bool model_reads_bytes);
 
 }  // namespace quern::text

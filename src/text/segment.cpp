@@ -5,10 +5,12 @@
 #include <algorithm>
 
 #include "base/exception.h"
+#include "text/unicode.h"
 
 namespace quern::text {
 
 void Edit::keep(uint32_t end) {
+  if (at_ < head_) result_head_ = length() + std::min(end, head_) - at_;
   result_.append(source_.substr(at_, end - at_));
   if (track_) {
     for (uint32_t i = at_; i < end; ++i) origins_.push_back({i, i + 1});
@@ -23,13 +25,19 @@ void Edit::replace(uint32_t end, std::string_view text) {
                                "check the normalizer and pre_tokenizer of tokenizer.json"));
   }
   result_.append(text);
+  if (at_ < head_) result_head_ = length();
   if (track_) origins_.insert(origins_.end(), text.size(), Span{at_, end});
   at_ = end;
+}
+
+uint32_t Segment::first_character_length(std::string_view text) {
+  return text.empty() ? 0 : decode_utf8(text).length;
 }
 
 Segment::Segment(const Segment& whole, Span part)
     : text_(whole.view(part)),
       offset_(whole.offset_),
+      head_(std::min(std::max(whole.head_, part.begin), part.end) - part.begin),
       limit_(whole.limit_),
       track_(whole.track_),
       pieces_{{0, part.end - part.begin}} {
@@ -57,6 +65,7 @@ void Segment::apply(Edit edit, std::vector<Span> pieces) {
     }
   }
   origins_ = std::move(edit.origins_);
+  head_ = edit.result_head_;
   owned_ = std::move(edit.result_);
   text_ = owned_;
   pieces_ = std::move(pieces);

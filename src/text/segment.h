@@ -18,8 +18,10 @@ struct Span {
 // Rewrites a text from left to right. Remembers where every byte came from only when asked.
 class Edit {
  public:
-  // Throws Exception(invalid_argument) when the result grows past `limit` bytes.
-  Edit(std::string_view source, bool track, size_t limit) : source_(source), track_(track), limit_(limit) {}
+  // `head`: bytes at the start of `source` that came from the very first character of the input. Throws
+  // Exception(invalid_argument) when the result grows past `limit` bytes.
+  Edit(std::string_view source, uint32_t head, bool track, size_t limit)
+      : source_(source), head_(head), track_(track), limit_(limit) {}
 
   // The source up to `end` stays as it is.
   void keep(uint32_t end);
@@ -35,6 +37,8 @@ class Edit {
  private:
   friend class Segment;
   std::string_view source_;
+  uint32_t head_;
+  uint32_t result_head_ = 0;
   bool track_;
   size_t limit_;
   uint32_t at_ = 0;
@@ -49,6 +53,7 @@ class Segment {
   Segment(std::string_view text, uint32_t offset, bool track)
       : text_(text),
         offset_(offset),
+        head_(offset == 0 ? first_character_length(text) : 0),
         limit_(limit_for(text)),
         track_(track),
         pieces_{{0, static_cast<uint32_t>(text.size())}} {}
@@ -59,13 +64,16 @@ class Segment {
 
   std::string_view text() const { return text_; }
   uint32_t offset() const { return offset_; }
+  // Bytes at the start of text() that came from the first character of the input; 0 when that was removed or
+  // lies outside this segment.
+  uint32_t head() const { return head_; }
   std::string_view view(Span piece) const { return text_.substr(piece.begin, piece.end - piece.begin); }
 
   // Pieces in order, not overlapping; bytes between pieces were removed by a pre-tokenizer.
   const std::vector<Span>& pieces() const { return pieces_; }
   void set_pieces(std::vector<Span> pieces) { pieces_ = std::move(pieces); }
 
-  Edit edit() const { return {text_, track_, limit_}; }
+  Edit edit() const { return {text_, head_, track_, limit_}; }
   // Takes the edited text; everything becomes one piece again unless pieces are given.
   void apply(Edit edit);
   void apply(Edit edit, std::vector<Span> pieces);
@@ -77,9 +85,12 @@ class Segment {
   // A file whose rules double the text again and again must not eat the memory.
   static size_t limit_for(std::string_view original) { return original.size() * 64 + (size_t{1} << 20); }
 
+  static uint32_t first_character_length(std::string_view text);
+
   std::string_view text_;
   std::string owned_;
   uint32_t offset_;
+  uint32_t head_;
   size_t limit_;
   bool track_;
   std::vector<Span> pieces_;

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "text/unicode.h"
-
 namespace quern::text {
 
 namespace {
@@ -58,21 +56,14 @@ void merge_alike(const std::vector<Part>& parts, std::vector<Span>& pieces) {
 }
 }  // namespace
 
-std::optional<SplitBehavior> split_behavior_of(std::string_view name) {
+Result<SplitBehavior> read_split_behavior(const Fields& fields) {
+  QUERN_TRY(const std::string name, fields.string("behavior"));
   if (name == "Removed") return SplitBehavior::removed;
   if (name == "Isolated") return SplitBehavior::isolated;
   if (name == "MergedWithPrevious") return SplitBehavior::merged_with_previous;
   if (name == "MergedWithNext") return SplitBehavior::merged_with_next;
   if (name == "Contiguous") return SplitBehavior::contiguous;
-  return std::nullopt;
-}
-
-void lex_numbers(std::string_view text, Span range, std::vector<Span>& matches) {
-  for (uint32_t at = range.begin; at < range.end;) {
-    const Decoded step = decode_utf8(text.substr(at));
-    if (classes_of(step.code_point) & kNumber) matches.push_back({at, at + step.length});
-    at += step.length;
-  }
+  return fields.wrong("behavior", "Removed, Isolated, MergedWithPrevious, MergedWithNext or Contiguous");
 }
 
 void Splitter::find(std::string_view text, Span range, std::vector<Span>& matches) const {
@@ -85,10 +76,6 @@ void Splitter::find(std::string_view text, Span range, std::vector<Span>& matche
 
 void Splitter::split(std::string_view text, Span range, std::vector<Span>& pieces) const {
   if (range.begin == range.end) return;
-  if (behavior_ == SplitBehavior::isolated && std::holds_alternative<Lexer>(pattern_) &&
-      std::get<Lexer>(pattern_) != lex_numbers) {
-    return find(text, range, pieces);  // the usual case: a lexer covers the text
-  }
   std::vector<Span> matches;
   find(text, range, matches);
   const std::vector<Part> parts = cover(matches, range, invert_);

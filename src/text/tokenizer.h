@@ -5,9 +5,9 @@
 //   std::string text = tokenizer.decode(ids);
 //
 // Ids are those of Hugging Face tokenizers, token for token, for valid UTF-8; only characters added to Unicode after
-// version 15 (14 in a split pattern that lexer.h does not know) may be normalised or split differently. Ill-formed UTF-8 is read as
-// U+FFFD, one per maximal subpart (repair_utf8 counts them). `truncation` and `padding` of the file are kept
-// but not applied.
+// version 12 may have another normal form, and those after 14 be split differently by a pattern that lexer.h does not
+// know. Ill-formed UTF-8 is read as U+FFFD, one per maximal subpart (repair_utf8 counts them). `truncation` and
+// `padding` of the file are read and kept but not applied.
 #pragma once
 
 #include <filesystem>
@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "text/length_rules.h"
 #include "text/segment.h"
 #include "text/vocabulary.h"
 
@@ -48,6 +49,14 @@ struct TokenSpan {
   bool operator==(const TokenSpan&) const = default;
 };
 
+// Two texts as one input: each token with the segment it belongs to (BERT's token_type_ids).
+struct EncodedPair {
+  std::vector<TokenId> ids;
+  std::vector<int32_t> type_ids;
+};
+
+struct Pipeline;
+
 // Cheap to copy; copies share everything. All methods are const and thread-safe.
 class Tokenizer {
  public:
@@ -57,6 +66,10 @@ class Tokenizer {
   // From the contents of the three files; all but the first may be empty.
   static Result<Tokenizer> from_json(std::string_view tokenizer_json, std::string_view config_json = {},
                                      std::string_view chat_template = {});
+
+  // For readers of other formats.
+  static Result<Tokenizer> from_pipeline(Pipeline pipeline, std::string_view config_json = {},
+                                         std::string_view chat_template = {});
 
   // Writes tokenizer.json, and tokenizer_config.json and chat_template.jinja if it has them, into the folder.
   Result<void> save(const std::filesystem::path& folder) const;
@@ -71,6 +84,8 @@ class Tokenizer {
   // Two texts joined by the pair template of the post-processor, or simply one after the other.
   std::vector<TokenId> encode_pair(std::string_view first, std::string_view second,
                                    const EncodeOptions& options = {}) const;
+  EncodedPair encode_pair_with_types(std::string_view first, std::string_view second,
+                                     const EncodeOptions& options = {}) const;
   // On all threads; the result does not depend on how many.
   std::vector<std::vector<TokenId>> encode_batch(std::span<const std::string_view> texts,
                                                  const EncodeOptions& options = {}) const;
@@ -94,6 +109,9 @@ class Tokenizer {
 
   // "BPE", ...
   std::string_view model_type() const;
+  // The rules of the file for lengths; nothing when it has none.
+  const std::optional<Truncation>& truncation() const;
+  const std::optional<Padding>& padding() const;
   // Empty when there is none.
   const std::string& chat_template() const;
   // tokenizer_config.json as it was loaded; empty when there is none.

@@ -2,23 +2,16 @@
 // everything else is kept as it stands for the component readers and for saving.
 #pragma once
 
-#include <memory>
 #include <string_view>
 
-#include "text/json_fields.h"
-#include "text/model.h"
-#include "text/pre_tokenizer.h"
+#include "text/pipeline.h"
 
 namespace quern::text {
 
-struct TokenizerDocument {
-  Json rest;  // the whole document in its order, with "model" null
-  PreTokenizers pre_tokenizers;
-  std::unique_ptr<Model> model;
-};
-
 // Errors: corrupt (not JSON, wrong fields, duplicate or impossible ids, merges that name missing tokens),
-// unsupported (another version or model type).
-Result<TokenizerDocument> read_tokenizer_json(std::string_view json);
+// unsupported (another version, or a component that it names).
+Result<Pipeline> read_tokenizer_json(std::string_view json);
+// Makes every part of `pipeline` but its model from its document. Precondition: the model is there.
+Result<void> make_components(Pipeline& pipeline);
 
 }  // namespace quern::text

@@ -18,18 +18,34 @@ Result<void> Vocabulary::add(std::string_view token, int64_t id, int64_t id_limi
                       fmt::format("the id {} belongs to two tokens: {:?} and {:?}", id,
                                   this->token(static_cast<TokenId>(id)).value_or(""), token));
   }
-  const std::optional<std::string> bytes = byte_level_ ? from_byte_characters(token) : std::nullopt;
-  const bool literal = byte_level_ && !bytes;
-  StringTable& table = literal ? literals_ : bytes_;
-  const size_t before = table.size();
-  const uint32_t index = table.add(bytes ? *bytes : token);
-  if (table.size() == before) {
+  const Stored stored = store(token, static_cast<TokenId>(id));
+  if (stored.repeated) {
     return make_error(ErrorCode::corrupt,
                       fmt::format("the token {:?} stands in the vocabulary twice", token));
   }
-  (literal ? literal_ids_ : bytes_ids_).push_back(static_cast<TokenId>(id));
-  tokens_[at] = {index, literal};
+  tokens_[at] = {stored.index, stored.literal};
   return {};
+}
+
+void Vocabulary::append(std::string_view token) {
+  const Stored stored = store(token, static_cast<TokenId>(tokens_.size()));
+  tokens_.push_back({stored.index, stored.literal});
+}
+
+Vocabulary::Stored Vocabulary::store(std::string_view token, TokenId id) {
+  const std::optional<std::string> bytes = byte_level_ ? from_byte_characters(token) : std::nullopt;
+  const bool literal = byte_level_ && !bytes;
+  StringTable& table = literal ? literals_ : bytes_;
+  std::vector<TokenId>& ids = literal ? literal_ids_ : bytes_ids_;
+  const uint32_t index = table.add(bytes ? *bytes : token);
+  const bool repeated = index < ids.size();
+  if (repeated) {
+    ids[index] = id;
+  } else {
+    ids.push_back(id);
+  }
+  ++size_;
+  return {index, literal, repeated};
 }
 
 TokenId Vocabulary::find_bytes(std::string_view bytes) const {

@@ -26,10 +26,12 @@ class Vocabulary {
   void reserve(size_t tokens) { bytes_.reserve(tokens, tokens * 8); }
   // Errors: corrupt for a token or id given twice and for an id that is negative or not below `id_limit`.
   Result<void> add(std::string_view token, int64_t id, int64_t id_limit);
+  // The next id, one past the largest. A token that comes again is found by its later id.
+  void append(std::string_view token);
 
   bool byte_level() const { return byte_level_; }
   // Number of tokens, and one past the largest id (ids may leave holes).
-  size_t size() const { return bytes_.size() + literals_.size(); }
+  size_t size() const { return size_; }
   size_t id_end() const { return tokens_.size(); }
 
   // The token that matches exactly these bytes, or kNoToken.
@@ -44,6 +46,13 @@ class Vocabulary {
   std::optional<std::string> token(TokenId id) const;
 
  private:
+  // The string of a token in one of the tables, and whether it was there before.
+  struct Stored {
+    uint32_t index;
+    bool literal;
+    bool repeated;
+  };
+  Stored store(std::string_view token, TokenId id);
   struct Entry {
     uint32_t index = StringTable::kNone;
     bool literal = false;
@@ -53,6 +62,7 @@ class Vocabulary {
   }
 
   bool byte_level_;
+  size_t size_ = 0;
   StringTable bytes_, literals_;
   std::vector<TokenId> bytes_ids_, literal_ids_;  // id of each string of the tables
   std::vector<Entry> tokens_;                     // by id

@@ -1,4 +1,4 @@
-// Token for token what Hugging Face tokenizers gives (tools/goldens/tokenizer.py).
+// Token for token what Hugging Face tokenizers gives (tools/goldens/tokenizer.py, tokenizer_components.py).
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -15,7 +15,8 @@
 namespace quern::text {
 namespace {
 
-const std::filesystem::path kFolder = std::filesystem::path(QUERN_SOURCE_DIR) / "tests/golden/tokenizer";
+const std::filesystem::path kGolden = std::filesystem::path(QUERN_SOURCE_DIR) / "tests/golden";
+const std::filesystem::path kFolder = kGolden / "tokenizer", kComponents = kGolden / "tokenizer_components";
 
 std::string fnv(std::string_view data) {
   uint64_t value = 0xCBF29CE484222325;
@@ -31,15 +32,17 @@ struct Case {
   std::string name;
   std::string json;  // the patched tokenizer.json
   Json expected;
+  size_t digits;  // kept of each hash
 };
 
 Json base_document(const std::string& name) {
-  return Json::parse(read_file(kFolder / (name + ".json")).value());
+  const std::string file = name + ".json";
+  const auto folder = std::filesystem::exists(kFolder / file) ? kFolder : kComponents;
+  return Json::parse(read_file(folder / file).value());
 }
 
-std::vector<Case> load_cases() {
-  std::vector<Case> cases;
-  std::istringstream lines(read_file(kFolder / "cases.jsonl").value());
+void load_cases(const std::filesystem::path& folder, size_t digits, std::vector<Case>& cases) {
+  std::istringstream lines(read_file(folder / "cases.jsonl").value());
   for (std::string line; std::getline(lines, line);) {
     const Json row = Json::parse(line);
     Json document = base_document(row["base"]);
@@ -52,8 +55,14 @@ std::vector<Case> load_cases() {
         document[key] = value;
       }
     }
-    cases.push_back({row["name"], document.dump(), row["expected"]});
+    cases.push_back({row["name"], document.dump(), row["expected"], digits});
   }
+}
+
+std::vector<Case> load_cases() {
+  std::vector<Case> cases;
+  load_cases(kFolder, 6, cases);
+  load_cases(kComponents, 4, cases);
   return cases;
 }
 
@@ -79,8 +88,12 @@ std::vector<std::string> block_texts() {
   return texts;
 }
 
-std::string expected_hash(const Json& expected, const char* key, size_t i) {
-  return expected[key].get<std::string>().substr(i * 6, 6);
+// Compares a hash with the digits that the golden kept of it.
+void expect_hash(const Case& golden, const char* key, size_t i, const std::string& hash,
+                 const std::string& what) {
+  const size_t digits = golden.digits;
+  EXPECT_EQ(hash.substr(0, digits), golden.expected[key].get<std::string>().substr(i * digits, digits))
+      << key << " " << i << " " << what;
 }
 
 TEST(TokenizerGolden, EqualsHuggingFace) {
@@ -89,29 +102,25 @@ TEST(TokenizerGolden, EqualsHuggingFace) {
     SCOPED_TRACE(golden.name);
     const auto tokenizer = Tokenizer::from_json(golden.json);
     ASSERT_TRUE(tokenizer.ok()) << tokenizer.error().to_string();
-    ASSERT_EQ(golden.expected["ids"].get<std::string>().size(), texts.size() * 6);
+    ASSERT_EQ(golden.expected["ids"].get<std::string>().size(), texts.size() * golden.digits);
     for (size_t i = 0; i < texts.size(); ++i) {
       const std::vector<TokenId> ids = tokenizer->encode(texts[i]);
-      EXPECT_EQ(fnv(ids).substr(0, 6), expected_hash(golden.expected, "ids", i))
-          << i << " " << Json(texts[i]);
+      expect_hash(golden, "ids", i, fnv(ids), texts[i]);
       const std::string other = fnv(tokenizer->decode(ids)) +
                                 fnv(tokenizer->decode(ids, {.skip_special_tokens = true})) +
                                 fnv(tokenizer->encode(texts[i], {.allow_special = false}));
-      EXPECT_EQ(fnv(other).substr(0, 6), expected_hash(golden.expected, "other", i))
-          << i << " " << Json(texts[i]);
+      expect_hash(golden, "other", i, fnv(other), texts[i]);
     }
-    for (size_t i = 0; i < 40; ++i) {
-      EXPECT_EQ(fnv(tokenizer->encode(texts[i], {.add_special_tokens = false})).substr(0, 6),
-                expected_hash(golden.expected, "bare", i));
-    }
+    for (size_t i = 0; i < 40; ++i)
+      expect_hash(golden, "bare", i, fnv(tokenizer->encode(texts[i], {.add_special_tokens = false})),
+                  texts[i]);
     for (size_t i = 0; i < 20; ++i) {
-      EXPECT_EQ(fnv(tokenizer->encode_pair(texts[i], texts[20 + i])).substr(0, 6),
-                expected_hash(golden.expected, "pair", i));
+      const EncodedPair pair = tokenizer->encode_pair_with_types(texts[i], texts[20 + i]);
+      expect_hash(golden, "pair", i, fnv(pair.ids), texts[i]);
+      if (golden.expected.contains("types")) expect_hash(golden, "types", i, fnv(pair.type_ids), texts[i]);
     }
-    for (size_t i = 0; i * 6 < golden.expected["blocks"].get<std::string>().size(); ++i) {
-      EXPECT_EQ(fnv(tokenizer->encode(blocks[i])).substr(0, 6), expected_hash(golden.expected, "blocks", i))
-          << "block " << i;
-    }
+    for (size_t i = 0; i * golden.digits < golden.expected["blocks"].get<std::string>().size(); ++i)
+      expect_hash(golden, "blocks", i, fnv(tokenizer->encode(blocks[i])), "");
   }
 }
 
@@ -139,6 +148,8 @@ TEST(TokenizerGolden, OffsetsCoverTheSameTokens) {
         EXPECT_EQ(tokens[i].id, ids[i]);
         EXPECT_LE(tokens[i].span.begin, tokens[i].span.end);
         EXPECT_LE(tokens[i].span.end, text.size());
+        // What a pre-tokenizer put in has an empty span, perhaps inside the character before it.
+        if (tokens[i].span.begin == tokens[i].span.end) continue;
         EXPECT_GE(tokens[i].span.end, at) << golden.name << " " << Json(text);
         at = tokens[i].span.end;
       }
@@ -149,6 +160,8 @@ TEST(TokenizerGolden, OffsetsCoverTheSameTokens) {
 TEST(TokenizerGolden, StreamsWhatItDecodes) {
   const std::vector<std::string> texts = load_texts();
   for (const Case& golden : load_cases()) {
+    // Its suffix stands inside tokens too, whose text then changes when another token follows.
+    if (golden.name == "decode_bpe") continue;
     const Tokenizer tokenizer = Tokenizer::from_json(golden.json).value();
     StreamDecoder stream(tokenizer);
     for (const std::string& text : texts) {
@@ -167,13 +180,14 @@ TEST(TokenizerGolden, StreamsWhatItDecodes) {
 
 // A golden that no test reads proves nothing.
 TEST(TokenizerGolden, EveryFileIsRead) {
-  std::set<std::string> read = {"cases.jsonl", "texts.json", "hf_merges.json"};
-  std::istringstream lines(read_file(kFolder / "cases.jsonl").value());
-  for (std::string line; std::getline(lines, line);)
-    read.insert(Json::parse(line)["base"].get<std::string>() + ".json");
-  std::set<std::string> there;
-  for (const auto& entry : std::filesystem::directory_iterator(kFolder))
-    there.insert(entry.path().filename());
+  std::set<std::string> read = {"cases.jsonl", "texts.json", "hf_merges.json"}, there;
+  for (const auto& folder : {kFolder, kComponents}) {
+    std::istringstream lines(read_file(folder / "cases.jsonl").value());
+    for (std::string line; std::getline(lines, line);)
+      read.insert(Json::parse(line)["base"].get<std::string>() + ".json");
+    for (const auto& entry : std::filesystem::directory_iterator(folder))
+      there.insert(entry.path().filename());
+  }
   EXPECT_EQ(there, read);
 }
 

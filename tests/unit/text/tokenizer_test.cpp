@@ -33,7 +33,39 @@ TEST(Tokenizer, RefusesBadFilesWithTheReason) {
       {[](Json& j) { j["version"] = "2.0"; }, ErrorCode::unsupported, "version \"2.0\""},
       {[](Json& j) { j.erase("model"); }, ErrorCode::corrupt, "no 'model'"},
       {[](Json& j) { j["model"] = 3; }, ErrorCode::corrupt, "'model' must be an object"},
-      {[](Json& j) { j["model"]["type"] = "Unigram"; }, ErrorCode::unsupported, "'Unigram'"},
+      {[](Json& j) { j["model"]["type"] = "Bigram"; }, ErrorCode::unsupported, "'Bigram'"},
+      {[](Json& j) { j["model"]["type"] = "Unigram"; }, ErrorCode::corrupt, "must be a list"},
+      {[](Json& j) { j["model"] = Json::parse(R"({"type": "Unigram", "vocab": [["a", 0.0], ["b"]]})"); },
+       ErrorCode::corrupt, "entry 1 of 'vocab'"},
+      {[](Json& j) {
+         j["model"] = Json::parse(R"({"type": "Unigram", "unk_id": 1, "vocab": [["a", 0.0]]})");
+       },
+       ErrorCode::corrupt, "unk_id is 1"},
+      {[](Json& j) {
+         j["padding"] = Json::object({{"strategy", "Longest"}});
+       },
+       ErrorCode::corrupt, "BatchLongest"},
+      {[](Json& j) {
+         j["truncation"] = Json::object({{"stride", 1}});
+       },
+       ErrorCode::corrupt, "'max_length'"},
+      {[](Json& j) { j["pre_tokenizer"] = Json::parse(R"({"type": "FixedLength", "length": 0})"); },
+       ErrorCode::corrupt, "'length'"},
+      {[](Json& j) { j["pre_tokenizer"] = Json::parse(R"({"type": "Metaspace", "replacement": "ab"})"); },
+       ErrorCode::corrupt, "one character"},
+      {[](Json& j) {
+         j["normalizer"] = Json::parse(R"({"type": "Precompiled", "precompiled_charsmap": "AAAA!"})");
+       },
+       ErrorCode::corrupt, "base64"},
+      {[](Json& j) {
+         j["normalizer"] = Json::parse(R"({"type": "Precompiled", "precompiled_charsmap": "/////w=="})");
+       },
+       ErrorCode::corrupt, "character map"},
+      {[](Json& j) {
+         j["post_processor"] =
+             Json::parse(R"({"type": "BertProcessing", "sep": ["x", 99], "cls": ["y", 0]})");
+       },
+       ErrorCode::corrupt, "id 99"},
       {[](Json& j) { j["model"].erase("vocab"); }, ErrorCode::corrupt, "no 'vocab'"},
       {[](Json& j) { j["model"]["vocab"]["c"] = -1; }, ErrorCode::corrupt, "id -1"},
       {[](Json& j) { j["model"]["vocab"]["c"] = 2000000000; }, ErrorCode::corrupt, "id 2000000000"},
@@ -46,9 +78,9 @@ TEST(Tokenizer, RefusesBadFilesWithTheReason) {
       {[](Json& j) { j["model"]["dropout"] = 0.1; }, ErrorCode::unsupported, "dropout"},
       {[](Json& j) { j["model"]["unk_token"] = "<unk>"; }, ErrorCode::corrupt, "<unk>"},
       {[](Json& j) {
-         j["normalizer"] = Json::object({{"type", "Nmt"}});
+         j["normalizer"] = Json::object({{"type", "Nnt"}});
        },
-       ErrorCode::unsupported, "normalizer of type 'Nmt'"},
+       ErrorCode::unsupported, "normalizer of type 'Nnt'"},
       {[](Json& j) {
          j["normalizer"] = Json::object({{"type", "Prepend"}});
        },
@@ -99,6 +131,51 @@ TEST(Tokenizer, RulesThatBlowUpATextAreStopped) {
   const Json twice = Json::parse(R"({"type": "Replace", "pattern": {"String": "a"}, "content": "aaaaaaaa"})");
   json["normalizer"] = Json::object({{"type", "Sequence"}, {"normalizers", Json(12, twice)}});
   EXPECT_THROW(load(json).encode("aaaa"), Exception);
+}
+
+TEST(Tokenizer, KeepsTheRulesForLengths) {
+  Json json = document();
+  json["truncation"] =
+      Json::parse(R"({"direction": "Left", "max_length": 7, "strategy": "OnlySecond", "stride": 2})");
+  json["padding"] = Json::parse(R"({"strategy": {"Fixed": 12}, "direction": "Right", "pad_to_multiple_of": 8,
+                                    "pad_id": 3, "pad_type_id": 1, "pad_token": "ab"})");
+  const Tokenizer tokenizer = load(json);
+  ASSERT_TRUE(tokenizer.truncation() && tokenizer.padding());
+  EXPECT_EQ(tokenizer.truncation()->side, Side::left);
+  EXPECT_EQ(tokenizer.truncation()->max_length, 7u);
+  EXPECT_EQ(tokenizer.truncation()->strategy, Truncation::Strategy::only_second);
+  EXPECT_EQ(tokenizer.truncation()->stride, 2u);
+  EXPECT_EQ(tokenizer.padding()->fixed, 12u);
+  EXPECT_EQ(tokenizer.padding()->multiple_of, 8u);
+  EXPECT_EQ(tokenizer.padding()->id, 3);
+  EXPECT_EQ(tokenizer.padding()->type_id, 1);
+  EXPECT_EQ(Json::parse(tokenizer.to_json())["padding"], json["padding"]);
+  EXPECT_FALSE(load(document()).padding().has_value());
+}
+
+TEST(Tokenizer, AnUnknownWordWithoutUnknownTokenIsAnError) {
+  Json json = document();
+  json["pre_tokenizer"] = nullptr;
+  json["model"] = Json::parse(R"({"type": "WordPiece", "vocab": {"a": 0}, "unk_token": "[UNK]"})");
+  EXPECT_EQ(load(json).encode("a"), std::vector<TokenId>{0});
+  EXPECT_THROW(load(json).encode("b"), Exception);
+  json["model"] = Json::parse(R"({"type": "Unigram", "vocab": [["a", -1.5]]})");
+  EXPECT_EQ(load(json).encode("aa"), (std::vector<TokenId>{0, 0}));
+  EXPECT_THROW(load(json).encode("ab"), Exception);
+}
+
+TEST(Tokenizer, ModelsWithoutATypeAreToldByTheirFields) {
+  Json json = document();
+  json["pre_tokenizer"] = nullptr;
+  const std::pair<const char*, const char*> cases[] = {
+      {R"({"vocab": {"a": 0}, "merges": []})", "BPE"},
+      {R"({"vocab": [["a", 0.0]]})", "Unigram"},
+      {R"({"vocab": {"a": 0}, "continuing_subword_prefix": "##"})", "WordPiece"},
+      {R"({"vocab": {"a": 0}, "unk_token": "a"})", "WordLevel"}};
+  for (const auto& [model, type] : cases) {
+    json["model"] = Json::parse(model);
+    EXPECT_EQ(load(json).model_type(), type);
+  }
 }
 
 TEST(Tokenizer, OneLetterAMillionTimesTakesNoQuadraticTime) {

@@ -12,7 +12,7 @@ namespace {
 
 std::map<std::string, int64_t> count(const std::string& text, std::string_view pattern, bool may_cut) {
   const Json split = {{"type", "Split"}, {"pattern", {{"Regex", pattern}}}, {"behavior", "Isolated"}};
-  const PreTokenizers steps = make_pre_tokenizers(split).value();
+  const PreTokenizers steps = make_pre_tokenizers(split, true).value();
   const Normalizers none;
   bool given = false;
   const TextSource once = [&]() -> std::optional<std::string_view> {
