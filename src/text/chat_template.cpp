@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <optional>
-#include <ranges>
 #include <vector>
 
 #include "base/file.h"
@@ -66,8 +65,8 @@ Json* continued_text(Json& message, const std::string& field) {
   Json& value = message[field];
   if (value.is_string()) return &value;
   if (!value.is_array()) return nullptr;
-  for (Json& part : value | std::views::reverse) {
-    if (part.is_object() && part.contains("text") && part["text"].is_string()) return &part["text"];
+  for (auto part = value.rbegin(); part != value.rend(); ++part) {
+    if (part->is_object() && part->contains("text") && (*part)["text"].is_string()) return &(*part)["text"];
   }
   return nullptr;
 }
@@ -234,8 +233,10 @@ Result<const jinja::Template*> ChatTemplates::choose(const ChatRequest& request)
   const auto found = templates_.find(name);
   if (found != templates_.end()) return &found->second;
   if (empty()) return make_error(ErrorCode::not_found, "this model has no chat template");
+  std::vector<std::string_view> known;
+  for (const auto& [known_name, source] : templates_) known.push_back(known_name);
   return make_error(ErrorCode::not_found, fmt::format("no chat template named \"{}\"; there are: {}", name,
-                                                      fmt::join(std::views::keys(templates_), ", ")));
+                                                      fmt::join(known, ", ")));
 }
 
 Result<jinja::Rendered> ChatTemplates::render(const ChatRequest& request,
