@@ -22,15 +22,16 @@ struct Bpe::SymbolScratch : Scratch {
   std::vector<Symbol> symbols;
 };
 
-Bpe::Bpe(Vocabulary vocabulary, std::vector<MergeRule> merges, BpeOptions options)
+Bpe::Bpe(Vocabulary vocabulary, std::vector<MergeRule> merges, BpeOptions options,
+         const std::vector<uint32_t>& ranks)
     : vocabulary_(std::move(vocabulary)),
       merges_(std::move(merges)),
       table_(merges_.size()),
       options_(std::move(options)),
       rebuilds_(vocabulary_.id_end()) {
-  for (size_t rank = 0; rank < merges_.size(); ++rank) {
-    const auto [left, right, result] = merges_[rank];
-    table_.set(left, right, {static_cast<uint32_t>(rank), result});
+  for (size_t i = 0; i < merges_.size(); ++i) {
+    const auto [left, right, result] = merges_[i];
+    table_.set(left, right, {ranks.empty() ? static_cast<uint32_t>(i) : ranks[i], result});
   }
   const auto to_bytes = [&](const std::string& affix) {
     return vocabulary_.byte_level() ? from_byte_characters(affix).value_or(affix) : affix;
@@ -56,7 +57,7 @@ bool Bpe::never_crosses(std::string_view mark) const {
 }
 
 Result<std::unique_ptr<Bpe>> Bpe::create(Vocabulary vocabulary, std::vector<MergeRule> merges,
-                                         BpeOptions options) {
+                                         BpeOptions options, std::vector<uint32_t> ranks) {
   for (const std::string& affix : {options.continuing_subword_prefix, options.end_of_word_suffix}) {
     if (vocabulary.byte_level() && !from_byte_characters(affix)) {
       return make_error(ErrorCode::unsupported,
@@ -74,7 +75,7 @@ Result<std::unique_ptr<Bpe>> Bpe::create(Vocabulary vocabulary, std::vector<Merg
           fmt::format("tokenizer.json: the unk_token {:?} is not in the vocabulary", *options.unk_token));
     }
   }
-  std::unique_ptr<Bpe> bpe(new Bpe(std::move(vocabulary), std::move(merges), std::move(options)));
+  std::unique_ptr<Bpe> bpe(new Bpe(std::move(vocabulary), std::move(merges), std::move(options), ranks));
   bpe->unk_ = unk;
   return bpe;
 }

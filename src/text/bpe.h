@@ -11,9 +11,9 @@
 namespace quern::text {
 
 struct BpeOptions {
-  std::optional<std::string> unk_token;
-  std::string continuing_subword_prefix;  // empty: none; both in the file's spelling
-  std::string end_of_word_suffix;
+  std::optional<std::string> unk_token = std::nullopt;
+  std::string continuing_subword_prefix = "";  // empty: none; both in the file's spelling
+  std::string end_of_word_suffix = "";
   bool fuse_unk = false;
   bool byte_fallback = false;
   bool ignore_merges = false;
@@ -23,9 +23,10 @@ class Bpe : public WordModel {
  public:
   // Left token, right token and the token they make.
   using MergeRule = std::array<TokenId, 3>;
-  // `merges` in rank order. Errors: corrupt when unk_token is not in the vocabulary.
+  // `merges` in rank order; `ranks`, where given, their ranks (ascending, equal ones go leftmost first), otherwise
+  // their positions. Errors: corrupt when unk_token is not in the vocabulary.
   static Result<std::unique_ptr<Bpe>> create(Vocabulary vocabulary, std::vector<MergeRule> merges,
-                                             BpeOptions options);
+                                             BpeOptions options, std::vector<uint32_t> ranks = {});
 
   std::string_view type() const override { return "BPE"; }
   const Vocabulary& vocabulary() const override { return vocabulary_; }
@@ -41,7 +42,8 @@ class Bpe : public WordModel {
   };
   struct SymbolScratch;
 
-  Bpe(Vocabulary vocabulary, std::vector<MergeRule> merges, BpeOptions options);
+  Bpe(Vocabulary vocabulary, std::vector<MergeRule> merges, BpeOptions options,
+      const std::vector<uint32_t>& ranks);
   void encode_word(std::string_view word, uint32_t at, Scratch& scratch, TokenSink sink) const override;
   TokenId whole_word(std::string_view word, std::vector<Symbol>& symbols) const;
   bool never_crosses(std::string_view mark) const;

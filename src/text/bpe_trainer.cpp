@@ -6,19 +6,13 @@
 #include <numeric>
 
 #include "text/byte_alphabet.h"
+#include "text/byte_level_document.h"
 #include "text/merge_learner.h"
 #include "text/word_counter.h"
 
 namespace quern::text {
 
 namespace {
-Json byte_level_json(bool add_prefix_space, bool use_regex) {
-  return {{"type", "ByteLevel"},
-          {"add_prefix_space", add_prefix_space},
-          {"trim_offsets", true},
-          {"use_regex", use_regex}};
-}
-
 std::string expression_of(std::string_view pattern) {
   if (pattern == "gpt2") return std::string(kGpt2Pattern);
   if (pattern == "llama3") return std::string(kLlama3Pattern);
@@ -27,14 +21,13 @@ std::string expression_of(std::string_view pattern) {
   return std::string(pattern);
 }
 
-// The GPT-2 pattern is built into ByteLevel; others stand before it.
-Json pre_tokenizer_json(const BpeTrainOptions& options) {
-  const std::string expression = expression_of(options.pattern);
-  if (expression == kGpt2Pattern) return byte_level_json(options.add_prefix_space, true);
-  const Json split = {
-      {"type", "Split"}, {"pattern", {{"Regex", expression}}}, {"behavior", "Isolated"}, {"invert", false}};
-  return {{"type", "Sequence"},
-          {"pretokenizers", Json::array({split, byte_level_json(options.add_prefix_space, false)})}};
+ByteLevelRules rules_of(const BpeTrainOptions& options) {
+  ByteLevelRules rules{.patterns = {expression_of(options.pattern)},
+                       .added_tokens = {},
+                       .nfc = options.nfc,
+                       .add_prefix_space = options.add_prefix_space};
+  for (const std::string& token : options.special_tokens) rules.added_tokens.push_back({token, true});
+  return rules;
 }
 
 // Special tokens, then the alphabet in the order of its characters, as Hugging Face numbers them.
@@ -92,20 +85,6 @@ Result<void> check(const BpeTrainOptions& options) {
   return {};
 }
 
-Json added_tokens_json(const std::vector<std::string>& special_tokens) {
-  Json list = Json::array();
-  for (size_t id = 0; id < special_tokens.size(); ++id) {
-    list.push_back({{"id", id},
-                    {"content", special_tokens[id]},
-                    {"single_word", false},
-                    {"lstrip", false},
-                    {"rstrip", false},
-                    {"normalized", false},
-                    {"special", true}});
-  }
-  return list;
-}
-
 // Puts the beginning-of-text token before every text, as Llama 3 does. Without it here, programs that read
 // tokenizer.json would leave it out.
 Json post_processor_json(const BpeTrainOptions& options) {
@@ -123,7 +102,7 @@ Json post_processor_json(const BpeTrainOptions& options) {
       {"special_tokens", {{bos, {{"id", bos}, {"ids", Json::array({id})}, {"tokens", Json::array({bos})}}}}}};
 }
 
-std::string tokenizer_json(const BpeTrainOptions& options, const Json& pre_tokenizer,
+std::string tokenizer_json(const BpeTrainOptions& options, const ByteLevelRules& rules,
                            const LearnedMerges& learned) {
   Json vocab = Json::object(), merges = Json::array();
   Json::object_t& entries = vocab.get_ref<Json::object_t&>();
@@ -132,12 +111,8 @@ std::string tokenizer_json(const BpeTrainOptions& options, const Json& pre_token
   for (const auto& [left, right, result] : learned.merges) {
     merges.push_back({learned.tokens[static_cast<size_t>(left)], learned.tokens[static_cast<size_t>(right)]});
   }
-  Json document = {{"version", "1.0"}, {"truncation", nullptr}, {"padding", nullptr}};
-  document["added_tokens"] = added_tokens_json(options.special_tokens);
-  document["normalizer"] = options.nfc ? Json{{"type", "NFC"}} : Json();
-  document["pre_tokenizer"] = pre_tokenizer;
+  Json document = byte_level_document(rules);
   document["post_processor"] = post_processor_json(options);
-  document["decoder"] = byte_level_json(true, true);
   document["model"] = {{"type", "BPE"}, {"vocab", std::move(vocab)}, {"merges", std::move(merges)}};
   return document.dump();
 }
@@ -158,8 +133,8 @@ std::string config_json(const BpeTrainOptions& options) {
 
 Result<Tokenizer> train_bpe(const TextSource& next, const BpeTrainOptions& options, Progress& progress) {
   QUERN_CHECK(check(options));
-  const Json pre_tokenizer = pre_tokenizer_json(options);
-  QUERN_TRY(const PreTokenizers pre_tokenizers, make_pre_tokenizers(pre_tokenizer, true));
+  const ByteLevelRules rules = rules_of(options);
+  QUERN_TRY(const PreTokenizers pre_tokenizers, make_pre_tokenizers(byte_level_pre_tokenizer(rules), true));
   QUERN_TRY(const Normalizers normalizers, make_normalizers(options.nfc ? Json{{"type", "NFC"}} : Json()));
   WordCounts words;
   {
@@ -174,7 +149,7 @@ Result<Tokenizer> train_bpe(const TextSource& next, const BpeTrainOptions& optio
   Start start = make_start(options.special_tokens);
   QUERN_TRY(const LearnedMerges learned, learn_merges(words, std::move(start.tokens), start.alphabet,
                                                       options.vocab_size, options.min_frequency, progress));
-  return Tokenizer::from_json(tokenizer_json(options, pre_tokenizer, learned), config_json(options));
+  return Tokenizer::from_json(tokenizer_json(options, rules, learned), config_json(options));
 }
 
 }  // namespace quern::text

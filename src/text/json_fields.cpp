@@ -56,11 +56,14 @@ Result<std::string> Fields::character(std::string_view key) const {
   return wrong(key, "one character");
 }
 
+bool is_count(const Json& value, uint64_t most) {
+  if (value.is_number_unsigned()) return value.get<uint64_t>() <= most;
+  return value.is_number_integer() && value.get<int64_t>() >= 0 && value.get<uint64_t>() <= most;
+}
+
 Result<uint32_t> Fields::count(std::string_view key, uint32_t most) const {
   const Json* value = find(key);
-  if (!value || !value->is_number_unsigned() || value->get<uint64_t>() > most) {
-    return wrong(key, fmt::format("a whole number from 0 to {}", most));
-  }
+  if (!value || !is_count(*value, most)) return wrong(key, fmt::format("a whole number from 0 to {}", most));
   return value->get<uint32_t>();
 }
 

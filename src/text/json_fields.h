@@ -20,6 +20,9 @@ using Json = nlohmann::ordered_json;
 // Nesting of Sequence components that is accepted.
 inline constexpr int kMaxComponentDepth = 16;
 
+// A whole number from 0 to `most`.
+bool is_count(const Json& value, uint64_t most);
+
 // A pattern as the file gives it.
 struct PatternField {
   std::string text;

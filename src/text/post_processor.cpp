@@ -25,7 +25,7 @@ std::vector<PostProcessor::Part> join(Surrounded::Texts texts) {
 }  // namespace
 
 Result<TokenId> read_special_id(const Json& id, size_t id_end) {
-  if (id.is_number_unsigned() && id.get<uint64_t>() < id_end) return id.get<TokenId>();
+  if (id_end > 0 && is_count(id, id_end - 1)) return id.get<TokenId>();
   return make_error(ErrorCode::corrupt,
                     fmt::format("tokenizer.json: post_processor: a special token has the id {}: "
                                 "expected 0 to {}",

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/threads.h"
 #include "text/pipeline.h"
+#include "text/sentencepiece.h"
 #include "text/tokenizer_json.h"
 #include "text/unicode.h"
 
@@ -30,16 +31,28 @@ Result<std::string> read_optional_file(const std::filesystem::path& path) {
   if (!std::filesystem::exists(path, ignored)) return std::string();
   return read_file(path);
 }
+
+Result<Tokenizer> load_sentencepiece(std::string_view content, const std::filesystem::path& file) {
+  auto model = SentencePieceModel::parse(content);
+  auto loaded = model.ok() ? make_tokenizer(*model) : Result<Tokenizer>(std::move(model).error());
+  if (!loaded.ok()) return std::move(loaded).error().within(file.string());
+  return loaded;
+}
 }  // namespace
 
 Result<Tokenizer> Tokenizer::load(const std::filesystem::path& path) {
   std::error_code ignored;
   const bool is_folder = std::filesystem::is_directory(path, ignored);
   const std::filesystem::path folder = is_folder ? path : path.parent_path();
-  QUERN_TRY(const std::string json, read_file(is_folder ? path / "tokenizer.json" : path));
+  std::filesystem::path file = is_folder ? path / "tokenizer.json" : path;
+  const auto sentencepiece = path / "tokenizer.model";
+  if (is_folder && !std::filesystem::exists(file, ignored) && std::filesystem::exists(sentencepiece, ignored))
+    file = sentencepiece;
+  QUERN_TRY(const std::string content, read_file(file));
+  if (file.extension() == ".model") return load_sentencepiece(content, file);
   QUERN_TRY(const std::string config, read_optional_file(folder / "tokenizer_config.json"));
   QUERN_TRY(const std::string chat_template, read_optional_file(folder / "chat_template.jinja"));
-  auto loaded = from_json(json, config, chat_template);
+  auto loaded = from_json(content, config, chat_template);
   if (!loaded.ok()) return std::move(loaded).error().within(path.string());
   return loaded;
 }

@@ -60,8 +60,8 @@ struct Pipeline;
 // Cheap to copy; copies share everything. All methods are const and thread-safe.
 class Tokenizer {
  public:
-  // A folder with tokenizer.json (and tokenizer_config.json, chat_template.jinja when there), or the json
-  // file. Errors: not_found, io, corrupt (names the field), unsupported (names the component).
+  // A folder with tokenizer.json (and tokenizer_config.json, chat_template.jinja when there) or, without it, with
+  // tokenizer.model of SentencePiece; or one of these files. Errors: not_found, io, corrupt (names the field), unsupported (names the component).
   static Result<Tokenizer> load(const std::filesystem::path& path);
   // From the contents of the three files; all but the first may be empty.
   static Result<Tokenizer> from_json(std::string_view tokenizer_json, std::string_view config_json = {},

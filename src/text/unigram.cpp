@@ -64,13 +64,10 @@ std::unique_ptr<ModelScratch> Unigram::make_scratch() const { return std::make_u
 // Of paths with equal scores the one that was found first wins, so the order of sums matters to the last bit.
 void Unigram::find_best_steps(std::string_view word, std::vector<Step>& steps) const {
   steps.assign(word.size() + 1, {0, kNoToken, kUnreached});
-  const auto rounded = [&](double score) {
-    return options_.as_sentencepiece ? static_cast<double>(static_cast<float>(score)) : score;
-  };
-  const auto offer = [&](size_t end, double score, TokenId id, size_t begin) {
+  const auto offer = [&](size_t end, double sum, TokenId id, size_t begin) {
+    const double score = options_.as_sentencepiece ? static_cast<double>(static_cast<float>(sum)) : sum;
     Step& step = steps[end];
-    if (step.begin != kUnreached && !(score > step.score)) return;
-    step = {rounded(score), id, static_cast<uint32_t>(begin)};
+    if (step.begin == kUnreached || score > step.score) step = {score, id, static_cast<uint32_t>(begin)};
   };
   for (size_t at = 0; at < word.size();) {
     const size_t next = at + decode_utf8(word.substr(at)).length;
@@ -85,7 +82,7 @@ void Unigram::find_best_steps(std::string_view word, std::vector<Step>& steps) c
       offer(i + 1, scores_[static_cast<size_t>(id)] + before, id, at);
       has_single = has_single || i + 1 == next;
     }
-    if (!has_single) offer(next, rounded(unk_score_ + before), options_.unk, at);
+    if (!has_single) offer(next, unk_score_ + before, options_.unk, at);
     at = next;
   }
 }
@@ -135,8 +132,9 @@ void Unigram::add_unknown(std::string_view word, Span unknown, uint32_t at, Toke
 std::string Unigram::to_json() const {
   std::string vocab = "\"vocab\":[";
   for (size_t id = 0; id < scores_.size(); ++id) {
-    vocab += fmt::format("{}\n[{},{:#}]", id == 0 ? "" : ",",
-                         quoted_json(vocabulary_.token(static_cast<TokenId>(id)).value_or("")), scores_[id]);
+    vocab += fmt::format("{}\n[{},{}]", id == 0 ? "" : ",",
+                         quoted_json(vocabulary_.token(static_cast<TokenId>(id)).value_or("")),
+                         Json(scores_[id]).dump());
   }
   return model_json({{"type", "Unigram"},
                      {"unk_id", options_.unk == kNoToken ? Json() : Json(options_.unk)},

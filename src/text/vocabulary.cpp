@@ -7,6 +7,14 @@
 namespace quern::text {
 
 Result<void> Vocabulary::add(std::string_view token, int64_t id, int64_t id_limit) {
+  return add(token, id, id_limit, false);
+}
+
+Result<void> Vocabulary::add_literal(std::string_view token, int64_t id, int64_t id_limit) {
+  return add(token, id, id_limit, true);
+}
+
+Result<void> Vocabulary::add(std::string_view token, int64_t id, int64_t id_limit, bool as_literal) {
   if (id < 0 || id >= id_limit) {
     return make_error(ErrorCode::corrupt,
                       fmt::format("token {:?} has the id {}: expected 0 to {}", token, id, id_limit - 1));
@@ -18,7 +26,7 @@ Result<void> Vocabulary::add(std::string_view token, int64_t id, int64_t id_limi
                       fmt::format("the id {} belongs to two tokens: {:?} and {:?}", id,
                                   this->token(static_cast<TokenId>(id)).value_or(""), token));
   }
-  const Stored stored = store(token, static_cast<TokenId>(id));
+  const Stored stored = store(token, static_cast<TokenId>(id), as_literal);
   if (stored.repeated) {
     return make_error(ErrorCode::corrupt,
                       fmt::format("the token {:?} stands in the vocabulary twice", token));
@@ -28,13 +36,14 @@ Result<void> Vocabulary::add(std::string_view token, int64_t id, int64_t id_limi
 }
 
 void Vocabulary::append(std::string_view token) {
-  const Stored stored = store(token, static_cast<TokenId>(tokens_.size()));
+  const Stored stored = store(token, static_cast<TokenId>(tokens_.size()), false);
   tokens_.push_back({stored.index, stored.literal});
 }
 
-Vocabulary::Stored Vocabulary::store(std::string_view token, TokenId id) {
-  const std::optional<std::string> bytes = byte_level_ ? from_byte_characters(token) : std::nullopt;
-  const bool literal = byte_level_ && !bytes;
+Vocabulary::Stored Vocabulary::store(std::string_view token, TokenId id, bool as_literal) {
+  const std::optional<std::string> bytes =
+      byte_level_ && !as_literal ? from_byte_characters(token) : std::nullopt;
+  const bool literal = as_literal || (byte_level_ && !bytes);
   StringTable& table = literal ? literals_ : bytes_;
   std::vector<TokenId>& ids = literal ? literal_ids_ : bytes_ids_;
   const uint32_t index = table.add(bytes ? *bytes : token);
@@ -54,8 +63,9 @@ TokenId Vocabulary::find_bytes(std::string_view bytes) const {
 }
 
 TokenId Vocabulary::find_token(std::string_view token) const {
-  if (!byte_level_) return find_bytes(token);
-  if (const auto bytes = from_byte_characters(token)) return find_bytes(*bytes);
+  const auto bytes = byte_level_ ? from_byte_characters(token) : std::optional<std::string>(token);
+  const TokenId id = bytes ? find_bytes(*bytes) : kNoToken;
+  if (id != kNoToken) return id;
   const uint32_t index = literals_.find(token);
   return index == StringTable::kNone ? kNoToken : literal_ids_[index];
 }

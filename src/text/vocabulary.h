@@ -26,6 +26,8 @@ class Vocabulary {
   void reserve(size_t tokens) { bytes_.reserve(tokens, tokens * 8); }
   // Errors: corrupt for a token or id given twice and for an id that is negative or not below `id_limit`.
   Result<void> add(std::string_view token, int64_t id, int64_t id_limit);
+  // As add(), for a token that matches no text and stands for itself.
+  Result<void> add_literal(std::string_view token, int64_t id, int64_t id_limit);
   // The next id, one past the largest. A token that comes again is found by its later id.
   void append(std::string_view token);
 
@@ -52,7 +54,8 @@ class Vocabulary {
     bool literal;
     bool repeated;
   };
-  Stored store(std::string_view token, TokenId id);
+  Stored store(std::string_view token, TokenId id, bool literal);
+  Result<void> add(std::string_view token, int64_t id, int64_t id_limit, bool literal);
   struct Entry {
     uint32_t index = StringTable::kNone;
     bool literal = false;

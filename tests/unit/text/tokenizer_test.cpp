@@ -7,6 +7,7 @@
 #include "base/threads.h"
 #include "text/json_fields.h"
 #include "text/stream_decoder.h"
+#include "text/tokenizer_comparison.h"
 #include "text/tokenizer_report.h"
 
 namespace quern::text {
@@ -254,6 +255,24 @@ TEST(TokenizerReport, CountsWhatItSees) {
   EXPECT_EQ(stats.used, 6);
   EXPECT_DOUBLE_EQ(stats.coverage(), 1.0);
   EXPECT_DOUBLE_EQ(measure(load(document()), {}).tokens_per_word(), 0.0);
+}
+
+TEST(TokenizerComparison, SaysWhereTokenizersPart) {
+  Json other = document();
+  other["model"]["merges"] = Json::array();
+  const std::vector<std::string_view> texts = {"b a", "ba ab b", "ab"};
+  const Tokenizer a = load(document()), b = load(other);
+  const TokenizerComparison found = compare(a, b, texts);
+  EXPECT_EQ(found.equal_texts, 1);
+  EXPECT_EQ(found.stats[0].tokens, 3 + 6 + 1);
+  EXPECT_EQ(found.stats[1].tokens, 3 + 7 + 2);
+  EXPECT_EQ(found.equal_tokens, 3 + 5);
+  EXPECT_EQ(found.round_trips[0], 3);
+  ASSERT_TRUE(found.first.has_value());
+  EXPECT_EQ(found.first->text, 1u);
+  EXPECT_EQ(found.first->token, 3u);
+  EXPECT_EQ(found.first->ids[0], (std::vector<TokenId>{3, 2, 1}));
+  EXPECT_FALSE(compare(a, a, texts).first.has_value());
 }
 
 TEST(TokenizerReport, ShowsPiecesAndTokens) {

@@ -1,0 +1,32 @@
+// Tokenizers from the vocabulary that a GGUF file carries (keys tokenizer.ggml.*). Whoever reads the file fills the
+// struct; this folder knows nothing of the file.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "text/tokenizer.h"
+
+namespace quern::text {
+
+struct GgufVocabulary {
+  std::string model = "";                // "llama", "gpt2", "bert", "t5"
+  std::string pre = "";                  // names the split pattern of "gpt2"
+  std::vector<std::string> tokens = {};  // by id
+  std::vector<float> scores = {};        // empty, or one per token
+  std::vector<int32_t> types = {};       // empty, or one per token: see PieceType
+  std::vector<std::string> merges = {};  // "a b"
+  std::optional<TokenId> bos = {}, eos = {}, unk = {}, sep = {}, pad = {}, cls = {}, mask = {};
+  std::optional<bool> add_bos = {}, add_eos = {}, add_sep = {}, add_space_prefix = {};
+  std::optional<bool> remove_extra_whitespaces = {};
+  std::string precompiled_charsmap = "";
+  std::string chat_template = "";
+};
+
+// Errors: corrupt (lists of different lengths, ids outside the vocabulary, merges of missing tokens), unsupported
+// (another model or an unknown `pre`: names the known ones).
+Result<Tokenizer> make_tokenizer(const GgufVocabulary& vocabulary);
+
+}  // namespace quern::text
