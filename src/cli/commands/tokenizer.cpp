@@ -1,4 +1,6 @@
-// quern tokenizer train | encode | decode | info (and chat: tokenizer_chat.cpp)
+// quern tokenizer train | encode | decode | info (and chat, compare: files of their own)
+#include "cli/commands/tokenizer.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -13,7 +15,6 @@
 #include "base/text_table.h"
 #include "base/units.h"
 #include "cli/command_line.h"
-#include "cli/commands/tokenizer.h"
 #include "recipes/tokenizer_training.h"
 #include "text/tokenizer_report.h"
 
@@ -343,6 +344,7 @@ Command tokenizer_command() {
                   "--file README.md",
                   define_info),
               tokenizer_chat_command(),
+              tokenizer_compare_command(),
           }};
 }
 

@@ -6,5 +6,6 @@
 namespace quern::cli {
 
 Command tokenizer_chat_command();
+Command tokenizer_compare_command();
 
 }  // namespace quern::cli
