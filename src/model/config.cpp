@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
+
 namespace quern::model {
 
 namespace {
@@ -52,7 +55,27 @@ Result<void> check_rope(ops::RopeConfig rope, int64_t head_dim) {
   return {};
 }
 
+Result<void> check_layers(std::string_view field, const std::vector<int64_t>& list, int64_t layers) {
+  int64_t before = -1;
+  for (const int64_t layer : list) {
+    if (layer <= before || layer >= layers) {
+      return wrong("{} must be ascending layers below {}, got {} after {}", field, layers, layer,
+                   before < 0 ? "none" : std::to_string(before));
+    }
+    before = layer;
+  }
+  return {};
+}
+
 }  // namespace
+
+int64_t ModelConfig::window_of(int64_t layer) const {
+  return std::ranges::binary_search(full_layers, layer) ? 0 : window;
+}
+
+bool ModelConfig::rotates(int64_t layer) const {
+  return positions == Positions::rope && !std::ranges::binary_search(nope_layers, layer);
+}
 
 ModelConfig ModelConfig::resolved() const {
   ModelConfig c = *this;
@@ -65,7 +88,17 @@ ModelConfig ModelConfig::resolved() const {
     c.rope.max_positions = c.max_positions;
   } else {
     c.rope = {};
+    c.nope_layers.clear();
+    c.local_rope_theta = 0.0;
   }
+  if (!c.full_layers.empty() && static_cast<int64_t>(c.full_layers.size()) == c.layers) c.window = 0;
+  if (c.window == 0) {
+    c.full_layers.clear();
+    c.local_rope_theta = 0.0;
+  }
+  if (c.local_rope_theta == c.rope.theta && c.rope.scaling == ops::RopeScaling::none)
+    c.local_rope_theta = 0.0;
+  if (c.embedding_scale == 0.0) c.embedding_scale = std::sqrt(static_cast<double>(c.hidden));
   return c;
 }
 
@@ -82,7 +115,11 @@ void ModelConfig::fields(Fields& f) {
   f.add("intermediate", intermediate, "width inside the MLP; 0: 4 * hidden").at_least(0);
   f.add("max_positions", max_positions, "longest context").at_least(0);
   f.add("layout", layout, "where the norms of a block stand",
-        {{"pre_norm", Layout::pre_norm}, {"post_norm", Layout::post_norm}, {"parallel", Layout::parallel}});
+        {{"pre_norm", Layout::pre_norm},
+         {"post_norm", Layout::post_norm},
+         {"parallel", Layout::parallel},
+         {"branch_norm", Layout::branch_norm},
+         {"sandwich", Layout::sandwich}});
   f.add("norm", norm, "normalisation", {{"layer", ops::NormKind::layer}, {"rms", ops::NormKind::rms}});
   f.add("norm_eps", norm_eps, "added to the variance");
   f.add("norm_offset", norm_offset, "added to norm weights");
@@ -103,12 +140,17 @@ void ModelConfig::fields(Fields& f) {
          {"rope", Positions::rope},
          {"alibi", Positions::alibi}});
   rope_fields(f, rope);
+  f.add("nope_layers", nope_layers, "layers without rotary positions");
   f.add("window", window, "keys a query sees, itself included; 0: all").at_least(0);
+  f.add("full_layers", full_layers, "layers that see all keys whatever window says");
+  f.add("local_rope_theta", local_rope_theta, "rope.theta of layers with a window; 0: as the others")
+      .at_least(0);
   f.add("attention_scale", attention_scale, "of scores; 0: 1 / sqrt(head_dim)").at_least(0);
   f.add("attention_softcap", attention_softcap, "soft limit of attention scores; 0: none").at_least(0);
-  f.add("qk_norm", qk_norm, "RMS norm over each head of queries and keys");
+  f.add("qk_norm", qk_norm, "RMS norm of queries and keys",
+        {{"none", nn::QkNorm::none}, {"head", nn::QkNorm::head}, {"whole", nn::QkNorm::whole}});
   f.add("tied_embeddings", tied_embeddings, "the output projection is the token embedding");
-  f.add("embedding_scale", embedding_scale, "factor of token embeddings");
+  f.add("embedding_scale", embedding_scale, "factor of token embeddings; 0: sqrt(hidden)").at_least(0);
   f.add("logit_softcap", logit_softcap, "soft limit of logits; 0: none").at_least(0);
   f.add("dropout", dropout, "while training").range(0, 1);
   f.add("init_std", init_std, "standard deviation of first weights").at_least(0);
@@ -133,7 +175,9 @@ Result<void> ModelConfig::validate() const {
                                                           {"intermediate", c.intermediate},
                                                           {"max_positions", c.max_positions}};
   for (const auto& [field, value] : extents) QUERN_CHECK(check_extent(field, value));
-  if (c.layers > 1 << 14) return wrong("layers must be at most 16384, got {}", c.layers);
+  if (c.layers > kMaxLayers) return wrong("layers must be at most {}, got {}", kMaxLayers, c.layers);
+  QUERN_CHECK(check_layers("nope_layers", nope_layers, c.layers));
+  QUERN_CHECK(check_layers("full_layers", full_layers, c.layers));
   if (c.heads * c.head_dim > kMaxExtent) {
     return wrong("heads * head_dim must be at most 2^24, got {} * {}", c.heads, c.head_dim);
   }
@@ -149,6 +193,9 @@ Result<void> ModelConfig::validate() const {
   if (!(c.attention_softcap >= 0.0) || !(c.logit_softcap >= 0.0)) {
     return wrong("attention_softcap and logit_softcap must be at least 0, got {} and {}", c.attention_softcap,
                  c.logit_softcap);
+  }
+  if (!(std::isfinite(c.local_rope_theta) && c.local_rope_theta >= 0.0)) {
+    return wrong("local_rope_theta must be at least 0, got {}", c.local_rope_theta);
   }
   if (!is_float(c.dtype)) return wrong("dtype must be a floating type, got {}", name_of(c.dtype));
   if (c.positions == Positions::rope) return check_rope(c.rope, c.head_dim);

@@ -12,6 +12,9 @@
 
 namespace quern::model {
 
+// Beyond any model.
+inline constexpr int64_t kMaxLayers = int64_t{1} << 14;
+
 enum class Positions : uint8_t { none, learned, rope, alibi };
 
 struct ModelConfig {
@@ -39,13 +42,16 @@ struct ModelConfig {
 
   Positions positions = Positions::learned;
   ops::RopeConfig rope;  // with Positions::rope; rotary 0: head_dim; its max_positions follows the one above
-  int64_t window = 0;    // keys a query sees, itself included; 0: all
-  double attention_scale = 0.0;  // of q·k; 0: 1 / sqrt(head_dim)
+  std::vector<int64_t> nope_layers;  // ascending; they do not rotate (arXiv 2501.18795)
+  int64_t window = 0;                // keys a query sees, itself included; 0: all
+  std::vector<int64_t> full_layers;  // ascending; they see all keys whatever `window` says
+  double local_rope_theta = 0.0;     // of the layers with a window, unscaled; 0: they rotate as the others
+  double attention_scale = 0.0;      // of q·k; 0: 1 / sqrt(head_dim)
   double attention_softcap = 0.0;
-  bool qk_norm = false;  // RMS norm over each head of q and k
+  nn::QkNorm qk_norm = nn::QkNorm::none;
 
   bool tied_embeddings = true;
-  double embedding_scale = 1.0;  // token embeddings are multiplied by it (Gemma: sqrt(hidden))
+  double embedding_scale = 1.0;  // token embeddings are multiplied by it; 0: sqrt(hidden) (Gemma)
   double logit_softcap = 0.0;
 
   double dropout = 0.0;  // while training: embeddings and both branches of each block
@@ -66,6 +72,10 @@ struct ModelConfig {
   // invalid_argument for shapes that fit no model: names the fields, what they must satisfy and what they
   // are.
   Result<void> validate() const;
+
+  // What one layer has of the choices above.
+  int64_t window_of(int64_t layer) const;  // 0: it sees all keys
+  bool rotates(int64_t layer) const;
 };
 
 }  // namespace quern::model

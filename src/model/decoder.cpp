@@ -34,12 +34,12 @@ nn::BlockSpec block_spec(const ModelConfig& c, int64_t layer) {
                     .output_bias = c.output_bias,
                     .scale = c.attention_scale,
                     .softcap = c.attention_softcap,
-                    .window = c.window,
+                    .window = c.window_of(layer),
                     .alibi = c.positions == Positions::alibi,
-                    .qk_norm = std::nullopt,
+                    .qk_norm = c.qk_norm,
+                    .qk_norm_spec = {ops::NormKind::rms, c.norm_eps, c.norm_offset, false},
                     .init_std = c.init_std,
                     .init_std_residual = residual_std};
-  if (c.qk_norm) spec.attention.qk_norm = nn::NormSpec{ops::NormKind::rms, c.norm_eps, c.norm_offset, false};
   spec.mlp = {.hidden = c.hidden,
               .intermediate = c.intermediate,
               .activation = c.activation,
@@ -50,6 +50,13 @@ nn::BlockSpec block_spec(const ModelConfig& c, int64_t layer) {
   return spec;
 }
 
+ops::RopeConfig local_rope(const ModelConfig& c) {
+  return {.theta = c.local_rope_theta,
+          .rotary = c.rope.rotary,
+          .max_positions = c.max_positions,
+          .half_split = c.rope.half_split};
+}
+
 }  // namespace
 
 Decoder::Decoder(const ModelConfig& config)
@@ -57,8 +64,12 @@ Decoder::Decoder(const ModelConfig& config)
   const ModelConfig& c = config_;
   if (c.positions == Positions::learned) position_.emplace(c.max_positions, c.hidden, c.init_std);
   if (c.positions == Positions::rope) rotary_ = std::make_shared<nn::Rotary>(c.rope);
+  if (c.local_rope_theta > 0.0) local_rotary_ = std::make_shared<nn::Rotary>(local_rope(c));
   blocks_.reserve(static_cast<size_t>(c.layers));
-  for (int64_t layer = 0; layer < c.layers; ++layer) blocks_.emplace_back(block_spec(c, layer), rotary_);
+  for (int64_t layer = 0; layer < c.layers; ++layer) {
+    const auto& rotary = local_rotary_ && c.window_of(layer) > 0 ? local_rotary_ : rotary_;
+    blocks_.emplace_back(block_spec(c, layer), c.rotates(layer) ? rotary : nullptr);
+  }
   if (c.layout != nn::BlockLayout::post_norm) final_norm_.emplace(c.hidden, norm_spec(c));
   if (!c.tied_embeddings) head_.emplace(c.hidden, c.vocab_size, false, c.init_std);
 }
@@ -106,7 +117,9 @@ void Decoder::expect_inputs(const Tensor& tokens, const nn::ForwardContext& cont
     throw ShapeError("[decoder] expected positions below max_positions " +
                      std::to_string(config_.max_positions) + ", got " + std::to_string(last));
   }
-  if (rotary_) rotary_->reserve(last + 1);
+  for (const auto& rotary : {rotary_, local_rotary_}) {
+    if (rotary) rotary->reserve(last + 1);
+  }
 }
 
 Tensor Decoder::hidden(const Tensor& tokens, const nn::ForwardContext& context) const {

@@ -11,7 +11,8 @@
 namespace quern::model {
 
 // Parameters are named embedding.weight, position.weight,
-// blocks.<l>.{attention_norm,attention.{q,k,v,o},mlp_norm, mlp.{gate,up,down}}.{weight,bias},
+// blocks.<l>.{attention_norm,attention.{q,k,v,q_norm,k_norm,o},attention_post_norm,mlp_norm,
+// mlp.{gate,up,down},mlp_post_norm}.{weight,bias},
 // final_norm.{weight,bias} and head.weight (absent when tied). Calls are for one thread at a time. A
 // checkpointed or recorded forward refers to the model until its backward has run: the model must stay where
 // it is.
@@ -55,6 +56,7 @@ class Decoder final : public nn::Module {
   nn::Embedding embedding_;
   std::optional<nn::Embedding> position_;
   std::shared_ptr<nn::Rotary> rotary_;
+  std::shared_ptr<nn::Rotary> local_rotary_;  // of layers with a window that turn at their own rate
   std::vector<nn::Block> blocks_;
   std::optional<nn::Norm> final_norm_;  // absent in post-norm models
   std::optional<nn::Linear> head_;

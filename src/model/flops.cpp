@@ -32,8 +32,12 @@ double forward_flops(const Decoder& model, int64_t first, int64_t count, int64_t
   const int64_t head = c.vocab_size * c.hidden;
   const double products = static_cast<double>(product_parameters(model) - head) * static_cast<double>(count) +
                           static_cast<double>(head) * static_cast<double>(logit_rows);
-  const double keys = keys_seen(first + count, c.window) - keys_seen(first, c.window);
-  return 2.0 * products + 4.0 * static_cast<double>(c.layers * c.heads * c.head_dim) * keys;
+  double keys = 0.0;
+  for (int64_t layer = 0; layer < c.layers; ++layer) {
+    const int64_t window = c.window_of(layer);
+    keys += keys_seen(first + count, window) - keys_seen(first, window);
+  }
+  return 2.0 * products + 4.0 * static_cast<double>(c.heads * c.head_dim) * keys;
 }
 
 double training_flops_per_token(const Decoder& model, int64_t sequence) {

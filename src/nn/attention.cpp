@@ -12,24 +12,29 @@ Attention::Attention(const AttentionSpec& spec, std::shared_ptr<Rotary> rotary)
       k_(spec.hidden, spec.kv_heads * spec.head_dim, spec.qkv_bias, spec.init_std),
       v_(spec.hidden, spec.kv_heads * spec.head_dim, spec.qkv_bias, spec.init_std),
       o_(spec.heads * spec.head_dim, spec.hidden, spec.output_bias, spec.init_std_residual) {
-  if (spec.qk_norm) {
-    q_norm_.emplace(spec.head_dim, *spec.qk_norm);
-    k_norm_.emplace(spec.head_dim, *spec.qk_norm);
+  if (spec.qk_norm != QkNorm::none) {
+    const bool whole = spec.qk_norm == QkNorm::whole;
+    q_norm_.emplace(whole ? spec.heads * spec.head_dim : spec.head_dim, spec.qk_norm_spec);
+    k_norm_.emplace(whole ? spec.kv_heads * spec.head_dim : spec.head_dim, spec.qk_norm_spec);
   }
   if (spec.alibi) options_.slopes = ops::alibi_slopes(spec.heads);
   options_.scale = spec.scale;
   options_.softcap = spec.softcap;
 }
 
+// [B, T, H * D] -> [B, T, H, D], normed where the layer says so.
+Tensor Attention::heads_of(const Tensor& projected, int64_t heads, const std::optional<Norm>& norm) const {
+  const Shape shape{projected.dim(0), projected.dim(1), heads, spec_.head_dim};
+  if (!norm) return ops::reshape(projected, shape);
+  if (spec_.qk_norm == QkNorm::whole) return ops::reshape(norm->forward(projected), shape);
+  return norm->forward(ops::reshape(projected, shape));
+}
+
 Tensor Attention::forward(const Tensor& x, const ForwardContext& context) const {
   const int64_t batch = x.dim(0), time = x.dim(1);
-  Tensor q = ops::reshape(q_.forward(x, context), {batch, time, spec_.heads, spec_.head_dim});
-  Tensor k = ops::reshape(k_.forward(x, context), {batch, time, spec_.kv_heads, spec_.head_dim});
-  const Tensor v = ops::reshape(v_.forward(x, context), {batch, time, spec_.kv_heads, spec_.head_dim});
-  if (q_norm_) {
-    q = q_norm_->forward(q);
-    k = k_norm_->forward(k);
-  }
+  Tensor q = heads_of(q_.forward(x, context), spec_.heads, q_norm_);
+  Tensor k = heads_of(k_.forward(x, context), spec_.kv_heads, k_norm_);
+  const Tensor v = heads_of(v_.forward(x, context), spec_.kv_heads, std::nullopt);
   if (rotary_) {
     q = rotary_->forward(q, context.positions);
     k = rotary_->forward(k, context.positions);

@@ -12,6 +12,10 @@
 
 namespace quern::nn {
 
+// RMS norms of queries and keys before rotation: none; over each head (arXiv 2302.05442; Qwen 3, Gemma 3); over
+// the whole projection (OLMo 2, arXiv 2501.00656).
+enum class QkNorm : uint8_t { none, head, whole };
+
 struct AttentionSpec {
   int64_t layer = 0;  // its place in the model and in the cache
   int64_t hidden = 0;
@@ -24,8 +28,8 @@ struct AttentionSpec {
   double softcap = 0.0;  // scores become softcap * tanh(score / softcap) when > 0 (Gemma 2, arXiv 2408.00118)
   int64_t window = 0;    // keys a query sees, itself included; 0: all
   bool alibi = false;    // arXiv 2108.12409
-  std::optional<NormSpec> qk_norm =
-      std::nullopt;  // over each head of q and k, before rotation (arXiv 2302.05442)
+  QkNorm qk_norm = QkNorm::none;
+  NormSpec qk_norm_spec = {};
   double init_std = 0.02;
   double init_std_residual = 0.02;
 };
@@ -40,6 +44,8 @@ class Attention final : public Module {
   void visit(const Visitor& visitor, const std::string& prefix = {}) override;
 
  private:
+  Tensor heads_of(const Tensor& projected, int64_t heads, const std::optional<Norm>& norm) const;
+
   AttentionSpec spec_;
   std::shared_ptr<Rotary> rotary_;
   Linear q_, k_, v_, o_;

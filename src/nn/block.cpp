@@ -13,6 +13,10 @@ Block::Block(const BlockSpec& spec, std::shared_ptr<Rotary> rotary)
       attention_(spec.attention, std::move(rotary)),
       mlp_(spec.mlp) {
   if (layout_ != BlockLayout::parallel) mlp_norm_.emplace(spec.mlp.hidden, spec.norm);
+  if (layout_ == BlockLayout::sandwich) {
+    attention_post_norm_.emplace(spec.attention.hidden, spec.norm);
+    mlp_post_norm_.emplace(spec.mlp.hidden, spec.norm);
+  }
 }
 
 Tensor Block::attend(const Tensor& x, const ForwardContext& context) const {
@@ -28,6 +32,15 @@ Tensor Block::forward(const Tensor& x, const ForwardContext& context) const {
     const Tensor h = attention_norm_.forward(ops::add(x, attend(x, context)));
     return mlp_norm_->forward(ops::add(h, feed_forward(h, context)));
   }
+  if (layout_ == BlockLayout::branch_norm) {
+    const Tensor h = ops::add(x, attention_norm_.forward(attend(x, context)));
+    return ops::add(h, mlp_norm_->forward(feed_forward(h, context)));
+  }
+  if (layout_ == BlockLayout::sandwich) {
+    const Tensor attended = attend(attention_norm_.forward(x), context);
+    const Tensor h = ops::add(x, attention_post_norm_->forward(attended));
+    return ops::add(h, mlp_post_norm_->forward(feed_forward(mlp_norm_->forward(h), context)));
+  }
   const Tensor normed = attention_norm_.forward(x);
   const Tensor h = ops::add(x, attend(normed, context));
   return ops::add(h, feed_forward(mlp_norm_ ? mlp_norm_->forward(h) : normed, context));
@@ -36,8 +49,10 @@ Tensor Block::forward(const Tensor& x, const ForwardContext& context) const {
 void Block::visit(const Visitor& visitor, const std::string& prefix) {
   attention_norm_.visit(visitor, prefix + "attention_norm.");
   attention_.visit(visitor, prefix + "attention.");
+  if (attention_post_norm_) attention_post_norm_->visit(visitor, prefix + "attention_post_norm.");
   if (mlp_norm_) mlp_norm_->visit(visitor, prefix + "mlp_norm.");
   mlp_.visit(visitor, prefix + "mlp.");
+  if (mlp_post_norm_) mlp_post_norm_->visit(visitor, prefix + "mlp_post_norm.");
 }
 
 }  // namespace quern::nn

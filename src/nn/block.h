@@ -11,7 +11,9 @@ namespace quern::nn {
 //   pre_norm   h = x + A(n1(x));  y = h + M(n2(h))       (GPT-2, Llama)
 //   post_norm  h = n1(x + A(x));  y = n2(h + M(h))       (the first Transformer, BERT)
 //   parallel   y = x + A(n1(x)) + M(n1(x))               (GPT-J, Phi, Falcon 7B)
-enum class BlockLayout : uint8_t { pre_norm, post_norm, parallel };
+//   branch_norm  h = x + n1(A(x));  y = h + n2(M(h))     (OLMo 2)
+//   sandwich   h = x + p1(A(n1(x)));  y = h + p2(M(n2(h)))   (Gemma 2 and 3)
+enum class BlockLayout : uint8_t { pre_norm, post_norm, parallel, branch_norm, sandwich };
 
 struct BlockSpec {
   BlockLayout layout = BlockLayout::pre_norm;
@@ -38,7 +40,9 @@ class Block final : public Module {
   uint64_t layer_;
   Norm attention_norm_;
   Attention attention_;
-  std::optional<Norm> mlp_norm_;  // absent in a parallel block
+  std::optional<Norm> attention_post_norm_;  // in a sandwich
+  std::optional<Norm> mlp_norm_;             // absent in a parallel block
+  std::optional<Norm> mlp_post_norm_;        // in a sandwich
   Mlp mlp_;
 };
 

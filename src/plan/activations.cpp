@@ -10,22 +10,27 @@ namespace {
 
 constexpr int64_t kWide = 4;  // statistics, masks and positions: f32 and i32
 
+int64_t norms_of(nn::BlockLayout layout) {
+  if (layout == nn::BlockLayout::parallel) return 1;
+  return layout == nn::BlockLayout::sandwich ? 4 : 2;
+}
+
 // Bytes per token of one block: nn/block.cpp, op by op.
-int64_t block_bytes(const model::ModelConfig& c, int64_t size) {
+int64_t block_bytes(const model::ModelConfig& c, int64_t layer, int64_t size) {
   const int64_t q = c.heads * c.head_dim, kv = c.kv_heads * c.head_dim;
-  const bool rope = c.positions == model::Positions::rope;
-  const int64_t norms = c.layout == nn::BlockLayout::parallel ? 1 : 2;
+  const int64_t norms = norms_of(c.layout);
   int64_t values = norms * c.hidden;                            // norm
   values += q + 2 * kv;                                         // projections
-  if (c.qk_norm) values += q + kv;                              // norm of heads
-  if (rope) values += q + kv;                                   // rotation
+  if (c.qk_norm != nn::QkNorm::none) values += q + kv;          // norms of queries and keys
+  if (c.rotates(layer)) values += q + kv;                       // rotation
   values += q + c.hidden;                                       // attention, its output projection
   values += (c.gated_mlp ? 3 : 2) * c.intermediate + c.hidden;  // MLP
   values += 2 * c.hidden;                                       // both additions to the residual stream
   if (c.dropout > 0.0) values += 2 * c.hidden;                  // dropout of both branches
   int64_t statistics = norms * (c.norm == ops::NormKind::layer ? 2 : 1) + c.heads;  // log-sum-exp per head
-  if (c.qk_norm) statistics += c.heads + c.kv_heads;
-  if (c.window > 0) statistics += 1;  // a narrowed mask
+  if (c.qk_norm == nn::QkNorm::head) statistics += c.heads + c.kv_heads;
+  if (c.qk_norm == nn::QkNorm::whole) statistics += 2;
+  if (c.window_of(layer) > 0) statistics += 1;  // a narrowed mask
   return values * size + statistics * kWide;
 }
 
@@ -61,8 +66,15 @@ ActivationMemory activation_memory(const model::ModelConfig& config, int64_t bat
                                    DType dtype) {
   const model::ModelConfig c = config.resolved();
   const int64_t tokens = batch * sequence, size = size_of(dtype);
+  int64_t largest = 0, all = 0;
+  for (int64_t layer = 0; layer < c.layers; ++layer) {
+    const int64_t bytes = tokens * block_bytes(c, layer, size);
+    largest = std::max(largest, bytes);
+    all += bytes;
+  }
   return {.layers = c.layers,
-          .block = tokens * block_bytes(c, size),
+          .block = largest,
+          .blocks = all,
           .block_output = tokens * c.hidden * size,
           .outside = tokens * outside_bytes(c, size),
           .logits = logits_bytes(c, tokens, size)};

@@ -13,14 +13,17 @@ namespace quern::plan {
 // the loss keeps the gradient of its input, never [B, T, V].
 struct ActivationMemory {
   int64_t layers = 0;
-  int64_t block = 0;         // kept by one block, its output included
+  int64_t block = 0;         // kept by the largest block, its output included
+  int64_t blocks = 0;        // by all of them
   int64_t block_output = 0;  // [B, T, C]
   int64_t outside = 0;       // embeddings, final norm, loss, positions and mask
   int64_t logits = 0;        // a chunk of rows of logits while the loss is computed
 
   // With checkpointing a block keeps its output only; one at a time is computed again (Chen et al. 2016,
   // arXiv 1604.06174).
-  int64_t kept(bool checkpointing) const { return outside + layers * (checkpointing ? block_output : block); }
+  int64_t kept(bool checkpointing) const {
+    return outside + (checkpointing ? layers * block_output : blocks);
+  }
   // The most at once: what is kept, and either the logits of the loss or the block at work in backward.
   int64_t peak(bool checkpointing) const;
 };

@@ -54,6 +54,14 @@ int64_t kv_bytes_per_token(const model::ModelConfig& c, DType dtype) {
   return 2 * c.layers * c.kv_heads * c.head_dim * size_of(dtype);
 }
 
+// ", window 4096 in 13 of 26 blocks", or nothing where every block sees all keys.
+std::string window_text(const model::ModelConfig& c) {
+  if (c.window == 0) return "";
+  const auto full = static_cast<int64_t>(c.full_layers.size());
+  return fmt::format(", window {}", c.window) +
+         (full > 0 ? fmt::format(" in {} of {} blocks", c.layers - full, c.layers) : "");
+}
+
 std::string to_text(const Inspection& found, bool tensors) {
   const model::ModelConfig& c = found.config;
   TextTable table({"", ""});
@@ -62,7 +70,7 @@ std::string to_text(const Inspection& found, bool tensors) {
              fmt::format("{} ({})", human_count(static_cast<double>(found.parameters)), found.parameters)});
   table.add({"blocks", fmt::format("{} of width {}", c.layers, c.hidden)});
   table.add({"attention", fmt::format("{} heads of {}, {} for keys and values{}", c.heads, c.head_dim,
-                                      c.kv_heads, c.window > 0 ? fmt::format(", window {}", c.window) : "")});
+                                      c.kv_heads, window_text(c))});
   table.add({"MLP", fmt::format("{}{}", c.intermediate, c.gated_mlp ? ", gated" : "")});
   table.add({"context", fmt::format("{} tokens", c.max_positions)});
   table.add(

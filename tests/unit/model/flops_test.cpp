@@ -35,6 +35,14 @@ TEST(Flops, AttentionCountsTheKeysSeen) {
   EXPECT_DOUBLE_EQ(forward_flops(structure(config), 1, 1, 1), products + 2 * 2 * 4.0 * 16);
 }
 
+TEST(Flops, LayersWithoutAWindowSeeAllKeys) {
+  ModelConfig config = tiny_config("gpt2");
+  const double products = 2.0 * static_cast<double>(product_parameters(structure(config)));
+  config.window = 3;
+  config.full_layers = {1};
+  EXPECT_DOUBLE_EQ(forward_flops(structure(config), 9, 1, 1), products + (3 + 10) * 4.0 * 16);
+}
+
 TEST(Flops, TrainingIsThreeForwardPasses) {
   const Decoder model = structure(tiny_config("gpt2"));
   EXPECT_DOUBLE_EQ(training_flops_per_token(model, 20) * 20, 3 * forward_flops(model, 0, 20, 20));

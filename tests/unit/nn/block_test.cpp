@@ -30,9 +30,12 @@ void set(Module& module, const std::string& suffix, double value) {
   });
 }
 
-TEST(Block, OnlyAParallelBlockSharesItsNorm) {
-  for (const auto& [layout, norms] :
-       {std::pair{BlockLayout::pre_norm, 2}, {BlockLayout::post_norm, 2}, {BlockLayout::parallel, 1}}) {
+TEST(Block, HasTheNormsOfItsLayout) {
+  for (const auto& [layout, norms] : {std::pair{BlockLayout::pre_norm, 2},
+                                      {BlockLayout::post_norm, 2},
+                                      {BlockLayout::parallel, 1},
+                                      {BlockLayout::branch_norm, 2},
+                                      {BlockLayout::sandwich, 4}}) {
     int count = 0;
     visit(Block(spec(layout), nullptr),
           [&](const std::string& name, const Parameter&) { count += name.ends_with("norm.weight"); });
@@ -43,7 +46,8 @@ TEST(Block, OnlyAParallelBlockSharesItsNorm) {
 // With both branches silent a block is its residual path: the identity, or norms of it.
 TEST(Block, SilentBranchesLeaveTheResidualPath) {
   const Tensor x = random_states();
-  for (const BlockLayout layout : {BlockLayout::pre_norm, BlockLayout::parallel, BlockLayout::post_norm}) {
+  for (const BlockLayout layout : {BlockLayout::pre_norm, BlockLayout::parallel, BlockLayout::post_norm,
+                                   BlockLayout::branch_norm, BlockLayout::sandwich}) {
     Block block(spec(layout), nullptr);
     initialise(block, 1);
     set(block, "attention.o.weight", 0.0);

@@ -88,7 +88,7 @@ TEST(ActivationMemory, IsWhatTheEngineKeepsIn16Bits) {
 TEST(ActivationMemory, IsWhatTheEngineKeepsWithDropoutNormedQueriesAndWindow) {
   model::ModelConfig config = small_config("llama");
   config.dropout = 0.1;
-  config.qk_norm = true;
+  config.qk_norm = nn::QkNorm::head;
   config.window = 16;
   config.embedding_scale = 2.0;
   expect_prediction(config, DType::f32);
@@ -96,10 +96,21 @@ TEST(ActivationMemory, IsWhatTheEngineKeepsWithDropoutNormedQueriesAndWindow) {
 
 TEST(ActivationMemory, IsWhatTheEngineKeepsInOtherLayouts) {
   model::ModelConfig config = small_config("gpt2");
-  for (const nn::BlockLayout layout : {nn::BlockLayout::parallel, nn::BlockLayout::post_norm}) {
+  for (const nn::BlockLayout layout : {nn::BlockLayout::parallel, nn::BlockLayout::post_norm,
+                                       nn::BlockLayout::branch_norm, nn::BlockLayout::sandwich}) {
     config.layout = layout;
     expect_prediction(config, DType::f32);
   }
+}
+
+TEST(ActivationMemory, IsWhatTheEngineKeepsOfLayersOfBothKinds) {
+  model::ModelConfig config = small_config("llama");
+  config.qk_norm = nn::QkNorm::whole;
+  config.window = 16;
+  config.full_layers = {1, 2};
+  config.nope_layers = {2};
+  config.local_rope_theta = 100.0;
+  expect_prediction(config, DType::f32);
 }
 
 TEST(ActivationMemory, CheckpointingAtLeastHalvesWhatDeepModelsKeep) {
