@@ -22,6 +22,16 @@ MODELS = {
     "llama, llama3 rope": LLAMA | {"rope.scaling": "llama3", "rope.factor": 8, "rope.original_positions": 64},
     "llama, yarn rope": LLAMA | {"rope.scaling": "yarn", "rope.factor": 4, "rope.original_positions": 64},
     "llama, f16": LLAMA | {"dtype": "f16"},
+    "mistral": LLAMA | {"family": "mistral", "window": 20},
+    "qwen2": LLAMA | {"family": "qwen2", "window": 20, "full_layers": [0]},
+    "qwen3": LLAMA | {"family": "qwen3", "head_dim": 24},
+    "gemma": LLAMA | {"family": "gemma"},
+    "gemma2": LLAMA | {"family": "gemma2", "window": 20, "full_layers": [1], "attention_scale": 0.2},
+    "gemma3_text": LLAMA | {"family": "gemma3_text", "window": 20, "full_layers": [1], "head_dim": 24},
+    "phi3": LLAMA | {"family": "phi3", "window": 20},
+    "olmo2": LLAMA | {"family": "olmo2"},
+    "starcoder2": LLAMA | {"family": "starcoder2", "window": 20},
+    "smollm3": LLAMA | {"family": "smollm3", "nope_layers": [1]},
 }
 HELD_OUT = 300  # bytes of validation text: one row of a batch
 SEQUENCE = 256
@@ -50,7 +60,7 @@ def run(request, quern, corpus, tokenizers, tmp_path_factory):
     """The folder of a short training run."""
     config = MODELS[request.param]
     out = tmp_path_factory.mktemp("run")
-    values = {"out": out, "tokenizer": tokenizers[config["family"]], "data.inputs": corpus, "data.split": "tail",
+    values = {"out": out, "tokenizer": tokenizers["gpt2" if config["family"] == "gpt2" else "llama"], "data.inputs": corpus, "data.split": "tail",
               "data.validation": HELD_OUT / corpus.stat().st_size, "train.steps": 20, "train.batch": 4,
               "train.sequence": SEQUENCE, "train.lr": 1e-2, "train.warmup": 2, "train.log_every": 1,
               "model.layers": 2, "model.hidden": 64}

@@ -5,7 +5,7 @@ import tokenizers
 import torch
 from agreement import generation_agrees
 from texts import ordinary
-from transformers import AutoModelForCausalLM, GPT2Config, LlamaConfig, PreTrainedTokenizerFast
+from transformers import AutoConfig, AutoModelForCausalLM, GPT2Config, LlamaConfig, PreTrainedTokenizerFast
 
 VOCAB, POSITIONS = 384, 256
 GPT2 = GPT2Config(vocab_size=VOCAB, n_embd=48, n_layer=3, n_head=4, n_positions=POSITIONS)
@@ -15,6 +15,15 @@ def llama(rope=None, **settings):
     sizes = dict(vocab_size=VOCAB, hidden_size=48, intermediate_size=72, num_hidden_layers=3, num_attention_heads=4,
                  num_key_value_heads=2, max_position_embeddings=POSITIONS)
     return LlamaConfig(**sizes | settings, rope_parameters=dict(rope_type="default", rope_theta=10000.0) | (rope or {}))
+
+
+def other(family, **settings):
+    """A family with LLaMA's names of sizes. The text is longer than the window."""
+    sizes = dict(vocab_size=VOCAB, hidden_size=48, intermediate_size=72, num_hidden_layers=3, num_attention_heads=4,
+                 num_key_value_heads=2, max_position_embeddings=POSITIONS, bos_token_id=0, eos_token_id=0, pad_token_id=0)
+    config = AutoConfig.for_model(family, **sizes | settings)
+    config._attn_implementation = "eager"  # the only one with soft limits
+    return config
 
 
 # name: config, dtype of the file, arguments of save_pretrained
@@ -35,6 +44,20 @@ MODELS = {
     "llama, yarn rope": (llama(dict(rope_type="yarn", factor=4.0, original_max_position_embeddings=64)), torch.float32, {}),
     "llama, llama3 rope": (llama(dict(rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0,
                                       original_max_position_embeddings=32)), torch.float32, {}),
+    "mistral": (other("mistral", sliding_window=20), torch.float32, {}),
+    "mistral, no window, wide heads": (other("mistral", sliding_window=None, head_dim=16), torch.float32, {}),
+    "qwen2": (other("qwen2", tie_word_embeddings=True), torch.float32, {}),
+    "qwen2, upper layers with a window": (other("qwen2", use_sliding_window=True, sliding_window=20, max_window_layers=1),
+                                          torch.float32, {}),
+    "qwen3": (other("qwen3", head_dim=16), torch.float32, {}),
+    "gemma": (other("gemma", head_dim=16), torch.float32, {}),
+    "gemma2": (other("gemma2", head_dim=16, sliding_window=20, query_pre_attn_scalar=24), torch.float32, {}),
+    "gemma3_text": (other("gemma3_text", head_dim=16, sliding_window=20, sliding_window_pattern=2), torch.float32, {}),
+    "phi3": (other("phi3", sliding_window=20), torch.float32, {}),
+    "phi3, part of a head rotates": (other("phi3", partial_rotary_factor=0.5), torch.float32, {}),
+    "olmo2": (other("olmo2"), torch.float32, {}),
+    "starcoder2": (other("starcoder2", sliding_window=20), torch.float32, {}),
+    "smollm3": (other("smollm3", no_rope_layer_interval=2), torch.float32, {}),
 }
 
 

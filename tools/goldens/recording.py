@@ -1,6 +1,6 @@
 """What every model golden records: a tiny checkpoint with random weights, and what transformers computes with it.
 
-Shared by gpt2.py and llama.py; needs torch, transformers and safetensors.
+Shared by gpt2.py, llama.py and families.py; needs torch, transformers and safetensors.
 """
 
 import pathlib
@@ -60,8 +60,9 @@ def adamw_losses(model, input_ids, targets):
     return losses
 
 
-def record(model, folder, seed, vocab_size):
-    """Saves the checkpoint `model` and `expected.safetensors` in `folder` (below tests/golden)."""
+def record(model, folder, seed, vocab_size, training=True):
+    """Saves the checkpoint `model` and `expected.safetensors` in `folder` (below tests/golden); gradients and the losses
+    of a few updates with `training` only."""
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     randomize(model, seed)
@@ -78,10 +79,11 @@ def record(model, folder, seed, vocab_size):
     assert margin > 0.003, f"greedy choice decided by {margin} only: take another seed"
 
     logits, loss = loss_of(model, input_ids, targets)
-    loss.backward()
-    tensors = {"grad." + name: parameter.grad.clone() for name, parameter in model.named_parameters()}
-    tensors.update(input_ids=input_ids, targets=targets, logits=logits.detach(), loss=loss.detach(),
-                   prompt=prompt[0], generated=generated[0])
-    tensors["losses"] = torch.tensor(adamw_losses(model, input_ids, targets), dtype=torch.float32)
+    tensors = dict(input_ids=input_ids, targets=targets, logits=logits.detach(), loss=loss.detach(), prompt=prompt[0],
+                   generated=generated[0])
+    if training:
+        loss.backward()
+        tensors |= {"grad." + name: parameter.grad.clone() for name, parameter in model.named_parameters()}
+        tensors["losses"] = torch.tensor(adamw_losses(model, input_ids, targets), dtype=torch.float32)
     save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, target / "expected.safetensors")
-    print(folder, "loss", *("%.6f" % value for value in tensors["losses"]), "margin %.4f" % margin)
+    print(folder, "loss", loss.item(), "margin %.4f" % margin)

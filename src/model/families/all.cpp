@@ -5,7 +5,8 @@
 namespace quern::model {
 
 std::span<const Family* const> families() {
-  static constexpr std::array<const Family*, 2> kFamilies{&kGpt2, &kLlama};
+  static constexpr std::array kFamilies{&kGpt2,   &kLlama,      &kMistral, &kQwen2, &kQwen3,      &kGemma,
+                                        &kGemma2, &kGemma3Text, &kPhi3,    &kOlmo2, &kStarcoder2, &kSmolLm3};
   return kFamilies;
 }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -40,6 +41,10 @@ constexpr std::array<std::pair<std::string_view, RopeScaling>, 6> kRopeTypes{{
     {"llama3", RopeScaling::llama3},
 }};
 
+// transformers' types of layers.
+constexpr const char* kFull = "full_attention";
+constexpr const char* kSliding = "sliding_attention";
+
 template <class Table>
 auto value_named(const Table& table, std::string_view name) -> std::optional<decltype(table[0].second)> {
   for (const auto& [known, value] : table) {
@@ -68,6 +73,11 @@ std::string names_in(const Table& table) {
 const Json* ConfigReader::find(const char* key) const {
   const auto found = json_.find(key);
   return found == json_.end() || found->is_null() ? nullptr : &*found;
+}
+
+bool ConfigReader::is_null(const char* key) const {
+  const auto found = json_.find(key);
+  return found != json_.end() && found->is_null();
 }
 
 void ConfigReader::wrong(const char* key, std::string_view expected) {
@@ -157,18 +167,73 @@ void ConfigReader::common(ModelConfig& config) {
   config.dtype = dtype.value_or(DType::f32);
 }
 
-ops::RopeConfig ConfigReader::rope(int64_t head_dim, int64_t max_positions) {
-  const char* key = find("rope_parameters") ? "rope_parameters" : "rope_scaling";
+// The object under `key`; an empty one when it is absent, null or wrong.
+Json ConfigReader::object(const char* key) {
   const Json* found = find(key);
-  if (found && !found->is_object()) wrong(key, "an object");
-  const Json object = found && found->is_object() ? *found : Json::object();
-  ConfigReader reader(object);
+  if (found && found->is_object()) return *found;
+  if (found) wrong(key, "an object");
+  return Json::object();
+}
+
+double ConfigReader::local_rope_theta(double fallback) {
+  fallback = number("rope_local_base_freq", fallback);
+  const Json settings = object("rope_parameters");
+  ConfigReader by_type(settings);
+  const Json local = by_type.object("sliding_attention");
+  ConfigReader reader(local);
+  if (reader.text("rope_type", "default") != "default")
+    reader.wrong("rope_type", "default, in sliding_attention");
+  const double theta = reader.number("rope_theta", fallback);
+  for (const ConfigReader* inner : {&by_type, &reader}) {
+    if (inner->error_ && !error_) error_ = Error(*inner->error_).within("rope_parameters");
+  }
+  return theta;
+}
+
+std::vector<int64_t> ConfigReader::layers_where(const char* key, int64_t layers,
+                                                const std::function<bool(const Json&)>& chosen,
+                                                const std::function<bool(int64_t)>& otherwise) {
+  const Json* list = find(key);
+  const bool fits = list && list->is_array() && static_cast<int64_t>(list->size()) >= layers;
+  if (list && !fits) wrong(key, fmt::format("a list of {} layers", layers));
+  std::vector<int64_t> result;
+  for (int64_t layer = 0; layer < std::min(layers, kMaxLayers); ++layer) {
+    const bool yes = fits ? chosen((*list)[static_cast<size_t>(layer)]) : otherwise(layer);
+    if (yes) result.push_back(layer);
+  }
+  return result;
+}
+
+std::vector<int64_t> ConfigReader::full_layers(int64_t layers, const std::function<bool(int64_t)>& full) {
+  const auto is_full = [&](const Json& type) {
+    if (type != kFull && type != kSliding) wrong("layer_types", fmt::format("{} | {}", kFull, kSliding));
+    return type == kFull;
+  };
+  return layers_where("layer_types", layers, is_full, full);
+}
+
+std::vector<int64_t> ConfigReader::zero_layers(const char* key, int64_t layers,
+                                               const std::function<bool(int64_t)>& zero) {
+  const auto is_zero = [&](const Json& value) {
+    if (value != 0 && value != 1) wrong(key, "a list of 0 and 1");
+    return value == 0;
+  };
+  return layers_where(key, layers, is_zero, zero);
+}
+
+ops::RopeConfig ConfigReader::rope(int64_t head_dim, int64_t max_positions, double theta) {
+  const char* key = find("rope_parameters") ? "rope_parameters" : "rope_scaling";
+  Json settings = object(key);
+  if (const auto full = settings.find("full_attention"); full != settings.end() && full->is_object()) {
+    settings = Json(*full);
+  }
+  ConfigReader reader(settings);
   const std::string type = reader.text("rope_type", reader.text("type", "default"));
   const std::optional<RopeScaling> scaling = value_named(kRopeTypes, type);
   if (!scaling) wrong(key, "a rope_type of " + names_in(kRopeTypes));
 
   ops::RopeConfig rope;
-  rope.theta = reader.number("rope_theta", number("rope_theta", rope.theta));
+  rope.theta = reader.number("rope_theta", number("rope_theta", theta));
   const double part = reader.number("partial_rotary_factor", number("partial_rotary_factor", 1.0));
   rope.rotary = part > 0.0 && part <= 1.0 ? static_cast<int64_t>(static_cast<double>(head_dim) * part) : -1;
   rope.scaling = scaling.value_or(RopeScaling::none);
@@ -202,6 +267,22 @@ Result<void> ConfigReader::finish() const {
 }
 
 std::string_view activation_name(Activation activation) { return name_in(kActivations, activation); }
+nlohmann::ordered_json or_null(int64_t value) {
+  return value == 0 ? nlohmann::ordered_json() : nlohmann::ordered_json(value);
+}
+
+nlohmann::ordered_json or_null(double value) {
+  return value == 0.0 ? nlohmann::ordered_json() : nlohmann::ordered_json(value);
+}
+
+nlohmann::ordered_json layer_types(const ModelConfig& config) {
+  nlohmann::ordered_json types = nlohmann::ordered_json::array();
+  for (int64_t layer = 0; layer < config.layers; ++layer) {
+    types.push_back(config.window_of(layer) > 0 ? kSliding : kFull);
+  }
+  return types;
+}
+
 std::string_view dtype_name(DType dtype) { return name_in(kDTypes, dtype); }
 
 void write_rope(const ModelConfig& config, nlohmann::ordered_json& json) {

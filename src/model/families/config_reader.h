@@ -2,6 +2,7 @@
 // keys.
 #pragma once
 
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -23,13 +24,24 @@ class ConfigReader {
   double number(const char* key, double fallback);
   bool boolean(const char* key, bool fallback);
   std::string text(const char* key, const std::string& fallback);
+  // Whether `key` is there and null: none, where an absent key means a default.
+  bool is_null(const char* key) const;
   // Required, at least 1.
   int64_t size(const char* key);
   // One id or a list of ids; none when absent or null.
   std::vector<int64_t> tokens(const char* key);
   ops::Activation activation(const char* key, const std::string& fallback);
   // rope_parameters (transformers 5), or rope_theta and rope_scaling (before).
-  ops::RopeConfig rope(int64_t head_dim, int64_t max_positions);
+  // Where they are told by type of layer, those of full attention. `theta` stands where none is told.
+  ops::RopeConfig rope(int64_t head_dim, int64_t max_positions, double theta = 10000.0);
+  // The theta of layers with a window: rope_parameters by type of layer (transformers 5), or
+  // rope_local_base_freq.
+  double local_rope_theta(double fallback);
+  // The layers that layer_types gives full attention; without that key, those of which `full` is true.
+  std::vector<int64_t> full_layers(int64_t layers, const std::function<bool(int64_t layer)>& full);
+  // The layers whose element of the list under `key` is 0; without that key, those of which `zero` is true.
+  std::vector<int64_t> zero_layers(const char* key, int64_t layers,
+                                   const std::function<bool(int64_t layer)>& zero);
   // A switch that Quern has in one position only.
   void expect(const char* key, bool wanted);
   // What every family has: vocabulary, dtype, special tokens, tying, initialisation.
@@ -41,6 +53,10 @@ class ConfigReader {
  private:
   const nlohmann::json* find(const char* key) const;
   void wrong(const char* key, std::string_view expected);
+  nlohmann::json object(const char* key);
+  std::vector<int64_t> layers_where(const char* key, int64_t layers,
+                                    const std::function<bool(const nlohmann::json&)>& chosen,
+                                    const std::function<bool(int64_t)>& otherwise);
 
   const nlohmann::json& json_;
   std::optional<Error> error_;
@@ -49,7 +65,12 @@ class ConfigReader {
 // The writing side.
 std::string_view activation_name(ops::Activation activation);
 std::string_view dtype_name(DType dtype);
+// null for 0.
+nlohmann::ordered_json or_null(int64_t value);
+nlohmann::ordered_json or_null(double value);
 // Adds rope_theta and rope_scaling, which transformers 4 and 5 both read.
 void write_rope(const ModelConfig& config, nlohmann::ordered_json& json);
+// The value of layer_types.
+nlohmann::ordered_json layer_types(const ModelConfig& config);
 
 }  // namespace quern::model

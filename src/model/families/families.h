@@ -5,7 +5,17 @@
 
 namespace quern::model {
 
+extern const Family kGemma;
+extern const Family kGemma2;
+extern const Family kGemma3Text;
 extern const Family kGpt2;
 extern const Family kLlama;
+extern const Family kMistral;
+extern const Family kOlmo2;
+extern const Family kPhi3;
+extern const Family kQwen2;
+extern const Family kQwen3;
+extern const Family kSmolLm3;
+extern const Family kStarcoder2;
 
 }  // namespace quern::model

@@ -2,6 +2,7 @@
 // out].
 #include "model/families/config_reader.h"
 #include "model/families/families.h"
+#include "model/families/tensor_names.h"
 
 namespace quern::model {
 
@@ -47,27 +48,17 @@ nlohmann::ordered_json write(const ModelConfig& config) {
 }
 
 std::vector<TensorName> tensors(const ModelConfig& config) {
-  std::vector<TensorName> names{{"transformer.wte.weight", {"embedding.weight"}},
-                                {"transformer.wpe.weight", {"position.weight"}}};
-  for (int64_t layer = 0; layer < config.layers; ++layer) {
-    const std::string file = "transformer.h." + std::to_string(layer) + ".";
-    const std::string ours = "blocks." + std::to_string(layer) + ".";
-    for (const std::string part : {"weight", "bias"}) {
-      const bool matrix = part == "weight";
-      const std::string qkv = ours + "attention.";
-      names.push_back({file + "ln_1." + part, {ours + "attention_norm." + part}});
-      names.push_back(
-          {file + "attn.c_attn." + part, {qkv + "q." + part, qkv + "k." + part, qkv + "v." + part}, matrix});
-      names.push_back({file + "attn.c_proj." + part, {qkv + "o." + part}, matrix});
-      names.push_back({file + "ln_2." + part, {ours + "mlp_norm." + part}});
-      names.push_back({file + "mlp.c_fc." + part, {ours + "mlp.up." + part}, matrix});
-      names.push_back({file + "mlp.c_proj." + part, {ours + "mlp.down." + part}, matrix});
-    }
-  }
-  names.push_back({"transformer.ln_f.weight", {"final_norm.weight"}});
-  names.push_back({"transformer.ln_f.bias", {"final_norm.bias"}});
-  if (!config.tied_embeddings) names.push_back({"lm_head.weight", {"head.weight"}});
-  return names;
+  const ModuleName rows[] = {{"transformer.wte", {"embedding"}},
+                             {"transformer.wpe", {"position"}},
+                             {"ln_1", {"attention_norm"}},
+                             {"attn.c_attn", {"attention.q", "attention.k", "attention.v"}, true},
+                             {"attn.c_proj", {"attention.o"}, true},
+                             {"ln_2", {"mlp_norm"}},
+                             {"mlp.c_fc", {"mlp.up"}, true},
+                             {"mlp.c_proj", {"mlp.down"}, true},
+                             {"transformer.ln_f", {"final_norm"}},
+                             {"lm_head", {"head"}}};
+  return tensor_names(config, "transformer.h.", rows);
 }
 
 // The causal mask, which old versions saved, and the head of a tied model.

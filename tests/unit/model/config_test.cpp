@@ -25,6 +25,20 @@ TEST(ModelConfig, DerivesSizesThatAreLeftOut) {
   EXPECT_EQ(full.rope.max_positions, config.max_positions);
 }
 
+TEST(ModelConfig, ForgetsChoicesWithoutEffect) {
+  ModelConfig config = tiny_config("gemma3_text");
+  config.window = 4;
+  config.full_layers = {0, 1};
+  config.nope_layers = {0};
+  const ModelConfig full = config.resolved();
+  EXPECT_EQ(full.window, 0);
+  EXPECT_TRUE(full.full_layers.empty());
+  EXPECT_EQ(full.local_rope_theta, 0.0);
+  EXPECT_EQ(full.embedding_scale, 4.0);
+  config.positions = Positions::alibi;
+  EXPECT_TRUE(config.resolved().nope_layers.empty());
+}
+
 TEST(ModelConfig, SaysWhichShapesCannotBe) {
   EXPECT_EQ(error_of([](ModelConfig&) {}), "");
   EXPECT_EQ(error_of([](ModelConfig& c) { c.hidden = 18; }),
@@ -36,6 +50,14 @@ TEST(ModelConfig, SaysWhichShapesCannotBe) {
   EXPECT_EQ(error_of([](ModelConfig& c) { c.dropout = 1.0; }),
             "model config: dropout must be in [0, 1), got 1");
   EXPECT_NE(error_of([](ModelConfig& c) { c.norm_eps = std::nan(""); }), "");
+  EXPECT_EQ(error_of([](ModelConfig& c) {
+              c.full_layers = {0, 2};
+            }),
+            "model config: full_layers must be ascending layers below 2, got 2 after 0");
+  EXPECT_EQ(error_of([](ModelConfig& c) {
+              c.nope_layers = {1, 1};
+            }),
+            "model config: nope_layers must be ascending layers below 2, got 1 after 1");
   EXPECT_NE(error_of([](ModelConfig& c) {
               c.positions = Positions::rope;
               c.rope.rotary = 6;

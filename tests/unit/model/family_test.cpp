@@ -119,6 +119,70 @@ TEST(ReadConfig, SaysWhichKeyIsWrong) {
   EXPECT_NE(error_of({{"hidden_size", 4}}).find("model_type"), std::string::npos);
 }
 
+TEST(ReadConfig, TakesLayersFromTheListOrTheRuleOfTheFamily) {
+  const auto config_of = [](const char* family, const json& more) {
+    json config = llama_json();
+    config["model_type"] = family;
+    config["num_hidden_layers"] = 4;
+    config.update(more);
+    return read_config(config, "config.json").value();
+  };
+  using Layers = std::vector<int64_t>;
+  const json types = {
+      {"layer_types", {"full_attention", "sliding_attention", "sliding_attention", "full_attention"}}};
+  EXPECT_EQ(config_of("gemma2", json::object()).full_layers, (Layers{1, 3}));
+  EXPECT_EQ(config_of("gemma2", types).full_layers, (Layers{0, 3}));
+  EXPECT_EQ(config_of("gemma3_text", {{"sliding_window_pattern", 3}}).full_layers, (Layers{2}));
+  EXPECT_EQ(config_of("qwen2", {{"use_sliding_window", true}, {"max_window_layers", 3}}).full_layers,
+            (Layers{0, 1, 2}));
+  EXPECT_EQ(config_of("qwen2", {{"sliding_window", 9}}).window, 0);
+  EXPECT_EQ(config_of("mistral", json::object()).window, 4096);
+  EXPECT_EQ(config_of("mistral", {{"sliding_window", nullptr}}).window, 0);
+  EXPECT_EQ(config_of("smollm3", json::object()).nope_layers, (Layers{3}));
+  EXPECT_EQ(config_of("smollm3", {{"no_rope_layers", {0, 1, 1, 0}}}).nope_layers, (Layers{0, 3}));
+}
+
+TEST(ReadConfig, TakesBothGenerationsOfTwoThetas) {
+  json before = llama_json();
+  before["model_type"] = "gemma3_text";
+  before["sliding_window"] = 8;
+  before["layer_types"] = {"sliding_attention", "full_attention"};
+  json after = before;
+  before["rope_theta"] = 5e5;
+  before["rope_local_base_freq"] = 300.0;
+  before["rope_scaling"] = {{"rope_type", "linear"}, {"factor", 8.0}};
+  after["rope_parameters"] = {
+      {"full_attention", {{"rope_type", "linear"}, {"factor", 8.0}, {"rope_theta", 5e5}}},
+      {"sliding_attention", {{"rope_type", "default"}, {"rope_theta", 300.0}}}};
+  ModelConfig one = read_config(before, "config.json").value(),
+              two = read_config(after, "config.json").value();
+  EXPECT_EQ(one.local_rope_theta, 300.0);
+  EXPECT_EQ(one.rope.theta, 5e5);
+  EXPECT_EQ(one.rope.factor, 8.0);
+  EXPECT_EQ(fields_of(one).to_yaml(), fields_of(two).to_yaml());
+}
+
+TEST(ReadConfig, SaysWhichLayersAreWrong) {
+  const auto error = [](const char* family, const json& more) {
+    json config = llama_json();
+    config["model_type"] = family;
+    config.update(more);
+    return error_of(config);
+  };
+  EXPECT_NE(
+      error("gemma2", {{"layer_types", {"full_attention"}}}).find("layer_types: expected a list of 2 layers"),
+      std::string::npos);
+  EXPECT_NE(error("gemma2", {{"layer_types", {"full_attention", "chunked_attention"}}})
+                .find("layer_types: expected full_attention | sliding_attention"),
+            std::string::npos);
+  EXPECT_NE(error("smollm3", {{"no_rope_layers", {1, 2}}}).find("no_rope_layers: expected a list of 0 and 1"),
+            std::string::npos);
+  EXPECT_NE(error("gemma3_text", {{"rope_parameters", {{"sliding_attention", 5}}}})
+                .find("rope_parameters: sliding_attention: expected an object, got 5"),
+            std::string::npos);
+  EXPECT_NE(error("smollm3", {{"num_hidden_layers", 1000000000}}).find("layers must be"), std::string::npos);
+}
+
 TEST(ReadConfig, RefusesGpt2VariantsItDoesNotCompute) {
   json config = {{"model_type", "gpt2"},
                  {"vocab_size", 100},
@@ -160,6 +224,21 @@ TEST(WriteConfig, ReadsBackEveryRopeScaling) {
     EXPECT_EQ(again.rope.scaling, scaling);
     EXPECT_EQ(again.rope.rotary, 4);
     EXPECT_EQ(again.rope.attention_factor, config.rope.attention_factor);
+  }
+}
+
+TEST(WriteConfig, ReadsBackLayersOfBothKinds) {
+  for (const char* family : {"qwen2", "qwen3", "gemma2", "gemma3_text", "smollm3"}) {
+    ModelConfig config = tiny_config(family);
+    config.layers = 3;
+    config.window = 6;
+    config.full_layers = {0, 2};
+    if (config.family == "smollm3") config.nope_layers = {1};
+    ModelConfig wanted = config.resolved();
+    const auto written = write_config(config);
+    ASSERT_TRUE(written.ok()) << written.error().to_string();
+    ModelConfig again = read_config(json(written.value()), "config.json").value();
+    EXPECT_EQ(fields_of(again).to_yaml(), fields_of(wanted).to_yaml());
   }
 }
 

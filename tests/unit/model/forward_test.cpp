@@ -20,10 +20,20 @@ ModelConfig windowed_alibi() {
   return config;
 }
 
+ModelConfig layers_of_both_kinds() {
+  ModelConfig config = tiny_config("gemma3_text");
+  config.window = 4;
+  config.full_layers = {1};
+  config.nope_layers = {1};
+  return config;
+}
+
 const std::map<std::string, ModelConfig (*)()> kConfigs{
     {"gpt2", [] { return tiny_config("gpt2"); }},
     {"llama", [] { return tiny_config("llama"); }},
     {"windowed_alibi", windowed_alibi},
+    {"layers_of_both_kinds", layers_of_both_kinds},
+    {"olmo2", [] { return tiny_config("olmo2"); }},
 };
 
 class Forward : public testing::TestWithParam<std::string> {
@@ -168,7 +178,8 @@ TEST_P(Forward, GradientsOfSixteenBitComputeReachTheMasters) {
   });
 }
 
-INSTANTIATE_TEST_SUITE_P(Configs, Forward, testing::Values("gpt2", "llama", "windowed_alibi"),
+INSTANTIATE_TEST_SUITE_P(Configs, Forward,
+                         testing::Values("gpt2", "llama", "windowed_alibi", "layers_of_both_kinds", "olmo2"),
                          [](const auto& which) { return which.param; });
 
 }  // namespace

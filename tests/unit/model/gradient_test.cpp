@@ -38,6 +38,15 @@ const Case kCases[] = {
        c.tied_embeddings = true;
        return c;
      }},
+    {"branch_norm_whole_qk_norm", [] { return tiny_config("olmo2"); }},
+    {"sandwich_local_rope_nope",
+     [] {
+       ModelConfig c = tiny_config("gemma3_text");
+       c.window = 3;
+       c.full_layers = {1};
+       c.nope_layers = {1};
+       return c;
+     }},
 };
 
 class Gradient : public testing::TestWithParam<Case> {

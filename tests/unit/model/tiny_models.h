@@ -22,7 +22,7 @@ inline ModelConfig tiny_config(const std::string& family) {
   config.intermediate = 24;
   config.max_positions = 24;
   config.init_std = 0.3;  // far from uniform attention, so that mistakes show
-  if (family == "llama") config.kv_heads = 2;
+  if (family != "gpt2") config.kv_heads = 2;
   return config;
 }
 

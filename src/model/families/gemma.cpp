@@ -1,0 +1,43 @@
+// Gemma (Gemma Team 2024, arXiv 2403.08295): LLaMA with GeGLU, norms that hold w - 1 and scaled embeddings.
+#include "model/families/families.h"
+#include "model/families/gemma_like.h"
+
+namespace quern::model {
+
+namespace {
+
+ModelConfig defaults() { return gemma_defaults("gemma"); }
+
+Result<ModelConfig> read(const nlohmann::json& json) {
+  ModelConfig config = defaults();
+  ConfigReader reader(json);
+  config.head_dim = 256;
+  read_llama(reader, config);
+  // The first releases said gelu and meant its approximation.
+  if (config.activation == ops::Activation::gelu_erf) config.activation = ops::Activation::gelu_tanh;
+  config.qkv_bias = config.output_bias = reader.boolean("attention_bias", false);
+  reader.expect("use_bidirectional_attention", false);
+  QUERN_CHECK(reader.finish());
+  return config;
+}
+
+nlohmann::ordered_json write(const ModelConfig& config) {
+  nlohmann::ordered_json json = write_llama(config);
+  json["attention_bias"] = config.qkv_bias;
+  return json;
+}
+
+std::vector<TensorName> tensors(const ModelConfig& config) { return llama_tensors(config); }
+
+}  // namespace
+
+const Family kGemma{.name = "gemma",
+                    .architecture = "GemmaForCausalLM",
+                    .prefix = "model.",
+                    .defaults = defaults,
+                    .read = read,
+                    .write = write,
+                    .tensors = tensors,
+                    .ignores = llama_ignores};
+
+}  // namespace quern::model

@@ -1,0 +1,50 @@
+// Gemma 3, its language model (Gemma Team 2025, arXiv 2503.19786): Gemma 2 with normed queries and keys in place
+// of soft limits, and a slower rotation in the layers without a window, one of six.
+#include <algorithm>
+
+#include "model/families/families.h"
+#include "model/families/gemma_like.h"
+
+namespace quern::model {
+
+namespace {
+
+ModelConfig defaults() {
+  ModelConfig config = gemma_defaults("gemma3_text");
+  config.layout = nn::BlockLayout::sandwich;
+  config.qk_norm = nn::QkNorm::head;
+  config.rope.theta = 1e6;
+  config.local_rope_theta = 1e4;
+  return config;
+}
+
+Result<ModelConfig> read(const nlohmann::json& json) {
+  ModelConfig config = defaults();
+  ConfigReader reader(json);
+  const int64_t pattern = std::max<int64_t>(reader.integer("sliding_window_pattern", 6), 1);
+  read_gemma(reader, config, [=](int64_t layer) { return (layer + 1) % pattern == 0; });
+  config.local_rope_theta = reader.local_rope_theta(config.local_rope_theta);
+  QUERN_CHECK(reader.finish());
+  return config;
+}
+
+nlohmann::ordered_json write(const ModelConfig& config) {
+  nlohmann::ordered_json json = write_gemma(config);
+  json["rope_local_base_freq"] = config.local_rope_theta > 0.0 ? config.local_rope_theta : config.rope.theta;
+  return json;
+}
+
+std::vector<TensorName> tensors(const ModelConfig& config) { return gemma_tensors(config); }
+
+}  // namespace
+
+const Family kGemma3Text{.name = "gemma3_text",
+                         .architecture = "Gemma3ForCausalLM",
+                         .prefix = "model.",
+                         .defaults = defaults,
+                         .read = read,
+                         .write = write,
+                         .tensors = tensors,
+                         .ignores = llama_ignores};
+
+}  // namespace quern::model

@@ -1,0 +1,28 @@
+// What the families that descend from LLaMA share: sizes, rotary positions, names of tensors.
+#pragma once
+
+#include "model/families/config_reader.h"
+#include "model/families/tensor_names.h"
+
+namespace quern::model {
+
+// RMS norms, gated SiLU, rotary positions, no biases, a head of its own.
+ModelConfig llama_defaults(std::string family);
+
+// The keys that not all of them call the same.
+struct LlamaKeys {
+  const char* norm_eps = "rms_norm_eps";
+  const char* activation = "hidden_act";
+};
+
+// Reads what every family has, sizes, norm_eps, activation and rope; what a config leaves out stays as it is in
+// `config`.
+void read_llama(ConfigReader& reader, ModelConfig& config, const LlamaKeys& keys = {});
+nlohmann::ordered_json write_llama(const ModelConfig& config, const LlamaKeys& keys = {});
+
+// Names as LLaMA has them; `others` replace or add to them.
+std::vector<TensorName> llama_tensors(const ModelConfig& config, std::vector<ModuleName> others = {});
+// Rotary frequencies, which old versions saved, and the head of a tied model.
+bool llama_ignores(std::string_view name);
+
+}  // namespace quern::model

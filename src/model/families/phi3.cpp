@@ -1,0 +1,49 @@
+// Phi-3 and Phi-4-mini (Abdin et al. 2024, arXiv 2404.14219): LLaMA with joined projections and a window.
+#include "model/families/families.h"
+#include "model/families/llama_like.h"
+
+namespace quern::model {
+
+namespace {
+
+ModelConfig defaults() {
+  ModelConfig config = llama_defaults("phi3");
+  config.norm_eps = 1e-5;
+  return config;
+}
+
+Result<ModelConfig> read(const nlohmann::json& json) {
+  ModelConfig config = defaults();
+  ConfigReader reader(json);
+  read_llama(reader, config);
+  config.window = reader.integer("sliding_window", 0);
+  config.dropout = reader.number("resid_pdrop", 0.0);
+  QUERN_CHECK(reader.finish());
+  return config;
+}
+
+nlohmann::ordered_json write(const ModelConfig& config) {
+  nlohmann::ordered_json json = write_llama(config);
+  json["original_max_position_embeddings"] = config.max_positions;
+  json["sliding_window"] = or_null(config.window);
+  json["resid_pdrop"] = json["embd_pdrop"] = config.dropout;
+  return json;
+}
+
+std::vector<TensorName> tensors(const ModelConfig& config) {
+  return llama_tensors(config, {{"self_attn.qkv_proj", {"attention.q", "attention.k", "attention.v"}},
+                                {"mlp.gate_up_proj", {"mlp.gate", "mlp.up"}}});
+}
+
+}  // namespace
+
+const Family kPhi3{.name = "phi3",
+                   .architecture = "Phi3ForCausalLM",
+                   .prefix = "model.",
+                   .defaults = defaults,
+                   .read = read,
+                   .write = write,
+                   .tensors = tensors,
+                   .ignores = llama_ignores};
+
+}  // namespace quern::model

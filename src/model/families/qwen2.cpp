@@ -1,0 +1,44 @@
+// Qwen 2 (Yang et al. 2024, arXiv 2407.10671; 2.5: arXiv 2412.15115): LLaMA with biases of queries, keys and values.
+#include "model/families/families.h"
+#include "model/families/llama_like.h"
+#include "model/families/qwen_windows.h"
+
+namespace quern::model {
+
+namespace {
+
+ModelConfig defaults() {
+  ModelConfig config = llama_defaults("qwen2");
+  config.qkv_bias = true;
+  return config;
+}
+
+Result<ModelConfig> read(const nlohmann::json& json) {
+  ModelConfig config = defaults();
+  ConfigReader reader(json);
+  read_llama(reader, config);
+  read_qwen_windows(reader, config);
+  QUERN_CHECK(reader.finish());
+  return config;
+}
+
+nlohmann::ordered_json write(const ModelConfig& config) {
+  nlohmann::ordered_json json = write_llama(config);
+  write_qwen_windows(config, json);
+  return json;
+}
+
+std::vector<TensorName> tensors(const ModelConfig& config) { return llama_tensors(config); }
+
+}  // namespace
+
+const Family kQwen2{.name = "qwen2",
+                    .architecture = "Qwen2ForCausalLM",
+                    .prefix = "model.",
+                    .defaults = defaults,
+                    .read = read,
+                    .write = write,
+                    .tensors = tensors,
+                    .ignores = llama_ignores};
+
+}  // namespace quern::model

@@ -1,0 +1,26 @@
+// The tensors of a checkpoint from the names of its modules, so that a family lists names and nothing else.
+#pragma once
+
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "model/family.h"
+
+namespace quern::model {
+
+// A module in files, and the modules of Decoder whose weights it holds, joined along the output dimension. Of a
+// block both names are relative: {"self_attn.q_proj", {"attention.q"}}.
+struct ModuleName {
+  std::string_view file;
+  std::vector<std::string_view> modules;
+  bool transposed = false;  // its matrix is [in, out]
+};
+
+// Names every parameter that a Decoder of `config` has. `blocks` stands before the number of a block in files
+// ("model.layers."). Of several rows that name a module the first counts; rows of modules the config lacks
+// name nothing. Throws InternalError for a module that no row names.
+std::vector<TensorName> tensor_names(const ModelConfig& config, std::string_view blocks,
+                                     std::span<const ModuleName> rows);
+
+}  // namespace quern::model

@@ -1,0 +1,63 @@
+"""Records tests/golden/families/* from transformers: `python tools/goldens/families.py [NAME...]`.
+
+One tiny checkpoint per family, with what is its own switched on: windows shorter than the text, layers of both kinds.
+"""
+
+import json
+import sys
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM
+
+from recording import GOLDEN, record
+
+VOCAB = 61
+SIZES = dict(vocab_size=VOCAB, hidden_size=16, intermediate_size=24, num_hidden_layers=1, num_attention_heads=4,
+             num_key_value_heads=2, max_position_embeddings=64, bos_token_id=0, eos_token_id=0, pad_token_id=None)
+WIDE = dict(head_dim=8)
+WINDOW = dict(sliding_window=5)
+MIXED = WINDOW | dict(num_hidden_layers=2, layer_types=["sliding_attention", "full_attention"])
+
+# name: settings, seed, whether gradients are recorded (families that bring mathematics of their own)
+FAMILIES = {
+    "mistral": (WIDE | WINDOW, 101, False),
+    "qwen2": (WINDOW | dict(num_hidden_layers=2, use_sliding_window=True, max_window_layers=1, tie_word_embeddings=True), 102, False),
+    "qwen3": (WIDE, 103, False),
+    "gemma": (WIDE, 104, False),
+    "gemma2": (dict(head_dim=4) | MIXED | dict(query_pre_attn_scalar=6, attn_logit_softcapping=2.0, final_logit_softcapping=3.0), 105, True),
+    "gemma3_text": (WIDE | MIXED | dict(query_pre_attn_scalar=8), 106, True),
+    "phi3": (WINDOW, 107, False),
+    "olmo2": ({}, 118, True),
+    "starcoder2": (WINDOW, 109, False),
+    "smollm3": (dict(num_hidden_layers=2, no_rope_layers=[1, 0]), 110, False),
+}
+
+
+def write_gemma3_as_version_4(folder):
+    """Rewrites config.json as transformers 4 did: rope_local_base_freq and sliding_window_pattern."""
+    path = GOLDEN / folder / "config.json"
+    before = AutoModelForCausalLM.from_pretrained(path.parent)
+    config = json.loads(path.read_text())
+    rope = config.pop("rope_parameters")
+    del config["layer_types"]
+    config |= dict(rope_theta=rope["full_attention"]["rope_theta"], rope_scaling=None, sliding_window_pattern=2,
+                   rope_local_base_freq=rope["sliding_attention"]["rope_theta"], torch_dtype=config.pop("dtype"),
+                   transformers_version="4.57.0")
+    path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
+    after = AutoModelForCausalLM.from_pretrained(path.parent)
+    ids = torch.arange(24)[None]
+    assert torch.equal(before(ids).logits, after(ids).logits)
+
+
+def main():
+    for name in sys.argv[1:] or FAMILIES:
+        settings, seed, training = FAMILIES[name]
+        config = AutoConfig.for_model(name, **SIZES | settings)
+        config._attn_implementation = "eager"  # the only one with soft limits
+        record(AutoModelForCausalLM.from_config(config), f"families/{name}", seed, VOCAB, training)
+        if name == "gemma3_text":
+            write_gemma3_as_version_4(f"families/{name}")
+
+
+if __name__ == "__main__":
+    main()
