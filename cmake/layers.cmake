@@ -16,7 +16,8 @@ quern_asset(quern_recipes report_html ${CMAKE_SOURCE_DIR}/web/report/report.html
 quern_asset(quern_recipes report_css ${CMAKE_SOURCE_DIR}/web/report/report.css)
 quern_asset(quern_recipes report_js ${CMAKE_SOURCE_DIR}/web/report/report.js)
 quern_asset(quern_recipes chart_js /usr/share/javascript/chart.js/chart.min.js)
-quern_folder(cli          DEPS recipes CLI11::CLI11)
+quern_folder(store        DEPS base CURL::libcurl OpenSSL::Crypto LibArchive::LibArchive)
+quern_folder(cli          DEPS recipes store CLI11::CLI11)
 
 # Backends are linked by executables through backend::register_backends(); no other folder includes them.
 quern_folder(backend/reference DEPS backend/api)

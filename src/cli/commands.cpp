@@ -16,6 +16,9 @@ Command tokenizer_command();
 Command train_command();
 Command generate_command();
 Command chat_command();
+Command pull_command();
+Command list_command();
+Command remove_command();
 Command inspect_command();
 Command plan_command();
 Command bench_command();
@@ -33,6 +36,9 @@ const std::vector<Command>& commands() {
       train_command(),
       generate_command(),
       chat_command(),
+      pull_command(),
+      list_command(),
+      remove_command(),
       inspect_command(),
       plan_command(),
       bench_command(),

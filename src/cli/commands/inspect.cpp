@@ -11,6 +11,7 @@
 #include "formats/hf_folder.h"
 #include "formats/safetensors.h"
 #include "model/load.h"
+#include "store/store.h"
 #include "text/tokenizer.h"
 
 namespace quern::cli {
@@ -31,7 +32,8 @@ struct Inspection {
 };
 
 Result<Inspection> look(const std::string& path) {
-  QUERN_TRY(const formats::ModelFolder folder, formats::ModelFolder::open(path));
+  QUERN_TRY(const std::filesystem::path found, store::Store().resolve(path));
+  QUERN_TRY(const formats::ModelFolder folder, formats::ModelFolder::open(found));
   Inspection result;
   QUERN_TRY(result.config, model::load_config(folder.path()));
   result.config = result.config.resolved();
@@ -122,7 +124,7 @@ nlohmann::ordered_json to_json(const Inspection& found) {
 
 Runner define(CommandLine& line) {
   auto arguments = std::make_shared<Arguments>();
-  line.app().add_option("MODEL", arguments->model, "model folder")->required();
+  line.app().add_option("MODEL", arguments->model, "model folder, or a name in the store")->required();
   line.app().add_flag("--tensors", arguments->tensors, "list every tensor");
   return [arguments](Context& context) -> Result<void> {
     QUERN_TRY(const Inspection found, look(arguments->model));
