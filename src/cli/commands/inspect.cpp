@@ -8,6 +8,8 @@
 #include "base/text_table.h"
 #include "base/units.h"
 #include "cli/command_line.h"
+#include "cli/gguf_report.h"
+#include "formats/gguf/archive.h"
 #include "formats/hf_folder.h"
 #include "formats/safetensors.h"
 #include "model/load.h"
@@ -31,9 +33,8 @@ struct Inspection {
   std::map<std::string, uint64_t> bytes_by_dtype;
 };
 
-Result<Inspection> look(const std::string& path) {
-  QUERN_TRY(const std::filesystem::path found, store::Store().resolve(path));
-  QUERN_TRY(const formats::ModelFolder folder, formats::ModelFolder::open(found));
+Result<Inspection> look(const std::filesystem::path& path) {
+  QUERN_TRY(const formats::ModelFolder folder, formats::ModelFolder::open(path));
   Inspection result;
   QUERN_TRY(result.config, model::load_config(folder.path()));
   result.config = result.config.resolved();
@@ -122,13 +123,28 @@ nlohmann::ordered_json to_json(const Inspection& found) {
       {"tensors", tensors}};
 }
 
+// As one document; a file may hold text that is not UTF-8.
+std::string dump(const nlohmann::ordered_json& json) {
+  return json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+}
+
+Result<void> inspect_gguf(const std::filesystem::path& path, bool tensors, Context& context) {
+  QUERN_TRY(const formats::GgufArchive archive, formats::GgufArchive::open(path));
+  context.print(context.json ? dump(gguf_to_json(archive)) : gguf_to_text(archive, tensors));
+  return {};
+}
+
 Runner define(CommandLine& line) {
   auto arguments = std::make_shared<Arguments>();
-  line.app().add_option("MODEL", arguments->model, "model folder, or a name in the store")->required();
+  line.app()
+      .add_option("MODEL", arguments->model, "model folder, GGUF file, or a name in the store")
+      ->required();
   line.app().add_flag("--tensors", arguments->tensors, "list every tensor");
   return [arguments](Context& context) -> Result<void> {
-    QUERN_TRY(const Inspection found, look(arguments->model));
-    context.print(context.json ? to_json(found).dump(2) + "\n" : to_text(found, arguments->tensors));
+    QUERN_TRY(const std::filesystem::path path, store::Store().resolve(arguments->model));
+    if (path.extension() == formats::kGgufExtension) return inspect_gguf(path, arguments->tensors, context);
+    QUERN_TRY(const Inspection found, look(path));
+    context.print(context.json ? dump(to_json(found)) : to_text(found, arguments->tensors));
     return {};
   };
 }
