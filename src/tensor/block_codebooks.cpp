@@ -15,7 +15,8 @@ constexpr int8_t kOdd[] = {1, 3, 5, 7, 9, 11, 13, 15};
 
 constexpr unsigned hex_digit(char c) { return static_cast<unsigned>(c <= '9' ? c - '0' : c - 'a' + 10); }
 
-// Reads groups of four hexadecimal digits: the number of each element's level in `levels`, first element lowest.
+// Reads groups of four hexadecimal digits: the number of each element's level in `levels`, first element
+// lowest.
 template <int kCount, int kSize, int kLevels>
 constexpr Codebook<kCount, kSize> read_book(std::string_view digits, const int8_t (&levels)[kLevels]) {
   constexpr unsigned kBits = kLevels == 3 ? 2 : 3;

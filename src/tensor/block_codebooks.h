@@ -1,5 +1,5 @@
-// What an index in a block stands for: the levels of the 4-bit types that are not evenly spaced, and the groups of 8
-// (or 4) magnitudes of IQ1, IQ2 and IQ3. Data of the GGUF format (the ggml library defines it).
+// What an index in a block stands for: the levels of the 4-bit types that are not evenly spaced, and the
+// groups of 8 (or 4) magnitudes of IQ1, IQ2 and IQ3. Data of the GGUF format (the ggml library defines it).
 #pragma once
 
 #include <cstdint>

@@ -1,9 +1,9 @@
 // The blocks of the quantised dtypes, byte for byte as GGUF files hold them (little-endian, no padding).
 //
-// A row of a block-quantised tensor is a run of blocks; each holds kElements consecutive values as small integers `q`
-// with the scales to undo them. The comment of a struct gives the value of an element: d and m are its f16 scale and
-// offset, sc and m integers packed in `scales`. Layouts: the GGUF specification and the ggml library that defines them.
-// No std templates: the kernels of backend/cpu/isa include this file.
+// A row of a block-quantised tensor is a run of blocks; each holds kElements consecutive values as small
+// integers `q` with the scales to undo them. The comment of a struct gives the value of an element: d and m
+// are its f16 scale and offset, sc and m integers packed in `scales`. Layouts: the GGUF specification and the
+// ggml library that defines them. No std templates: the kernels of backend/cpu/isa include this file.
 #pragma once
 
 #include <cstdint>
@@ -64,8 +64,8 @@ struct BlockNVFP4 {
   uint8_t qs[32];
 };
 
-// 256 elements: "K-quants". Two halves of 128; a half's 2-bit fields lie in runs of 32 bytes, one shift per 32
-// elements.
+// 256 elements: "K-quants". Two halves of 128; a half's 2-bit fields lie in runs of 32 bytes, one shift per
+// 32 elements.
 
 // d * (scales[g] & 15) * q - dmin * (scales[g] >> 4), 16 groups g of 16
 struct BlockQ2_K {
@@ -73,7 +73,8 @@ struct BlockQ2_K {
   uint8_t scales[16], qs[64];
   float16 d, dmin;
 };
-// d * (sc - 32) * (q - 4): q has two bits in qs and its third, bit i/32 of byte i%32, in hmask; sc by q3k_scale()
+// d * (sc - 32) * (q - 4): q has two bits in qs and its third, bit i/32 of byte i%32, in hmask; sc by
+// q3k_scale()
 struct BlockQ3_K {
   static constexpr int kElements = 256;
   uint8_t hmask[32], qs[64], scales[12];
@@ -228,7 +229,8 @@ struct ScaleAndMin {
   return static_cast<uint8_t>(seven | static_cast<uint32_t>(__builtin_parity(seven)) << 7);
 }
 
-// Calls f.template operator()<Block>() with the struct of a block-quantised dtype; throws InternalError for the others.
+// Calls f.template operator()<Block>() with the struct of a block-quantised dtype; throws InternalError for
+// the others.
 [[noreturn]] void throw_not_block(DType dtype);
 template <class F>
 decltype(auto) visit_block(DType dtype, F&& f) {

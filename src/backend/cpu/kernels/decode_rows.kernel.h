@@ -1,5 +1,6 @@
-// Rows of block-quantised tensors to f32. The loops are plain: the compiler vectorises them for each instruction set.
-// Products of a scale and integers are exact in f32, so fused or not, in any grouping, the bits are the reference's.
+// Rows of block-quantised tensors to f32. The loops are plain: the compiler vectorises them for each
+// instruction set. Products of a scale and integers are exact in f32, so fused or not, in any grouping, the
+// bits are the reference's.
 #pragma once
 
 #include "backend/cpu/kernels/decode_codebooks.h"
