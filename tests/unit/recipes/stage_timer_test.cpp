@@ -21,7 +21,7 @@ void leave_attempt(const test::TempDir& dir, seconds ago, seconds worked, double
   ASSERT_TRUE(write_file_atomic(dir / "attempt.json", note.dump()).ok());
   ASSERT_TRUE(make_directories(dir / "checkpoints").ok());
   ASSERT_TRUE(write_file_atomic(dir / "checkpoints/weights", "w").ok());
-  for (const fs::path path : {dir / "attempt.json", dir / "checkpoints"}) fs::last_write_time(path, began);
+  for (const fs::path& path : {dir / "attempt.json", dir / "checkpoints"}) fs::last_write_time(path, began);
   fs::last_write_time(dir / "checkpoints/weights", began + worked);
 }
 
