@@ -53,7 +53,10 @@ Result<std::vector<Downloaded>> Gathering::fetch(const std::vector<Job>& jobs) {
 }
 
 Result<void> Gathering::place(const fs::path& file, const std::string& name, const std::string& sha256) {
-  QUERN_CHECK(check_magic(file, name));
+  if (Result<void> genuine = check_magic(file, name); !genuine.ok()) {
+    fs::remove(file);
+    return genuine;
+  }
   const fs::path target = staging.model() / name;
   QUERN_CHECK(make_directories(target.parent_path()));
   QUERN_CHECK(rename_durably(file, target));

@@ -70,7 +70,7 @@ Result<PullOutcome> pull(const Store& store, const Source& source, const PullOpt
   Gathering gathering{
       .source = source, .staging = staging, .client = client, .progress = *options.progress, .claim = claim};
   if (Result<void> gathered = gather(gathering); !gathered.ok()) {
-    if (source.kind == SourceKind::local) staging.discard();
+    if (std::filesystem::is_empty(staging.downloads())) staging.discard();  // nothing to go on from
     return with_resume_hint(std::move(gathered).error());
   }
   model.revision = gathering.revision;

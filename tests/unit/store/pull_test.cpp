@@ -111,6 +111,7 @@ TEST_F(PullTest, FromTheWeb) {
   EXPECT_EQ(run(server.url("/page.html")).error().code, ErrorCode::unsupported);
   EXPECT_EQ(run(server.url("/x.gguf#sha256=12")).error().code, ErrorCode::invalid_argument);
   EXPECT_EQ(run(server.url("/..%2Fx.gguf")).error().code, ErrorCode::invalid_argument);
+  EXPECT_EQ(store_.unfinished().size(), 1u) << "only the part of none.gguf";
   EXPECT_EQ(store_.list().size(), 1u);
 }
 
