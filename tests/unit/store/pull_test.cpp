@@ -41,7 +41,11 @@ class PullTest : public ::testing::Test {
     for (const char* name : {"HF_HUB_OFFLINE", "HF_TOKEN", "HF_HOME"}) ::unsetenv(name);
     ::setenv("HF_TOKEN_PATH", "/nonexistent", 1);
   }
-  Result<PullOutcome> run(const std::string& source, PullOptions options = {}) {
+  Result<PullOutcome> run(const std::string& source) {
+    const PullOptions options;
+    return run(source, options);
+  }
+  Result<PullOutcome> run(const std::string& source, PullOptions options) {
     QUERN_TRY(const Source parsed, parse_source(source));
     options.http.attempts = 1;
     return pull(store_, parsed, options);
