@@ -16,6 +16,9 @@ for micro in gemm_bench attention_bench; do
   "$build/bench/$micro"
 done
 
+title "oneDNN's own bf16 product, where ours on AMX is not used"
+QUERN_ISA=avx512_bf16 "$build/bench/gemm_bench" || skip "this CPU has no AVX-512 BF16"
+
 train() {
   title "training GPT-2 124M: $*"
   "$quern" bench train -q "$@"

@@ -55,7 +55,7 @@ class Bytes {
       string(held);
     } else if constexpr (std::is_same_v<T, GgufArray>) {
       number(static_cast<uint32_t>(held.index()));
-      std::visit([this](const auto& elements) { put_elements(elements); }, held);
+      std::visit([this](const auto& elements) { this->put_elements(elements); }, held);
     } else {
       number(held);
     }
