@@ -72,7 +72,7 @@ class WireReader {
   uint64_t fixed(size_t size) {
     uint64_t value = 0;
     const std::string_view bytes = take(size);
-    std::memcpy(&value, bytes.data(), bytes.size());
+    if (!bytes.empty()) std::memcpy(&value, bytes.data(), bytes.size());
     return value;
   }
 
