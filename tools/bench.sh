@@ -47,7 +47,7 @@ fi
 title "nanoGPT's character recipe (wanted: validation loss at most 1.90)"
 if [ -n "${SHAKESPEARE:-}" ]; then
   run=$(mktemp -d)
-  "$quern" make recipes/shakespeare.yaml -q --set data.path="$SHAKESPEARE" --set out="$run"
+  "$quern" make recipes/shakespeare.yaml --set data.path="$SHAKESPEARE" --set out="$run"
   rm -rf "$run"
 else
   skip "set SHAKESPEARE"
