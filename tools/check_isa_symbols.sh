@@ -13,7 +13,8 @@ for isa in avx2 avx512 avx512_bf16 amx; do
   [ -n "$object" ] || continue
   checked=$((checked + 1))
   own="7backend3cpu${#isa}$isa"
-  shared=$(nm --defined-only "$object" | awk '$2 ~ /^[VWuvw]$/ {print $3}' | grep -Ev "^_ZT[IS]|$own" || true)
+  symbols=$(nm --defined-only "$object")  # on a line of its own: an object that nm cannot read ends the script
+  shared=$(echo "$symbols" | awk -v own="$own" '$2 ~ /^[VWuvw]$/ && $3 !~ /^_ZT[IS]/ && !index($3, own) {print $3}')
   if [ -n "$shared" ]; then
     failed=1
     echo "$object defines symbols that other objects may share:" >&2

@@ -32,7 +32,7 @@ struct Gathering {
   // Is told the name that the source suggests, before anything large is downloaded where that is possible, and
   // refuses when the store has no place for it.
   std::function<Result<void>(const std::string&)> claim;
-  std::string revision = {};           // what the source stands for now
+  std::string revision = {};           // resolved: a commit or a version
   std::vector<StoredFile> files = {};  // those of the model whose checksums are known
 
   // Downloads all, in order, under one progress bar. Returns size and checksum of each.

@@ -18,7 +18,7 @@ struct HubFile {
 };
 
 struct HubListing {
-  std::string commit;  // what the revision stands for now
+  std::string commit;  // that the revision resolved to
   std::vector<HubFile> files;
 };
 
