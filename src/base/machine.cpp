@@ -2,6 +2,7 @@
 
 #include <sched.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -121,6 +122,11 @@ MachineInfo machine_info() {
   read_memory(info);
   (void)!::getloadavg(&info.load, 1);
   return info;
+}
+
+uint64_t peak_resident_bytes() {
+  rusage usage{};
+  return ::getrusage(RUSAGE_SELF, &usage) == 0 ? static_cast<uint64_t>(usage.ru_maxrss) << 10 : 0;
 }
 
 uint64_t free_disk_bytes(const fs::path& path) {

@@ -26,6 +26,9 @@ struct MachineInfo {
 // Read anew at each call; thread-safe. What the system does not tell keeps its default.
 MachineInfo machine_info();
 
+// The most memory that this process held at once, mapped files that it read included; 0 when unknown.
+uint64_t peak_resident_bytes();
+
 // Room left for this user on the disk that holds `path`; 0 when unknown.
 uint64_t free_disk_bytes(const std::filesystem::path& path);
 

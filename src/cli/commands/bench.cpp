@@ -1,4 +1,4 @@
-// quern bench train
+// quern bench train, and the table of what else is measured: bench_<name>.cpp
 #include <fmt/format.h>
 
 #include <memory>
@@ -64,26 +64,31 @@ Runner define_train(CommandLine& line) {
   };
 }
 
+Command bench_train_command() {
+  return {
+      .name = "train",
+      .group = Group::inspect,
+      .summary = "training steps of a model with random weights, against the rate of matrix products alone",
+      .details = "Without settings the model is GPT-2 124M. Times are medians over the measured steps.",
+      .examples =
+          "quern bench train --dtype bf16 --sequence 512\n"
+          "quern bench train --set model.layers=4 --set checkpointing=true",
+      .define = define_train,
+      .subcommands = {}};
+}
+
 }  // namespace
 
+Command bench_infer_command();
+
 Command bench_command() {
-  return {
-      .name = "bench",
-      .group = Group::inspect,
-      .summary = "measure how fast this machine trains",
-      .details = {},
-      .examples = "quern bench train --dtype bf16",
-      .define = nullptr,
-      .subcommands = {
-          {.name = "train",
-           .group = Group::inspect,
-           .summary =
-               "training steps of a model with random weights, against the rate of matrix products alone",
-           .details = "Without settings the model is GPT-2 124M. Times are medians over the measured steps.",
-           .examples = "quern bench train --dtype bf16 --sequence 512\n"
-                       "quern bench train --set model.layers=4 --set checkpointing=true",
-           .define = define_train,
-           .subcommands = {}}}};
+  return {.name = "bench",
+          .group = Group::inspect,
+          .summary = "measure how fast this machine trains and runs models",
+          .details = {},
+          .examples = "quern bench infer runs/demo/model",
+          .define = nullptr,
+          .subcommands = {bench_train_command(), bench_infer_command()}};
 }
 
 }  // namespace quern::cli

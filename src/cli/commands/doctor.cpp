@@ -6,9 +6,9 @@
 #include <nlohmann/json.hpp>
 
 #include "backend/api/backend.h"
-#include "base/clock.h"
 #include "base/cpu_features.h"
 #include "base/machine.h"
+#include "base/read_bandwidth.h"
 #include "base/text_table.h"
 #include "base/threads.h"
 #include "base/units.h"
@@ -42,34 +42,12 @@ struct Report {
   std::vector<Finding> findings;
 };
 
-// Bytes per second that all threads together read from memory: the limit of token generation. The best of
-// some passes over a buffer far larger than the caches.
+// Bytes per second that all threads together read from memory: the best of some passes.
 double measure_bandwidth() {
-  constexpr int64_t kWords = int64_t{32} << 20;  // 256 MiB
-  constexpr int64_t kPiece = int64_t{1} << 16;
-  constexpr int kPasses = 4;
-  const std::unique_ptr<uint64_t[]> words(new uint64_t[kWords]);
-  parallel_for(kWords, kPiece,
-               [&](int64_t begin, int64_t end) { std::fill(&words[begin], words.get() + end, 1); });
-  std::vector<uint64_t> sums(kWords / kPiece);
-  double best = 1e30;
-  for (int pass = 0; pass < kPasses; ++pass) {
-    const Stopwatch watch;
-    parallel_for(kWords / kPiece, 1, [&](int64_t begin, int64_t end) {
-      for (int64_t piece = begin; piece < end; ++piece) {
-        // Four sums, so that additions do not wait for each other.
-        uint64_t sum[4] = {};
-        for (int64_t i = piece * kPiece; i < (piece + 1) * kPiece; i += 4) {
-          for (int lane = 0; lane < 4; ++lane) sum[lane] += words[i + lane];
-        }
-        sums[piece] = sum[0] + sum[1] + sum[2] + sum[3];
-      }
-    });
-    best = std::min(best, watch.seconds());
-    if (sums[0] != static_cast<uint64_t>(kPiece))
-      throw InternalError("doctor: the memory test read wrong values");
-  }
-  return static_cast<double>(kWords) * sizeof(uint64_t) / best;
+  ReadBandwidth memory(bytes_beyond_caches());
+  double best = 0.0;
+  for (int pass = 0; pass < 5; ++pass) best = std::max(best, memory.measure());
+  return best;
 }
 
 std::vector<Finding> find_trouble(const Report& report) {
