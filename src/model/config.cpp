@@ -25,7 +25,8 @@ void rope_fields(Fields& f, ops::RopeConfig& rope) {
          {"linear", Scaling::linear},
          {"ntk", Scaling::ntk},
          {"yarn", Scaling::yarn},
-         {"llama3", Scaling::llama3}});
+         {"llama3", Scaling::llama3},
+         {"longrope", Scaling::longrope}});
   f.add("rope.factor", rope.factor, "of the stretched context");
   f.add("rope.original_positions", rope.original_positions, "context before stretching").at_least(0);
   f.add("rope.beta_fast", rope.beta_fast, "yarn: rotations above which a frequency is kept");
@@ -43,12 +44,11 @@ Result<void> check_extent(std::string_view field, int64_t value) {
 }
 
 // The rules are those of ops::RopeTable; a table of one position costs nothing.
-Result<void> check_rope(ops::RopeConfig rope, int64_t head_dim) {
+Result<void> check_rope(const ops::RopeConfig& rope, int64_t head_dim) {
   if (rope.rotary > head_dim)
     return wrong("rope.rotary must be at most head_dim ({}), got {}", head_dim, rope.rotary);
-  rope.max_positions = 1;
   try {
-    const ops::RopeTable table(rope);
+    const ops::RopeTable table(rope, 1);
   } catch (const ShapeError& error) {
     return Error(error.error()).within("model config");
   }

@@ -2,29 +2,41 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "model/families/config_reader.h"
 
 namespace quern::model {
 
 namespace {
 
-// What a family's read() gives for its own write() must be the config again: the first setting that is not
-// tells what the family cannot express. Dropout is left out: it matters while training only.
-Result<void> check_expressed(const ModelConfig& wanted, const ModelConfig& read_back) {
-  ModelConfig before = wanted.resolved(), after = read_back.resolved();
-  const Fields expected = fields_of(before), got = fields_of(after);
-  for (const Field& field : expected.all()) {
-    const nlohmann::ordered_json value = field.value(), other = got.find(field.key())->value();
-    if (value == other || field.key() == "dropout") continue;
-    return make_error(ErrorCode::invalid_argument,
-                      fmt::format("a config.json of family '{}' cannot say {} = {} (it would be read as {})",
-                                  before.family, field.key(), value.dump(), other.dump()),
-                      "choose another family, or the family's own setting");
-  }
-  return {};
+// Files may hold numbers in single precision.
+bool same_value(const nlohmann::ordered_json& a, const nlohmann::ordered_json& b) {
+  if (a.is_number_float() && b.is_number_float()) return a.get<float>() == b.get<float>();
+  return a == b;
 }
 
 }  // namespace
+
+namespace {
+ModelConfig with_layout(ModelConfig config, const ModelConfig& layout) {
+  config.norm_offset = layout.norm_offset;
+  config.rope.half_split = layout.rope.half_split;
+  return config;
+}
+}  // namespace
+
+ModelConfig hf_layout(const ModelConfig& config) {
+  return with_layout(config, find_family(config.family).value()->defaults());
+}
+
+ModelConfig gguf_layout(const ModelConfig& config) {
+  const Family* family = find_family(config.family).value();
+  ModelConfig implied = family->defaults();
+  implied.layers = implied.hidden = implied.heads = 1;
+  if (family->gguf.imply) family->gguf.imply(implied);
+  return with_layout(config, implied);
+}
 
 Result<const Family*> find_family(std::string_view model_type) {
   std::string known;
@@ -34,6 +46,22 @@ Result<const Family*> find_family(std::string_view model_type) {
   }
   return make_error(ErrorCode::unsupported, fmt::format("model_type '{}' is not known", model_type),
                     "Quern knows: " + known);
+}
+
+Result<void> check_expressed(const ModelConfig& wanted, const ModelConfig& read_back, std::string_view format,
+                             const std::vector<std::string_view>& except) {
+  ModelConfig before = wanted.resolved(), after = read_back.resolved();
+  const Fields expected = fields_of(before), got = fields_of(after);
+  for (const Field& field : expected.all()) {
+    const nlohmann::ordered_json value = field.value(), other = got.find(field.key())->value();
+    if (same_value(value, other) || field.key() == "dropout") continue;
+    if (std::ranges::find(except, field.key()) != except.end()) continue;
+    return make_error(ErrorCode::invalid_argument,
+                      fmt::format("{} cannot say {} = {} (it would be read as {})", format, field.key(),
+                                  value.dump(), other.dump()),
+                      "choose another family, or the family's own setting");
+  }
+  return {};
 }
 
 Result<ModelConfig> with_settings(ModelConfig base, const Fields& loaded, std::string_view section) {
@@ -85,7 +113,7 @@ Result<nlohmann::ordered_json> write_config(const ModelConfig& config) {
   json["torch_dtype"] = dtype_name(c.dtype);
   json["use_cache"] = true;
   QUERN_TRY(const ModelConfig read_back, family->read(nlohmann::json(json)));
-  QUERN_CHECK(check_expressed(c, read_back));
+  QUERN_CHECK(check_expressed(c, read_back, fmt::format("a config.json of family '{}'", c.family)));
   return json;
 }
 

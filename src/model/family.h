@@ -20,6 +20,17 @@ struct TensorName {
   bool transposed = false;  // the file holds [in, out] where Decoder holds [out, in]
 };
 
+// How GGUF files hold the models of a family (model/gguf_config.h).
+struct GgufForm {
+  std::string_view architecture;  // general.architecture; families may share one
+  // A key without the architecture before it, which tells the family from others of the architecture.
+  std::string_view marker = {};
+  // Choices that such files make without a key for them; `config` has its sizes. Null: none.
+  void (*imply)(ModelConfig& config) = nullptr;
+  // Every tensor of a file, in the order of Decoder::visit.
+  std::vector<TensorName> (*tensors)(const ModelConfig& config);
+};
+
 struct Family {
   std::string_view name;          // model_type
   std::string_view architecture;  // the class that transformers opens it with
@@ -34,7 +45,13 @@ struct Family {
   std::vector<TensorName> (*tensors)(const ModelConfig& config);
   // Tensors that checkpoints may hold beside those: buffers of old versions, a second copy of a tied head.
   bool (*ignores)(std::string_view name);
+  GgufForm gguf;
 };
+
+// `config` with the layout of weights (norm_offset, rope.half_split) that files of its family have: a Hugging Face
+// folder, a GGUF file. Precondition: the family is known.
+ModelConfig hf_layout(const ModelConfig& config);
+ModelConfig gguf_layout(const ModelConfig& config);
 
 std::span<const Family* const> families();
 // unsupported names the families there are.
@@ -43,6 +60,11 @@ Result<const Family*> find_family(std::string_view model_type);
 // `base`, changed by every setting below `section` ("model.") that somebody made in `loaded`; those nobody
 // made stay as `base` has them.
 Result<ModelConfig> with_settings(ModelConfig base, const Fields& loaded, std::string_view section);
+
+// invalid_argument naming the first setting of `wanted` that is another in `read_back`, what `format` ("a
+// config.json of family 'gpt2'") makes of it; but for dropout, which matters while training only, and `except`.
+Result<void> check_expressed(const ModelConfig& wanted, const ModelConfig& read_back, std::string_view format,
+                             const std::vector<std::string_view>& except = {});
 
 // config.json -> ModelConfig, validated. `source` names the file in errors.
 Result<ModelConfig> read_config(const nlohmann::json& json, std::string_view source);

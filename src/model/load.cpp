@@ -7,7 +7,9 @@
 
 #include "base/json.h"
 #include "formats/hf_folder.h"
+#include "model/gguf_config.h"
 #include "model/tensor_layout.h"
+#include "ops/cast.h"
 
 namespace quern::model {
 
@@ -32,8 +34,8 @@ class Misfit {
     }
     if (text.empty()) return {};
     return make_error(ErrorCode::corrupt,
-                      fmt::format("{}: tensors that do not fit config.json: {}", path.string(), text),
-                      "are the weights and config.json of one model?");
+                      fmt::format("{}: tensors that do not fit the model's config: {}", path.string(), text),
+                      "are the weights and the config of one model?");
   }
 
  private:
@@ -51,30 +53,24 @@ class Misfit {
 
 // What a parameter keeps of a mapped tensor. Vectors are f32 always: ops take them wide.
 Tensor kept(const Tensor& part, bool is_copy, bool trainable) {
-  const Tensor value = trainable || part.shape().rank() < 2 ? part.to(DType::f32) : part;
+  const bool wide = trainable || part.shape().rank() < 2 || is_block(part.dtype());
+  const Tensor value = wide ? ops::cast(part, DType::f32) : part;
   const bool mapped = !is_copy && value.raw() == part.raw();
   return trainable && mapped ? value.clone() : value;
 }
 
-}  // namespace
-
-Result<ModelConfig> load_config(const std::filesystem::path& folder) {
-  QUERN_TRY(const formats::ModelFolder files, formats::ModelFolder::open(folder));
-  QUERN_TRY(const nlohmann::json json, read_json_file(files.config()));
-  return read_config(json, files.config().string());
-}
-
-Result<void> load_weights(Decoder& model, const formats::TensorArchive& archive, bool trainable) {
-  QUERN_TRY(const Family* family, find_family(model.config().family));
+// The tensors of a checkpoint under the names of `names`, whatever its format.
+template <class Archive, class Entries>
+Result<void> assign(Decoder& model, const Archive& archive, const Entries& entries,
+                    const std::vector<TensorName>& names, std::string_view prefix,
+                    bool (*ignores)(std::string_view), bool trainable) {
   std::map<std::string, nn::Parameter*> parameters;
   model.visit([&](const std::string& name, nn::Parameter& parameter) { parameters[name] = &parameter; });
-
   Misfit misfit;
   std::set<std::string> used;
-  for (const TensorName& name : family->tensors(model.config())) {
-    const formats::TensorEntry* entry = archive.find(name.file);
-    if (!entry && name.file.starts_with(family->prefix))
-      entry = archive.find(name.file.substr(family->prefix.size()));
+  for (const TensorName& name : names) {
+    const auto* entry = archive.find(name.file);
+    if (!entry && name.file.starts_with(prefix)) entry = archive.find(name.file.substr(prefix.size()));
     if (!entry) {
       misfit.missing(name.file);
       continue;
@@ -83,7 +79,8 @@ Result<void> load_weights(Decoder& model, const formats::TensorArchive& archive,
     std::vector<Shape> shapes;
     for (const std::string& parameter : name.parameters) shapes.push_back(parameters.at(parameter)->shape());
     QUERN_TRY(const Tensor tensor, archive.tensor(entry->name));
-    if (tensor.shape() != file_shape(name, shapes) || !is_float(tensor.dtype())) {
+    const bool numbers = is_float(tensor.dtype()) || (is_block(tensor.dtype()) && !name.transposed);
+    if (tensor.shape() != file_shape(name, shapes) || !numbers) {
       misfit.misshapen(entry->name, file_shape(name, shapes), entry->describe());
       continue;
     }
@@ -94,21 +91,63 @@ Result<void> load_weights(Decoder& model, const formats::TensorArchive& archive,
       parameter.set_trainable(trainable);
     }
   }
-  for (const formats::TensorEntry& entry : archive.entries()) {
-    if (!used.contains(entry.name) && !family->ignores(entry.name)) misfit.unexpected(entry.name);
+  for (const auto& entry : entries) {
+    if (!used.contains(entry.name) && !ignores(entry.name)) misfit.unexpected(entry.name);
   }
   return misfit.check(archive.path());
 }
 
-Result<Decoder> load_model(const std::filesystem::path& folder, const LoadOptions& options) {
-  QUERN_TRY(const ModelConfig config, load_config(folder));
-  QUERN_TRY(Decoder model, Decoder::create(config));
-  QUERN_TRY(const formats::ModelFolder files, formats::ModelFolder::open(folder));
+// Rotary frequencies are read with the config; the second form is what old converters left of them.
+bool gguf_ignores(std::string_view name) {
+  return name.starts_with("rope_") || name.ends_with(".attn_rot_embd");
+}
+
+bool is_gguf(const std::filesystem::path& path) {
+  std::error_code ignored;
+  return std::filesystem::is_regular_file(path, ignored);
+}
+
+}  // namespace
+
+Result<ModelConfig> load_config(const std::filesystem::path& path) {
+  if (is_gguf(path)) {
+    QUERN_TRY(const formats::GgufArchive archive, formats::GgufArchive::open(path));
+    return read_gguf_config(archive);
+  }
+  QUERN_TRY(const formats::ModelFolder files, formats::ModelFolder::open(path));
+  QUERN_TRY(const nlohmann::json json, read_json_file(files.config()));
+  return read_config(json, files.config().string());
+}
+
+Result<void> load_weights(Decoder& model, const formats::TensorArchive& archive, bool trainable) {
+  QUERN_TRY(const Family* family, find_family(model.config().family));
+  return assign(model, archive, archive.entries(), family->tensors(model.config()), family->prefix,
+                family->ignores, trainable);
+}
+
+Result<void> load_weights(Decoder& model, const formats::GgufArchive& archive, bool trainable) {
+  QUERN_TRY(const Family* family, find_family(model.config().family));
+  return assign(model, archive, archive.tensors(), family->gguf.tensors(model.config()), "", gguf_ignores,
+                trainable);
+}
+
+Result<Decoder> load_model(const std::filesystem::path& path, const LoadOptions& options) {
+  const auto load = [&](const auto& archive, const ModelConfig& config) -> Result<Decoder> {
+    QUERN_TRY(Decoder model, Decoder::create(config));
+    QUERN_CHECK(load_weights(model, archive, options.trainable));
+    model.set_compute_dtype(options.compute_dtype);
+    return model;
+  };
+  if (is_gguf(path)) {
+    QUERN_TRY(const formats::GgufArchive archive, formats::GgufArchive::open(path));
+    QUERN_TRY(const ModelConfig config, read_gguf_config(archive));
+    return load(archive, config);
+  }
+  QUERN_TRY(const ModelConfig config, load_config(path));
+  QUERN_TRY(const formats::ModelFolder files, formats::ModelFolder::open(path));
   QUERN_TRY(const std::filesystem::path weights, files.weights());
   QUERN_TRY(const formats::TensorArchive archive, formats::TensorArchive::open(weights));
-  QUERN_CHECK(load_weights(model, archive, options.trainable));
-  model.set_compute_dtype(options.compute_dtype);
-  return model;
+  return load(archive, config);
 }
 
 }  // namespace quern::model

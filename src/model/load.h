@@ -1,9 +1,10 @@
-// From a Hugging Face folder (config.json, *.safetensors) to a Decoder.
+// From a Hugging Face folder (config.json, *.safetensors) or a GGUF file to a Decoder.
 #pragma once
 
 #include <filesystem>
 #include <optional>
 
+#include "formats/gguf/archive.h"
 #include "formats/safetensors.h"
 #include "model/decoder.h"
 
@@ -17,15 +18,16 @@ struct LoadOptions {
   DType compute_dtype = DType::f32;
 };
 
-// The config.json of `folder`. not_found, corrupt, invalid_argument, or unsupported for an unknown
-// model_type.
-Result<ModelConfig> load_config(const std::filesystem::path& folder);
+// Of the config.json of a folder, or the metadata of a GGUF file. not_found, corrupt, invalid_argument, or
+// unsupported for an unknown model_type or architecture.
+Result<ModelConfig> load_config(const std::filesystem::path& path);
 
-// Errors of load_config, and of weights that do not fit the config: names tensors that are missing,
-// unexpected or of another shape, with expected and got.
-Result<Decoder> load_model(const std::filesystem::path& folder, const LoadOptions& options = {});
+// `path` is a folder or a GGUF file, any one of a split model. Errors of load_config, and of weights that do not
+// fit the config: names tensors that are missing, unexpected or of another shape, with expected and got.
+Result<Decoder> load_model(const std::filesystem::path& path, const LoadOptions& options = {});
 
 // Assigns `archive` to the parameters of `model` through its family's tensor names.
 Result<void> load_weights(Decoder& model, const formats::TensorArchive& archive, bool trainable);
+Result<void> load_weights(Decoder& model, const formats::GgufArchive& archive, bool trainable);
 
 }  // namespace quern::model

@@ -1,37 +1,85 @@
 #include "model/save.h"
 
+#include <algorithm>
 #include <map>
+#include <memory>
 
 #include "base/file.h"
 #include "formats/safetensors.h"
 #include "model/family.h"
+#include "model/gguf_config.h"
 #include "model/tensor_layout.h"
+#include "ops/cast.h"
 
 namespace quern::model {
+
+namespace {
+
+std::map<std::string, Tensor> masters_of(const Decoder& model) {
+  std::map<std::string, Tensor> masters;
+  nn::visit(model, [&](const std::string& name, const nn::Parameter& parameter) {
+    masters[name] = parameter.master().detached();
+  });
+  return masters;
+}
+
+// The tensor of a file, from parameters of a model `from` that becomes one of `to`.
+Tensor file_tensor(const TensorName& name, const std::map<std::string, Tensor>& masters,
+                   const ModelConfig& from, const ModelConfig& to, DType dtype) {
+  std::vector<Tensor> parts;
+  for (const std::string& parameter : name.parameters) {
+    const Tensor part = relaid(masters.at(parameter), parameter, from, to);
+    parts.push_back(part.dtype() == dtype ? part : ops::cast(part, dtype));
+  }
+  return join(name, parts);
+}
+
+// The dtype of a tensor in GGUF.
+DType gguf_dtype(const TensorName& name, const std::map<std::string, Tensor>& masters,
+                 std::optional<DType> wanted) {
+  const Tensor& first = masters.at(name.parameters.front());
+  if (first.shape().rank() < 2 || name.file.starts_with("position_embd.")) return DType::f32;
+  if (wanted) return *wanted;
+  const auto same = [&](const std::string& other) { return masters.at(other).dtype() == first.dtype(); };
+  return std::ranges::all_of(name.parameters, same) ? first.dtype() : DType::f16;
+}
+
+}  // namespace
 
 Result<void> save_model(const Decoder& model, const std::filesystem::path& folder) {
   return save_model(model, folder, model.config().dtype);
 }
 
 Result<void> save_model(const Decoder& model, const std::filesystem::path& folder, DType dtype) {
-  ModelConfig config = model.config();
+  ModelConfig config = hf_layout(model.config());
   config.dtype = dtype;
   QUERN_TRY(const nlohmann::ordered_json json, write_config(config));
   QUERN_TRY(const Family* family, find_family(config.family));
-  std::map<std::string, Tensor> masters;
-  nn::visit(model, [&](const std::string& name, const nn::Parameter& parameter) {
-    masters[name] = parameter.master();
-  });
-
+  const std::map<std::string, Tensor> masters = masters_of(model);
   std::vector<formats::NamedTensor> tensors;
   for (const TensorName& name : family->tensors(config)) {
-    std::vector<Tensor> parts;
-    for (const std::string& parameter : name.parameters) parts.push_back(masters.at(parameter).detached());
-    tensors.push_back({name.file, join(name, parts).to(config.dtype)});
+    tensors.push_back({name.file, file_tensor(name, masters, model.config(), config, dtype)});
   }
   QUERN_CHECK(make_directories(folder));
   QUERN_CHECK(formats::write_weights(folder, std::move(tensors)));
   return write_file_atomic(folder / "config.json", json.dump(2) + "\n");
+}
+
+Result<formats::GgufContents> gguf_contents(const Decoder& model, std::optional<DType> dtype) {
+  const ModelConfig config = gguf_layout(model.config());
+  QUERN_TRY(formats::GgufContents contents, write_gguf_config(config));
+  QUERN_TRY(const Family* family, find_family(config.family));
+  const auto masters = std::make_shared<const std::map<std::string, Tensor>>(masters_of(model));
+  for (const TensorName& name : family->gguf.tensors(config)) {
+    std::vector<Shape> shapes;
+    for (const std::string& parameter : name.parameters) shapes.push_back(masters->at(parameter).shape());
+    const DType kept = gguf_dtype(name, *masters, dtype);
+    contents.tensors.push_back(
+        {name.file, file_shape(name, shapes), kept, [masters, name, from = model.config(), config, kept] {
+           return Result<Tensor>(file_tensor(name, *masters, from, config, kept));
+         }});
+  }
+  return contents;
 }
 
 }  // namespace quern::model

@@ -1,8 +1,9 @@
-// From a Decoder to a Hugging Face folder that transformers opens.
+// From a Decoder to files that other programs open: a Hugging Face folder, or GGUF.
 #pragma once
 
 #include <filesystem>
 
+#include "formats/gguf/contents.h"
 #include "model/decoder.h"
 
 namespace quern::model {
@@ -12,5 +13,10 @@ namespace quern::model {
 Result<void> save_model(const Decoder& model, const std::filesystem::path& folder, DType dtype);
 // The same in the dtype the config asks for.
 Result<void> save_model(const Decoder& model, const std::filesystem::path& folder);
+
+// What a GGUF file of `model` holds: matrices as `dtype` (floating), or as the model has them when it is empty;
+// vectors and positions as f32. Metadata but for the tokenizer's. Tensors are made when they are asked for; the
+// model must stay where it is and change no weights until then. Errors as for save_model.
+Result<formats::GgufContents> gguf_contents(const Decoder& model, std::optional<DType> dtype);
 
 }  // namespace quern::model

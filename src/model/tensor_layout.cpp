@@ -29,6 +29,23 @@ Tensor transposed(const Tensor& matrix) {
   return result;
 }
 
+// The order of the first `rotary` rows of each head turned from halves into neighbours, or back; of vectors,
+// elements.
+Tensor reordered(const Tensor& value, int64_t head_dim, int64_t rotary, bool to_halves) {
+  const Tensor result(value.shape(), value.dtype());
+  const int64_t rows = value.dim(0), row_bytes = value.bytes() / rows;
+  const auto* in = static_cast<const std::byte*>(value.raw());
+  auto* out = static_cast<std::byte*>(result.raw());
+  for (int64_t row = 0; row < rows; ++row) {
+    const int64_t i = row % head_dim;  // in halves: (i, i + rotary/2); of neighbours: (2i, 2i + 1)
+    const int64_t paired = i >= rotary ? i : 2 * (i % (rotary / 2)) + i / (rotary / 2);
+    const int64_t other = row - i + paired;
+    std::memcpy(out + (to_halves ? row : other) * row_bytes, in + (to_halves ? other : row) * row_bytes,
+                static_cast<size_t>(row_bytes));
+  }
+  return result;
+}
+
 }  // namespace
 
 Shape file_shape(const TensorName& name, const std::vector<Shape>& parameters) {
@@ -63,6 +80,20 @@ Tensor join(const TensorName& name, const std::vector<Tensor>& parameters) {
     }
   }
   return name.transposed ? transposed(whole) : whole;
+}
+
+Tensor relaid(const Tensor& value, std::string_view name, const ModelConfig& from, const ModelConfig& to) {
+  const bool rotates = name.find(".attention.q") != name.npos || name.find(".attention.k") != name.npos;
+  Tensor result = value;
+  if (rotates && from.rope.half_split != to.rope.half_split) {
+    result = reordered(result, from.head_dim, from.rope.rotary, to.rope.half_split);
+  }
+  if (name.ends_with("norm.weight") && from.norm_offset != to.norm_offset) {
+    result = result.clone();
+    for (float& weight : result.span<float>())
+      weight += static_cast<float>(from.norm_offset - to.norm_offset);
+  }
+  return result;
 }
 
 }  // namespace quern::model

@@ -1,5 +1,5 @@
-// The way tensors lie in checkpoints against the way Decoder holds them: transposed, and several joined in
-// one.
+// The way tensors lie in checkpoints against the way Decoder holds them: transposed, several joined in one, rows of
+// queries and keys in another order, norms with 1 added.
 #pragma once
 
 #include <vector>
@@ -17,5 +17,9 @@ Shape file_shape(const TensorName& name, const std::vector<Shape>& parameters);
 std::vector<Tensor> split(const TensorName& name, const Tensor& tensor, const std::vector<Shape>& shapes);
 // The inverse of split; parameters of one dtype.
 Tensor join(const TensorName& name, const std::vector<Tensor>& parameters);
+
+// `value` of the Decoder's parameter `name` where the layout of the weights (norm_offset, rope.half_split) is that
+// of `to` in place of `from`, configs of one model: `value` itself where nothing changes. Norms are f32.
+Tensor relaid(const Tensor& value, std::string_view name, const ModelConfig& from, const ModelConfig& to);
 
 }  // namespace quern::model

@@ -9,19 +9,13 @@
 namespace quern::nn {
 
 void Rotary::reserve(int64_t count) {
-  if (count <= table_.config().max_positions) return;
+  if (count <= table_.rows()) return;
   if (count > config_.max_positions) {
     throw ShapeError("[rotary] expected positions below " + std::to_string(config_.max_positions) + ", got " +
                      std::to_string(count - 1));
   }
-  ops::RopeConfig config = config_;
-  // NTK chooses its angles by the length of the table, so that one is never cut.
-  if (config.scaling != ops::RopeScaling::ntk) {
-    const auto rows =
-        static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(std::max<int64_t>(count, 256))));
-    config.max_positions = std::min(rows, config.max_positions);
-  }
-  table_ = ops::RopeTable(config);
+  const auto rows = static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(std::max<int64_t>(count, 256))));
+  table_ = ops::RopeTable(config_, std::min(rows, config_.max_positions));
 }
 
 Tensor Rotary::forward(const Tensor& x, const Tensor& positions) const {

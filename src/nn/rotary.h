@@ -10,7 +10,7 @@ namespace quern::nn {
 // is not thread-safe; forward is.
 class Rotary {
  public:
-  // config.max_positions bounds the table.
+  // config.max_positions bounds the positions.
   explicit Rotary(const ops::RopeConfig& config) : config_(config) {}
 
   // Makes the table cover positions [0, count). Throws ShapeError past max_positions.

@@ -21,7 +21,7 @@ Tensor rope(const Tensor& x, const Tensor& positions, const RopeTable& table) {
   expect(x.shape().rank() == 4 && x.dim(3) >= table.config().rotary, "rope",
          "input [B, T, H, D] with D >= {} rotary channels, got {}", table.config().rotary, x.describe());
   expect_like("rope", "positions", positions, {x.dim(0), x.dim(1)}, DType::i32);
-  expect_range("rope", "positions", positions, 0, table.config().max_positions);
+  expect_range("rope", "positions", positions, 0, table.rows());
   Tensor y = rotated(x, positions, table, false);
   if (!autograd::recording({&x})) return y;
   // Saved for backward: positions and the table.

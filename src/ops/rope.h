@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include "tensor/tensor.h"
 
@@ -10,40 +11,50 @@ namespace quern::ops {
 
 // linear: positions divided by `factor` (Chen et al. 2023, arXiv 2306.15595). ntk: a larger theta, as dynamic
 // NTK chooses it for a text of `max_positions` tokens. yarn: arXiv 2309.00071. llama3: low frequencies
-// divided by `factor`, high ones kept, a ramp between.
-enum class RopeScaling : uint8_t { none, linear, ntk, yarn, llama3 };
+// divided by `factor`, high ones kept, a ramp between. longrope: each frequency divided by a number of its own
+// (Ding et al. 2024, arXiv 2402.13753).
+enum class RopeScaling : uint8_t { none, linear, ntk, yarn, llama3, longrope };
 
 struct RopeConfig {
   double theta = 10000.0;
   int64_t rotary = 0;         // channels of a head that rotate; even
-  int64_t max_positions = 0;  // rows of the table
+  int64_t max_positions = 0;  // context of the model
   bool half_split = true;     // pairs (i, i + rotary/2); false: pairs (2i, 2i + 1)
 
   RopeScaling scaling = RopeScaling::none;
   double factor = 1.0;
-  int64_t original_positions = 0;  // context of the unscaled model: ntk, yarn, llama3
+  int64_t original_positions = 0;  // context of the unscaled model: ntk, yarn, llama3, longrope
   // yarn
   double beta_fast = 32.0;
   double beta_slow = 1.0;
   bool truncate = true;  // ramp limits at whole channels
-  std::optional<double> attention_factor =
-      {};  // scales cos and sin; default from `factor` and the two mscales
+  // yarn and longrope: scales cos and sin; by default it follows from `factor` (and yarn's two mscales)
+  std::optional<double> attention_factor = {};
   std::optional<double> mscale = {};
   std::optional<double> mscale_all_dim = {};
   // llama3
   double low_freq_factor = 1.0;
   double high_freq_factor = 4.0;
+  // longrope: a divisor for each pair where max_positions is at most original_positions, and where it is more
+  std::vector<double> short_factors = {};
+  std::vector<double> long_factors = {};
 };
 
-// cos and sin of every position and pair, f32 [max_positions, rotary/2], computed in double; yarn's attention
-// factor is in them. Immutable and cheap to copy.
+// What the scaling divides the frequency of each pair by, [rotary/2]. Throws ShapeError on an impossible
+// configuration.
+std::vector<double> rope_divisors(const RopeConfig& config);
+
+// cos and sin of every position and pair, f32 [rows, rotary/2], computed in double; the attention factor is in
+// them. Immutable and cheap to copy.
 class RopeTable {
  public:
   RopeTable() = default;
-  // Throws ShapeError on an impossible configuration.
-  explicit RopeTable(const RopeConfig& config);
+  // Of positions [0, rows), by default all of the context. Throws ShapeError on an impossible configuration.
+  RopeTable(const RopeConfig& config, int64_t rows);
+  explicit RopeTable(const RopeConfig& config) : RopeTable(config, config.max_positions) {}
 
   const RopeConfig& config() const { return config_; }
+  int64_t rows() const { return cos_.defined() ? cos_.dim(0) : 0; }
   const Tensor& cos() const { return cos_; }
   const Tensor& sin() const { return sin_; }
 

@@ -77,6 +77,18 @@ void scale_llama3(const RopeConfig& c, std::vector<double>& frequencies) {
   }
 }
 
+void scale_long(const RopeConfig& c, std::vector<double>& frequencies) {
+  const std::vector<double>& factors =
+      c.max_positions > c.original_positions ? c.long_factors : c.short_factors;
+  for (size_t i = 0; i < frequencies.size(); ++i) frequencies[i] /= factors[i];
+}
+
+double long_attention_factor(const RopeConfig& c) {
+  if (c.attention_factor) return *c.attention_factor;
+  if (c.factor <= 1.0) return 1.0;
+  return std::sqrt(1.0 + std::log(c.factor) / std::log(static_cast<double>(c.original_positions)));
+}
+
 Frequencies frequencies_of(const RopeConfig& c) {
   Frequencies result{plain_frequencies(c.scaling == RopeScaling::ntk ? ntk_theta(c) : c.theta, c.rotary)};
   switch (c.scaling) {
@@ -92,6 +104,10 @@ Frequencies frequencies_of(const RopeConfig& c) {
       break;
     case RopeScaling::llama3:
       scale_llama3(c, result.per_pair);
+      break;
+    case RopeScaling::longrope:
+      scale_long(c, result.per_pair);
+      result.attention_factor = long_attention_factor(c);
       break;
   }
   return result;
@@ -110,17 +126,32 @@ void check(const RopeConfig& c) {
          c.rotary);
   expect(c.scaling != RopeScaling::llama3 || c.high_freq_factor > c.low_freq_factor, "rope",
          "high_freq_factor above low_freq_factor {}, got {}", c.low_freq_factor, c.high_freq_factor);
+  if (c.scaling != RopeScaling::longrope) return;
+  for (const auto* factors : {&c.short_factors, &c.long_factors}) {
+    const bool positive = std::ranges::all_of(*factors, [](double f) { return std::isfinite(f) && f > 0.0; });
+    expect(positive && static_cast<int64_t>(factors->size()) == c.rotary / 2, "rope",
+           "{} positive longrope factors, got {}{}", c.rotary / 2, factors->size(),
+           positive ? "" : ", some of which are not");
+  }
 }
 
 }  // namespace
 
-RopeTable::RopeTable(const RopeConfig& config) : config_(config) {
+std::vector<double> rope_divisors(const RopeConfig& config) {
+  check(config);
+  std::vector<double> result = plain_frequencies(config.theta, config.rotary);
+  const Frequencies scaled = frequencies_of(config);
+  for (size_t i = 0; i < result.size(); ++i) result[i] /= scaled.per_pair[i];
+  return result;
+}
+
+RopeTable::RopeTable(const RopeConfig& config, int64_t rows) : config_(config) {
   check(config);
   const Frequencies frequencies = frequencies_of(config);
-  cos_ = Tensor({config.max_positions, config.rotary / 2}, DType::f32);
+  cos_ = Tensor({rows, config.rotary / 2}, DType::f32);
   sin_ = Tensor(cos_.shape(), DType::f32);
   size_t i = 0;
-  for (int64_t position = 0; position < config.max_positions; ++position) {
+  for (int64_t position = 0; position < rows; ++position) {
     for (const double frequency : frequencies.per_pair) {
       const double angle = static_cast<double>(position) * frequency;
       cos_.span<float>()[i] = static_cast<float>(std::cos(angle) * frequencies.attention_factor);

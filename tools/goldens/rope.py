@@ -35,6 +35,12 @@ CASES = {
     "llama3, factor 32": (64, 8192, 131072, dict(rope_type="llama3", rope_theta=500000.0, factor=32.0,
                                                  low_freq_factor=1.0, high_freq_factor=4.0,
                                                  original_max_position_embeddings=8192)),
+    "longrope, long": (8, 64, 512, dict(rope_type="longrope", rope_theta=10000.0, factor=8.0,
+                                        short_factor=[1.0, 1.05, 1.5, 2.0], long_factor=[1.25, 2.5, 5.0, 40.0],
+                                        original_max_position_embeddings=64)),
+    "longrope, short": (8, 64, 64, dict(rope_type="longrope", rope_theta=10000.0, factor=1.0,
+                                        short_factor=[1.0, 1.05, 1.5, 2.0], long_factor=[1.25, 2.5, 5.0, 40.0],
+                                        original_max_position_embeddings=64)),
 }
 
 

@@ -32,14 +32,21 @@ constexpr std::array<std::pair<std::string_view, DType>, 3> kDTypes{{
     {"float16", DType::f16},
 }};
 
-constexpr std::array<std::pair<std::string_view, RopeScaling>, 6> kRopeTypes{{
+constexpr std::array<std::pair<std::string_view, RopeScaling>, 8> kRopeTypes{{
     {"default", RopeScaling::none},
     {"none", RopeScaling::none},
     {"linear", RopeScaling::linear},
     {"dynamic", RopeScaling::ntk},
     {"yarn", RopeScaling::yarn},
     {"llama3", RopeScaling::llama3},
+    {"longrope", RopeScaling::longrope},
+    {"su", RopeScaling::longrope},
 }};
+
+// Scalings that say where the unscaled model ended.
+bool names_original(RopeScaling scaling) {
+  return scaling == RopeScaling::yarn || scaling == RopeScaling::llama3 || scaling == RopeScaling::longrope;
+}
 
 // transformers' types of layers.
 constexpr const char* kFull = "full_attention";
@@ -143,6 +150,15 @@ std::vector<int64_t> ConfigReader::tokens(const char* key) {
   return ids;
 }
 
+std::vector<double> ConfigReader::numbers(const char* key) {
+  const Json* value = find(key);
+  if (!value) return {};
+  const auto is_number = [](const Json& element) { return element.is_number(); };
+  if (value->is_array() && std::ranges::all_of(*value, is_number)) return value->get<std::vector<double>>();
+  wrong(key, "a list of numbers");
+  return {};
+}
+
 ops::Activation ConfigReader::activation(const char* key, const std::string& fallback) {
   const std::optional<Activation> found = value_named(kActivations, text(key, fallback));
   if (!found) wrong(key, names_in(kActivations));
@@ -240,13 +256,17 @@ ops::RopeConfig ConfigReader::rope(int64_t head_dim, int64_t max_positions, doub
   // Dynamic NTK stretches what lies past max_position_embeddings; the others say where the unscaled model
   // ended.
   if (rope.scaling == RopeScaling::ntk) rope.original_positions = max_positions;
-  if (rope.scaling == RopeScaling::yarn || rope.scaling == RopeScaling::llama3) {
-    rope.original_positions = reader.integer("original_max_position_embeddings", max_positions);
+  if (names_original(rope.scaling)) {
+    rope.original_positions = reader.integer("original_max_position_embeddings",
+                                             integer("original_max_position_embeddings", max_positions));
   }
   if (rope.scaling != RopeScaling::none) {
     const double grown = static_cast<double>(max_positions) / static_cast<double>(rope.original_positions);
-    rope.factor = reader.number("factor", rope.scaling == RopeScaling::yarn ? grown : 0.0);
+    const bool derived = rope.scaling == RopeScaling::yarn || rope.scaling == RopeScaling::longrope;
+    rope.factor = reader.number("factor", derived ? grown : 0.0);
   }
+  rope.short_factors = reader.numbers("short_factor");
+  rope.long_factors = reader.numbers("long_factor");
   rope.beta_fast = reader.number("beta_fast", rope.beta_fast);
   rope.beta_slow = reader.number("beta_slow", rope.beta_slow);
   rope.truncate = reader.boolean("truncate", rope.truncate);
@@ -296,9 +316,7 @@ void write_rope(const ModelConfig& config, nlohmann::ordered_json& json) {
   nlohmann::ordered_json scaling;
   scaling["rope_type"] = name_in(kRopeTypes, rope.scaling);
   scaling["factor"] = rope.factor;
-  if (rope.scaling != RopeScaling::linear)
-    scaling["original_max_position_embeddings"] = rope.original_positions;
-  if (rope.scaling == RopeScaling::yarn || rope.scaling == RopeScaling::llama3) {
+  if (rope.scaling != RopeScaling::linear) {
     scaling["original_max_position_embeddings"] = rope.original_positions;
   }
   if (rope.scaling == RopeScaling::llama3) {
@@ -309,10 +327,14 @@ void write_rope(const ModelConfig& config, nlohmann::ordered_json& json) {
     scaling["beta_fast"] = rope.beta_fast;
     scaling["beta_slow"] = rope.beta_slow;
     scaling["truncate"] = rope.truncate;
-    if (rope.attention_factor) scaling["attention_factor"] = *rope.attention_factor;
     if (rope.mscale) scaling["mscale"] = *rope.mscale;
     if (rope.mscale_all_dim) scaling["mscale_all_dim"] = *rope.mscale_all_dim;
   }
+  if (rope.scaling == RopeScaling::longrope) {
+    scaling["short_factor"] = rope.short_factors;
+    scaling["long_factor"] = rope.long_factors;
+  }
+  if (rope.attention_factor) scaling["attention_factor"] = *rope.attention_factor;
   json["rope_scaling"] = std::move(scaling);
 }
 

@@ -30,6 +30,8 @@ class ConfigReader {
   int64_t size(const char* key);
   // One id or a list of ids; none when absent or null.
   std::vector<int64_t> tokens(const char* key);
+  // A list of numbers; none when absent or null.
+  std::vector<double> numbers(const char* key);
   ops::Activation activation(const char* key, const std::string& fallback);
   // rope_parameters (transformers 5), or rope_theta and rope_scaling (before).
   // Where they are told by type of layer, those of full attention. `theta` stands where none is told.

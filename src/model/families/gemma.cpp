@@ -38,6 +38,7 @@ const Family kGemma{.name = "gemma",
                     .read = read,
                     .write = write,
                     .tensors = tensors,
-                    .ignores = llama_ignores};
+                    .ignores = llama_ignores,
+                    .gguf = {.architecture = "gemma", .imply = imply_norms, .tensors = gguf_tensors}};
 
 }  // namespace quern::model

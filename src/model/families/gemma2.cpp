@@ -25,6 +25,11 @@ Result<ModelConfig> read(const nlohmann::json& json) {
 
 nlohmann::ordered_json write(const ModelConfig& config) { return write_gemma(config); }
 
+void imply_gguf(ModelConfig& config) {
+  config.window = 4096;
+  imply_gemma(config, 2, 46);
+}
+
 std::vector<TensorName> tensors(const ModelConfig& config) { return gemma_tensors(config); }
 
 }  // namespace
@@ -36,6 +41,7 @@ const Family kGemma2{.name = "gemma2",
                      .read = read,
                      .write = write,
                      .tensors = tensors,
-                     .ignores = llama_ignores};
+                     .ignores = llama_ignores,
+                     .gguf = {.architecture = "gemma2", .imply = imply_gguf, .tensors = gguf_tensors}};
 
 }  // namespace quern::model

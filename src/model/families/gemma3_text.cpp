@@ -34,6 +34,8 @@ nlohmann::ordered_json write(const ModelConfig& config) {
   return json;
 }
 
+void imply_gguf(ModelConfig& config) { imply_gemma(config, 6, 62); }
+
 std::vector<TensorName> tensors(const ModelConfig& config) { return gemma_tensors(config); }
 
 }  // namespace
@@ -45,6 +47,7 @@ const Family kGemma3Text{.name = "gemma3_text",
                          .read = read,
                          .write = write,
                          .tensors = tensors,
-                         .ignores = llama_ignores};
+                         .ignores = llama_ignores,
+                         .gguf = {.architecture = "gemma3", .imply = imply_gguf, .tensors = gguf_tensors}};
 
 }  // namespace quern::model

@@ -49,6 +49,17 @@ nlohmann::ordered_json write_gemma(const ModelConfig& config) {
   return json;
 }
 
+void imply_norms(ModelConfig& config) { config.norm_offset = 0.0; }
+
+void imply_gemma(ModelConfig& config, int64_t period, int64_t largest) {
+  imply_norms(config);
+  for (int64_t layer = period - 1; layer < config.layers; layer += period)
+    config.full_layers.push_back(layer);
+  if (config.layers == largest) {
+    config.attention_scale = 1.0 / std::sqrt(static_cast<double>(config.hidden / config.heads));
+  }
+}
+
 std::vector<TensorName> gemma_tensors(const ModelConfig& config) {
   return llama_tensors(config, {{"post_attention_layernorm", {"attention_post_norm"}},
                                 {"pre_feedforward_layernorm", {"mlp_norm"}},

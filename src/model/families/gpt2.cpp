@@ -2,6 +2,7 @@
 // out].
 #include "model/families/config_reader.h"
 #include "model/families/families.h"
+#include "model/families/gguf_names.h"
 #include "model/families/tensor_names.h"
 
 namespace quern::model {
@@ -66,6 +67,10 @@ bool ignores(std::string_view name) {
   return name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias") || name == "lm_head.weight";
 }
 
+std::vector<TensorName> joined_tensors(const ModelConfig& config) {
+  return gguf_tensors(config, {{"attn_qkv", {"attention.q", "attention.k", "attention.v"}}});
+}
+
 }  // namespace
 
 const Family kGpt2{.name = "gpt2",
@@ -75,6 +80,7 @@ const Family kGpt2{.name = "gpt2",
                    .read = read,
                    .write = write,
                    .tensors = tensors,
-                   .ignores = ignores};
+                   .ignores = ignores,
+                   .gguf = {.architecture = "gpt2", .tensors = joined_tensors}};
 
 }  // namespace quern::model

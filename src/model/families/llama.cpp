@@ -36,6 +36,7 @@ const Family kLlama{.name = "llama",
                     .read = read,
                     .write = write,
                     .tensors = tensors,
-                    .ignores = llama_ignores};
+                    .ignores = llama_ignores,
+                    .gguf = {.architecture = "llama", .imply = pair_neighbours, .tensors = gguf_tensors}};
 
 }  // namespace quern::model

@@ -69,4 +69,6 @@ bool llama_ignores(std::string_view name) {
   return name.ends_with(".rotary_emb.inv_freq") || name == "lm_head.weight";
 }
 
+void pair_neighbours(ModelConfig& config) { config.rope.half_split = false; }
+
 }  // namespace quern::model

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "model/families/config_reader.h"
+#include "model/families/gguf_names.h"
 #include "model/families/tensor_names.h"
 
 namespace quern::model {
@@ -24,5 +25,7 @@ nlohmann::ordered_json write_llama(const ModelConfig& config, const LlamaKeys& k
 std::vector<TensorName> llama_tensors(const ModelConfig& config, std::vector<ModuleName> others = {});
 // Rotary frequencies, which old versions saved, and the head of a tied model.
 bool llama_ignores(std::string_view name);
+// Of GGUF files whose queries and keys have their rows in an order in which neighbours rotate together.
+void pair_neighbours(ModelConfig& config);
 
 }  // namespace quern::model

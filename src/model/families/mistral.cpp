@@ -35,6 +35,10 @@ const Family kMistral{.name = "mistral",
                       .read = read,
                       .write = write,
                       .tensors = tensors,
-                      .ignores = llama_ignores};
+                      .ignores = llama_ignores,
+                      .gguf = {.architecture = "llama",
+                               .marker = "attention.sliding_window",
+                               .imply = pair_neighbours,
+                               .tensors = gguf_tensors}};
 
 }  // namespace quern::model

@@ -34,6 +34,10 @@ std::vector<TensorName> tensors(const ModelConfig& config) {
                                 {"post_feedforward_layernorm", {"mlp_norm"}}});
 }
 
+std::vector<TensorName> post_norm_tensors(const ModelConfig& config) {
+  return gguf_tensors(config, {{"post_attention_norm", {"attention_norm"}}, {"post_ffw_norm", {"mlp_norm"}}});
+}
+
 }  // namespace
 
 const Family kOlmo2{.name = "olmo2",
@@ -43,6 +47,7 @@ const Family kOlmo2{.name = "olmo2",
                     .read = read,
                     .write = write,
                     .tensors = tensors,
-                    .ignores = llama_ignores};
+                    .ignores = llama_ignores,
+                    .gguf = {.architecture = "olmo2", .tensors = post_norm_tensors}};
 
 }  // namespace quern::model

@@ -24,7 +24,9 @@ Result<ModelConfig> read(const nlohmann::json& json) {
 
 nlohmann::ordered_json write(const ModelConfig& config) {
   nlohmann::ordered_json json = write_llama(config);
-  json["original_max_position_embeddings"] = config.max_positions;
+  json["original_max_position_embeddings"] = config.rope.scaling == ops::RopeScaling::longrope
+                                                 ? config.rope.original_positions
+                                                 : config.max_positions;
   json["sliding_window"] = or_null(config.window);
   json["resid_pdrop"] = json["embd_pdrop"] = config.dropout;
   return json;
@@ -33,6 +35,11 @@ nlohmann::ordered_json write(const ModelConfig& config) {
 std::vector<TensorName> tensors(const ModelConfig& config) {
   return llama_tensors(config, {{"self_attn.qkv_proj", {"attention.q", "attention.k", "attention.v"}},
                                 {"mlp.gate_up_proj", {"mlp.gate", "mlp.up"}}});
+}
+
+std::vector<TensorName> joined_tensors(const ModelConfig& config) {
+  return gguf_tensors(config, {{"attn_qkv", {"attention.q", "attention.k", "attention.v"}},
+                               {"ffn_up", {"mlp.gate", "mlp.up"}}});
 }
 
 }  // namespace
@@ -44,6 +51,7 @@ const Family kPhi3{.name = "phi3",
                    .read = read,
                    .write = write,
                    .tensors = tensors,
-                   .ignores = llama_ignores};
+                   .ignores = llama_ignores,
+                   .gguf = {.architecture = "phi3", .tensors = joined_tensors}};
 
 }  // namespace quern::model

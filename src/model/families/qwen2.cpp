@@ -39,6 +39,7 @@ const Family kQwen2{.name = "qwen2",
                     .read = read,
                     .write = write,
                     .tensors = tensors,
-                    .ignores = llama_ignores};
+                    .ignores = llama_ignores,
+                    .gguf = {.architecture = "qwen2", .tensors = gguf_tensors}};
 
 }  // namespace quern::model

@@ -42,6 +42,7 @@ const Family kQwen3{.name = "qwen3",
                     .read = read,
                     .write = write,
                     .tensors = tensors,
-                    .ignores = llama_ignores};
+                    .ignores = llama_ignores,
+                    .gguf = {.architecture = "qwen3", .tensors = gguf_tensors}};
 
 }  // namespace quern::model

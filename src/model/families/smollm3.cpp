@@ -47,6 +47,11 @@ nlohmann::ordered_json write(const ModelConfig& config) {
   return json;
 }
 
+void imply_gguf(ModelConfig& config) {
+  pair_neighbours(config);
+  for (int64_t layer = 3; layer < config.layers; layer += 4) config.nope_layers.push_back(layer);
+}
+
 std::vector<TensorName> tensors(const ModelConfig& config) { return llama_tensors(config); }
 
 }  // namespace
@@ -58,6 +63,7 @@ const Family kSmolLm3{.name = "smollm3",
                       .read = read,
                       .write = write,
                       .tensors = tensors,
-                      .ignores = llama_ignores};
+                      .ignores = llama_ignores,
+                      .gguf = {.architecture = "smollm3", .imply = imply_gguf, .tensors = gguf_tensors}};
 
 }  // namespace quern::model

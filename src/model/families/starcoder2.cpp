@@ -53,6 +53,7 @@ const Family kStarcoder2{.name = "starcoder2",
                          .read = read,
                          .write = write,
                          .tensors = tensors,
-                         .ignores = llama_ignores};
+                         .ignores = llama_ignores,
+                         .gguf = {.architecture = "starcoder2", .tensors = gguf_tensors}};
 
 }  // namespace quern::model

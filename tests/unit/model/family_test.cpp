@@ -103,7 +103,7 @@ TEST(ReadConfig, SaysWhichKeyIsWrong) {
   EXPECT_NE(with("mlp_bias", 1).find("mlp_bias: expected true or false, got 1"), std::string::npos);
   EXPECT_NE(with("num_key_value_heads", 3).find("heads (4) must be a multiple of kv_heads (3)"),
             std::string::npos);
-  EXPECT_NE(with("rope_scaling", {{"rope_type", "longrope"}}).find("rope_scaling: expected a rope_type of"),
+  EXPECT_NE(with("rope_scaling", {{"rope_type", "proportional"}}).find("rope_scaling: expected a rope_type of"),
             std::string::npos);
   EXPECT_NE(with("rope_scaling", {{"rope_type", "yarn"}, {"factor", "4"}})
                 .find("rope_scaling: factor: expected a number"),
@@ -207,7 +207,7 @@ TEST(WriteConfig, ReadsBackTheSame) {
 TEST(WriteConfig, ReadsBackEveryRopeScaling) {
   using ops::RopeScaling;
   for (const RopeScaling scaling :
-       {RopeScaling::linear, RopeScaling::ntk, RopeScaling::yarn, RopeScaling::llama3}) {
+       {RopeScaling::linear, RopeScaling::ntk, RopeScaling::yarn, RopeScaling::llama3, RopeScaling::longrope}) {
     ModelConfig config = tiny_config("llama");
     config.head_dim = 8;
     config.rope.rotary = 4;
@@ -218,12 +218,14 @@ TEST(WriteConfig, ReadsBackEveryRopeScaling) {
                                      : scaling == RopeScaling::ntk  ? 24
                                                                     : 6;
     if (scaling == RopeScaling::yarn) config.rope.attention_factor = 1.25;
+    if (scaling == RopeScaling::longrope) config.rope.short_factors = config.rope.long_factors = {1.0, 2.5};
     const auto written = write_config(config);
     ASSERT_TRUE(written.ok()) << written.error().to_string();
     const ModelConfig again = read_config(json(written.value()), "config.json").value();
     EXPECT_EQ(again.rope.scaling, scaling);
     EXPECT_EQ(again.rope.rotary, 4);
     EXPECT_EQ(again.rope.attention_factor, config.rope.attention_factor);
+    EXPECT_EQ(again.rope.long_factors, config.rope.long_factors);
   }
 }
 

@@ -17,7 +17,8 @@ RopeScaling scaling_named(const std::string& name) {
                                                         {"linear", RopeScaling::linear},
                                                         {"dynamic", RopeScaling::ntk},
                                                         {"yarn", RopeScaling::yarn},
-                                                        {"llama3", RopeScaling::llama3}};
+                                                        {"llama3", RopeScaling::llama3},
+                                                        {"longrope", RopeScaling::longrope}};
   return names.at(name);
 }
 
@@ -28,7 +29,8 @@ RopeConfig config_of(const nlohmann::json& golden) {
   config.rotary = golden["head_dim"];
   config.max_positions = 2;  // position 1 shows every frequency
   config.scaling = scaling_named(p["rope_type"]);
-  if (config.scaling == RopeScaling::ntk) config.max_positions = golden["max_positions"];
+  const bool by_length = config.scaling == RopeScaling::ntk || config.scaling == RopeScaling::longrope;
+  if (by_length) config.max_positions = golden["max_positions"];
   config.original_positions = golden["original_positions"];
   config.factor = p.value("factor", 1.0);
   config.beta_fast = p.value("beta_fast", 32.0);
@@ -39,6 +41,8 @@ RopeConfig config_of(const nlohmann::json& golden) {
   if (p.contains("mscale_all_dim")) config.mscale_all_dim = p["mscale_all_dim"];
   config.low_freq_factor = p.value("low_freq_factor", 1.0);
   config.high_freq_factor = p.value("high_freq_factor", 4.0);
+  config.short_factors = p.value("short_factor", std::vector<double>());
+  config.long_factors = p.value("long_factor", std::vector<double>());
   return config;
 }
 
@@ -60,6 +64,33 @@ TEST(RopeTable, AgreesWithTransformers) {
       EXPECT_FLOAT_EQ(table.cos().span<float>()[i], golden["attention_factor"]) << "pair " << i;
     }
   }
+}
+
+TEST(RopeTable, DivisorsAreWhatScalingDividesBy) {
+  RopeConfig config{.rotary = 4, .max_positions = 64};
+  EXPECT_EQ(rope_divisors(config), (std::vector<double>{1.0, 1.0}));
+  config.scaling = RopeScaling::longrope;
+  config.original_positions = 32;
+  config.short_factors = {1.0, 2.0};
+  config.long_factors = {4.0, 8.0};
+  EXPECT_EQ(rope_divisors(config), config.long_factors);
+  config.max_positions = 32;
+  EXPECT_EQ(rope_divisors(config), config.short_factors);
+  for (const std::vector<double>& wrong : {std::vector<double>{1.0}, {1.0, 0.0}, {1.0, NAN}, {-1.0, 1.0}}) {
+    config.short_factors = wrong;
+    EXPECT_THROW(rope_divisors(config), ShapeError);
+  }
+}
+
+TEST(RopeTable, HoldsAsManyRowsAsAskedFor) {
+  RopeConfig config{.rotary = 4, .max_positions = 64};
+  config.scaling = RopeScaling::ntk;
+  config.original_positions = 16;
+  config.factor = 2.0;
+  const RopeTable all(config), some(config, 3);
+  EXPECT_EQ(all.rows(), 64);
+  EXPECT_EQ(some.rows(), 3);
+  EXPECT_EQ(some.sin().span<float>()[3], all.sin().span<float>()[3]) << "the angles are those of the context";
 }
 
 TEST(RopeTable, StaysExactAtFarPositions) {

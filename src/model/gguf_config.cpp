@@ -1,0 +1,221 @@
+#include "model/gguf_config.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "model/gguf_keys.h"
+#include "model/gguf_rope.h"
+#include "ops/cast.h"
+
+namespace quern::model {
+
+namespace {
+
+using formats::GgufMetadata;
+
+constexpr int64_t kMaxSize = int64_t{1} << 24;  // see ModelConfig::validate
+
+// What a config is read from: a file, or one that is about to be written.
+struct Source {
+  const GgufMetadata& metadata;
+  std::function<std::optional<Shape>(std::string_view name)> shape;
+  std::function<Result<Tensor>(std::string_view name)> tensor;
+};
+
+// The family of `architecture` whose marker is there, else the one without a marker.
+Result<const Family*> find_gguf_family(const GgufMetadata& metadata, const std::string& architecture) {
+  const Family* found = nullptr;
+  std::string known;
+  for (const Family* family : families()) {
+    const GgufForm& form = family->gguf;
+    if (form.marker.empty()) known += (known.empty() ? "" : ", ") + std::string(form.architecture);
+    if (form.architecture != architecture) continue;
+    const bool marked =
+        !form.marker.empty() && metadata.find(fmt::format("{}.{}", architecture, form.marker));
+    if (marked || form.marker.empty()) found = family;
+    if (marked) break;
+  }
+  if (found) return found;
+  return make_error(ErrorCode::unsupported,
+                    fmt::format("gguf: the architecture '{}' is not known", architecture),
+                    "Quern knows: " + known);
+}
+
+void read_sizes(GgufKeys& keys, const Source& source, ModelConfig& c) {
+  c.layers = keys.count("block_count", 1, kMaxGgufLayers);
+  c.max_positions = keys.count("context_length", 1, kMaxSize);
+  c.hidden = keys.count("embedding_length", 1, kMaxSize);
+  c.heads = keys.count("attention.head_count", 1, c.hidden, {}, c.layers);
+  c.kv_heads = keys.count("attention.head_count_kv", 1, c.heads, c.heads, c.layers);
+  c.head_dim = keys.count("attention.key_length", 1, kMaxSize, c.hidden / c.heads);
+  keys.count("attention.value_length", c.head_dim, c.head_dim, c.head_dim);  // as wide as keys
+  c.intermediate = keys.count("feed_forward_length", 1, kMaxSize, {}, c.layers);
+  if (keys.count("expert_count", 0, kMaxSize, 0) > 0) {
+    keys.fail(make_error(ErrorCode::unsupported, "gguf: mixtures of experts cannot be computed yet"));
+  }
+  c.norm_eps = keys.number(norm_eps_key(c), {});
+  if (const auto embedding = source.shape("token_embd.weight"); embedding && embedding->rank() == 2) {
+    c.vocab_size = (*embedding)[0];
+  } else {
+    keys.fail(make_error(ErrorCode::corrupt, "gguf: there is no matrix token_embd.weight"));
+  }
+  keys.count("vocab_size", c.vocab_size, c.vocab_size, c.vocab_size);  // as many as rows
+}
+
+void read_attention(GgufKeys& keys, ModelConfig& c) {
+  c.window = keys.count("attention.sliding_window", 0, INT64_MAX, c.window);
+  if (keys.has("attention.sliding_window_pattern")) {
+    const std::vector<bool> windowed = keys.pattern("attention.sliding_window_pattern", c.layers);
+    c.full_layers.clear();
+    for (int64_t layer = 0; layer < c.layers; ++layer) {
+      if (!windowed[static_cast<size_t>(layer)]) c.full_layers.push_back(layer);
+    }
+  }
+  c.attention_softcap = keys.number("attn_logit_softcapping", c.attention_softcap, true);
+  c.logit_softcap = keys.number("final_logit_softcapping", c.logit_softcap, true);
+}
+
+// Whether the file has a tensor for a parameter that not all models of the family have.
+void read_optional_tensors(const Source& source, const GgufForm& form, ModelConfig& c) {
+  ModelConfig all = c;
+  all.qkv_bias = all.output_bias = all.mlp_bias = true;
+  all.tied_embeddings = false;
+  std::map<std::string, bool> present;
+  for (const TensorName& name : form.tensors(all)) {
+    for (const std::string& parameter : name.parameters)
+      present[parameter] = source.shape(name.file).has_value();
+  }
+  c.qkv_bias = present.at("blocks.0.attention.q.bias");
+  c.output_bias = present.at("blocks.0.attention.o.bias");
+  c.mlp_bias = present.at("blocks.0.mlp.down.bias");
+  c.tied_embeddings = !present.at("head.weight");
+}
+
+Result<void> read_tokens(const GgufMetadata& metadata, ModelConfig& c) {
+  const auto id = [&](const char* key) { return metadata.get_or<int64_t>(key, -1); };
+  QUERN_TRY(c.bos_token, id("tokenizer.ggml.bos_token_id"));
+  QUERN_TRY(c.pad_token, id("tokenizer.ggml.padding_token_id"));
+  for (const char* key :
+       {"tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id"}) {
+    QUERN_TRY(const int64_t token, id(key));
+    if (token >= 0 && std::ranges::find(c.eos_tokens, token) == c.eos_tokens.end())
+      c.eos_tokens.push_back(token);
+  }
+  return {};
+}
+
+Result<ModelConfig> read(const Source& source) {
+  QUERN_TRY(const std::string architecture, source.metadata.get<std::string>("general.architecture"));
+  QUERN_TRY(const Family* family, find_gguf_family(source.metadata, architecture));
+  ModelConfig c = family->defaults();
+  GgufKeys keys(source.metadata, architecture);
+  read_sizes(keys, source, c);
+  if (family->gguf.imply) family->gguf.imply(c);
+  read_attention(keys, c);
+  if (c.positions == Positions::rope) read_gguf_rope(keys, source.tensor, c);
+  QUERN_CHECK(keys.finish());
+  QUERN_CHECK(c.validate());
+  read_optional_tensors(source, family->gguf, c);
+  QUERN_CHECK(read_tokens(source.metadata, c));
+  return c.resolved();
+}
+
+}  // namespace
+
+Result<ModelConfig> read_gguf_config(const formats::GgufArchive& archive) {
+  const auto shape = [&](std::string_view name) -> std::optional<Shape> {
+    const formats::GgufTensor* tensor = archive.find(name);
+    return tensor ? std::optional(Shape(tensor->shape)) : std::nullopt;
+  };
+  Result<ModelConfig> config =
+      read({archive.metadata(), shape, [&](std::string_view name) { return archive.tensor(name); }});
+  if (!config.ok()) return std::move(config).error().within(archive.path().string());
+  const formats::GgufTensor* matrix = archive.find("blk.0.attn_output.weight");
+  const std::optional<DType> dtype = matrix ? matrix->type->dtype : std::nullopt;
+  config->dtype = dtype && is_float(*dtype) ? *dtype : DType::f16;
+  return config;
+}
+
+namespace {
+
+// Adds keys of one architecture, integers as u32.
+class KeyWriter {
+ public:
+  KeyWriter(GgufMetadata& metadata, std::string_view architecture)
+      : metadata_(metadata), prefix_(std::string(architecture) + ".") {}
+  void count(std::string_view key, int64_t value) { put(key, static_cast<uint32_t>(value)); }
+  void put(std::string_view key, formats::GgufValue value) {
+    metadata_.set(prefix_ + std::string(key), std::move(value));
+  }
+
+ private:
+  GgufMetadata& metadata_;
+  std::string prefix_;
+};
+
+void write_window(KeyWriter& keys, const ModelConfig& c) {
+  keys.count("attention.sliding_window", c.window);
+  if (c.full_layers.empty()) return;
+  std::vector<bool> windowed;
+  for (int64_t layer = 0; layer < c.layers; ++layer) windowed.push_back(c.window_of(layer) > 0);
+  keys.put("attention.sliding_window_pattern", formats::GgufArray(std::move(windowed)));
+}
+
+}  // namespace
+
+namespace {
+// Settings that are told otherwise or not at all: tokens by the tokenizer's metadata, frequencies by a tensor.
+std::vector<std::string_view> not_compared(const ModelConfig& c) {
+  std::vector<std::string_view> keys{"family", "init_std", "bos_token", "eos_tokens", "pad_token", "dtype"};
+  if (c.rope.scaling == ops::RopeScaling::llama3 || c.rope.scaling == ops::RopeScaling::longrope) {
+    keys.insert(keys.end(), {"rope.scaling", "rope.factor", "rope.original_positions", "rope.low_freq_factor",
+                             "rope.high_freq_factor"});
+  }
+  return keys;
+}
+}  // namespace
+
+Result<formats::GgufContents> write_gguf_config(const ModelConfig& config) {
+  QUERN_CHECK(config.validate());
+  QUERN_TRY(const Family* family, find_family(config.family));
+  const ModelConfig c = gguf_layout(config.resolved());
+  formats::GgufContents file;
+  file.metadata.set("general.architecture", std::string(family->gguf.architecture));
+  file.metadata.set("general.type", std::string("model"));
+  KeyWriter keys(file.metadata, family->gguf.architecture);
+  keys.count("block_count", c.layers);
+  keys.count("context_length", c.max_positions);
+  keys.count("embedding_length", c.hidden);
+  keys.count("feed_forward_length", c.intermediate);
+  keys.count("attention.head_count", c.heads);
+  keys.count("attention.head_count_kv", c.kv_heads);
+  keys.count("attention.key_length", c.head_dim);
+  keys.count("attention.value_length", c.head_dim);
+  keys.count("vocab_size", c.vocab_size);
+  keys.put(norm_eps_key(c), static_cast<float>(c.norm_eps));
+  if (c.window > 0) write_window(keys, c);
+  if (c.attention_softcap > 0.0) keys.put("attn_logit_softcapping", static_cast<float>(c.attention_softcap));
+  if (c.logit_softcap > 0.0) keys.put("final_logit_softcapping", static_cast<float>(c.logit_softcap));
+  if (c.positions == Positions::rope) QUERN_CHECK(write_gguf_rope(c, *family, file));
+
+  // What the file would be read as must be the config again.
+  std::map<std::string, Shape, std::less<>> shapes{{"token_embd.weight", Shape{c.vocab_size, c.hidden}}};
+  for (const TensorName& name : family->gguf.tensors(c)) shapes.emplace(name.file, Shape{});
+  const auto shape = [&](std::string_view name) -> std::optional<Shape> {
+    const auto at = shapes.find(name);
+    return at == shapes.end() ? std::nullopt : std::optional(at->second);
+  };
+  const auto tensor = [&](std::string_view name) -> Result<Tensor> {
+    if (const formats::GgufEntry* entry = file.find(name)) return entry->tensor();
+    return make_error(ErrorCode::not_found, std::string(name));
+  };
+  QUERN_TRY(const ModelConfig read_back, read({file.metadata, shape, tensor}));
+  QUERN_CHECK(check_expressed(c, read_back,
+                              fmt::format("a GGUF file of architecture '{}'", family->gguf.architecture),
+                              not_compared(c)));
+  return file;
+}
+
+}  // namespace quern::model

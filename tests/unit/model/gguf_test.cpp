@@ -1,0 +1,302 @@
+// Models written as GGUF and read again: every family computes the same from both formats, and files that do not
+// describe a model are refused by the name of the key.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "autograd/graph.h"
+#include "formats/gguf/writer.h"
+#include "model/gguf_config.h"
+#include "model/load.h"
+#include "model/save.h"
+#include "unit/model/tiny_models.h"
+
+namespace quern::model {
+namespace {
+
+using formats::GgufArray;
+using formats::GgufContents;
+using formats::GgufValue;
+
+std::filesystem::path fresh_path(const std::string& suffix = ".gguf") {
+  const auto* info = testing::UnitTest::GetInstance()->current_test_info();
+  std::string test = std::string(info->test_suite_name()) + "_" + info->name();
+  std::ranges::replace(test, '/', '_');
+  const std::filesystem::path path = std::filesystem::path(testing::TempDir()) / ("quern_" + test + suffix);
+  std::filesystem::remove_all(path);
+  return path;
+}
+
+Tensor logits_of(const Decoder& model) {
+  const autograd::NoGrad no_grad;
+  const Tensor tokens = random_tokens(2, 11, model.config().vocab_size, 5);
+  return model.logits(model.hidden(tokens, nn::ForwardContext::causal(2, 11)));
+}
+
+std::filesystem::path write(const GgufContents& contents) {
+  const std::filesystem::path path = fresh_path();
+  formats::write_gguf(path, contents, null_progress()).value();
+  return path;
+}
+
+// What files of every family can say: those of Gemma and SmolLM3 imply which layers differ.
+ModelConfig writable_config(const std::string& family) {
+  ModelConfig config = tiny_config(family);
+  if (family == "gemma2" || family == "gemma3_text") {
+    config.window = 5;
+    config.full_layers = family == "gemma2" ? std::vector<int64_t>{1} : std::vector<int64_t>{};
+  }
+  if (family == "smollm3") {
+    config.layers = 5;
+    config.nope_layers = {3};
+  }
+  return config;
+}
+
+class EveryFamily : public testing::TestWithParam<std::string> {};
+
+TEST_P(EveryFamily, ComputesTheSameFromGguf) {
+  for (const bool tied : {false, true}) {
+    ModelConfig config = writable_config(GetParam());
+    config.tied_embeddings = tied;
+    Decoder model = Decoder::create(config, 3).value();
+    // Norms that are no plain ones: a mistaken offset or order of rows shows.
+    model.visit([](const std::string& name, nn::Parameter& parameter) {
+      if (!name.ends_with("norm.weight")) return;
+      float at = 0.0f;
+      for (float& weight : parameter.master().span<float>())
+        weight += 0.1f * static_cast<float>(std::sin(at += 1.0f));
+    });
+    const auto contents = gguf_contents(model, DType::f32);
+    ASSERT_TRUE(contents.ok()) << contents.error().to_string();
+    const auto again = load_model(write(*contents));
+    ASSERT_TRUE(again.ok()) << again.error().to_string();
+    EXPECT_LE(max_difference(logits_of(*again), logits_of(model)), 1e-5);
+
+    // And back to a folder, in which the weights lie as they did.
+    const std::filesystem::path folder = fresh_path("_folder");
+    ModelConfig back = again->config();
+    EXPECT_EQ(back.family, config.family == "mistral" ? "llama" : config.family);
+    save_model(*again, folder, DType::f32).value();
+    const Decoder third = load_model(folder).value();
+    EXPECT_EQ(third.config().rope.half_split, model.config().rope.half_split);
+    EXPECT_EQ(third.config().norm_offset, model.config().norm_offset);
+    EXPECT_LE(max_difference(logits_of(third), logits_of(model)), 1e-5);
+  }
+}
+
+std::vector<std::string> family_names() {
+  std::vector<std::string> names;
+  for (const Family* family : families()) names.emplace_back(family->name);
+  return names;
+}
+INSTANTIATE_TEST_SUITE_P(Families, EveryFamily, testing::ValuesIn(family_names()),
+                         [](const auto& family) { return family.param; });
+
+TEST(GgufModel, KeepsBiasesWindowsAndScalings) {
+  const auto round_trip = [](const ModelConfig& config) {
+    const Decoder model = Decoder::create(config, 3).value();
+    const auto contents = gguf_contents(model, DType::f32);
+    EXPECT_TRUE(contents.ok()) << contents.error().to_string();
+    Decoder again = load_model(write(*contents)).value();
+    EXPECT_LE(max_difference(logits_of(again), logits_of(model)), 1e-5);
+    return again.config();
+  };
+  ModelConfig llama = tiny_config("llama");
+  llama.head_dim = 8;
+  llama.qkv_bias = llama.output_bias = llama.mlp_bias = true;
+  EXPECT_TRUE(round_trip(llama).mlp_bias);
+
+  ModelConfig mistral = tiny_config("mistral");
+  mistral.window = 5;
+  EXPECT_EQ(round_trip(mistral).family, "mistral");
+
+  ModelConfig qwen = tiny_config("qwen2");
+  qwen.window = 5;
+  qwen.full_layers = {1};
+  EXPECT_EQ(round_trip(qwen).full_layers, std::vector<int64_t>{1});
+
+  using ops::RopeScaling;
+  for (const RopeScaling scaling : {RopeScaling::linear, RopeScaling::yarn, RopeScaling::llama3}) {
+    ModelConfig scaled = llama;
+    scaled.rope.scaling = scaling;
+    scaled.rope.factor = 4.0;
+    scaled.rope.original_positions = scaling == RopeScaling::linear ? 0 : 6;
+    if (scaling == RopeScaling::yarn) scaled.rope.attention_factor = 1.25;
+    round_trip(scaled);
+  }
+  ModelConfig published = llama;
+  published.rope = {.theta = 5e5, .scaling = RopeScaling::llama3, .factor = 8.0, .original_positions = 8192};
+  published.max_positions = 131072;
+  EXPECT_EQ(round_trip(published).rope.scaling, RopeScaling::llama3) << "a folder can say what Llama 3 has";
+
+  ModelConfig phi3 = tiny_config("phi3");
+  phi3.head_dim = 8;
+  phi3.rope.rotary = 6;
+  phi3.rope.scaling = RopeScaling::longrope;
+  phi3.rope.original_positions = 12;
+  phi3.rope.factor = 2.0;
+  phi3.rope.short_factors = {1.0, 1.5, 2.0};
+  phi3.rope.long_factors = {1.25, 3.0, 9.0};
+  EXPECT_EQ(round_trip(phi3).rope.long_factors, phi3.rope.long_factors);
+}
+
+TEST(GgufModel, RefusesToWriteWhatTheArchitectureCannotSay) {
+  ModelConfig gemma = writable_config("gemma2");
+  gemma.attention_scale = 0.3;
+  const auto contents = gguf_contents(Decoder::create(gemma, 1).value(), DType::f32);
+  ASSERT_FALSE(contents.ok());
+  EXPECT_NE(
+      contents.error().message.find("a GGUF file of architecture 'gemma2' cannot say attention_scale = 0.3"),
+      std::string::npos)
+      << contents.error().message;
+}
+
+TEST(GgufModel, MatricesAreOfTheDtypeAskedForVectorsAndPositionsF32) {
+  const Decoder model = Decoder::create(tiny_config("gpt2"), 1).value();
+  const GgufContents contents = gguf_contents(model, DType::bf16).value();
+  for (const formats::GgufEntry& entry : contents.tensors) {
+    const bool wide = entry.shape.rank() == 1 || entry.name == "position_embd.weight";
+    EXPECT_EQ(entry.dtype, wide ? DType::f32 : DType::bf16) << entry.name;
+  }
+}
+
+TEST(GgufModel, LoadsSplitFilesAndTrains) {
+  const Decoder model = Decoder::create(tiny_config("llama"), 1).value();
+  const GgufContents contents = gguf_contents(model, DType::f32).value();
+  std::vector<formats::GgufTensorPlan> plans;
+  for (const auto& entry : contents.tensors) plans.push_back({entry.name, entry.shape, entry.dtype});
+  auto writer = formats::GgufWriter::create(fresh_path(), contents.metadata, plans, 3000).value();
+  for (const auto& entry : contents.tensors) writer.add(entry.tensor().value()).value();
+  writer.finish().value();
+  ASSERT_GT(writer.paths().size(), 2u);
+  Decoder again = load_model(writer.paths()[1], {.trainable = true}).value();
+  EXPECT_LE(max_difference(logits_of(again), logits_of(model)), 1e-5);
+  // The masters are its own: writing them must not touch the file.
+  again.visit([](const std::string&, nn::Parameter& parameter) { parameter.master().fill(0.5); });
+}
+
+// A tiny file of `family`, with the chance to change it.
+GgufContents tiny_file(const std::string& family = "llama") {
+  ModelConfig config = writable_config(family);
+  config.tied_embeddings = false;
+  return gguf_contents(Decoder::create(config, 1).value(), DType::f32).value();
+}
+
+std::string error_of(const GgufContents& contents) {
+  const auto model = load_model(write(contents));
+  return model.ok() ? "none" : model.error().to_string();
+}
+
+struct Attack {
+  const char* key;
+  GgufValue value;
+  const char* expected;  // in the message
+};
+void PrintTo(const Attack& attack, std::ostream* out) { *out << attack.key; }
+
+class HostileMetadata : public testing::TestWithParam<Attack> {};
+
+TEST_P(HostileMetadata, IsRefusedByTheNameOfTheKey) {
+  const Attack& attack = GetParam();
+  GgufContents contents = tiny_file();
+  contents.metadata.set(attack.key, attack.value);
+  const std::string error = error_of(contents);
+  EXPECT_NE(error.find(attack.expected), std::string::npos) << error;
+}
+
+template <class T>
+GgufValue list(std::vector<T> values) {
+  return GgufArray(std::move(values));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Incidents, HostileMetadata,
+    testing::Values(
+        // llama.cpp #25821 and #26051: more blocks than the arrays for them had room.
+        Attack{"llama.block_count", uint32_t{513},
+               "llama.block_count is u32 513, expected an integer from 1 to 512"},
+        Attack{"llama.block_count", uint32_t{0}, "llama.block_count is u32 0"},
+        Attack{"llama.block_count", int32_t{-1}, "llama.block_count is i32 -1"},
+        Attack{"llama.block_count", uint64_t{UINT64_MAX}, "llama.block_count is u64 18446744073709551615"},
+        Attack{"llama.block_count", std::string("two"), "llama.block_count is string \"two\""},
+        // Divisions by zero, and shapes from products that wrap.
+        Attack{"llama.attention.head_count", uint32_t{0}, "llama.attention.head_count is u32 0, expected"},
+        Attack{"llama.attention.head_count_kv", uint32_t{0}, "llama.attention.head_count_kv is u32 0"},
+        Attack{"llama.attention.head_count_kv", uint32_t{5}, "expected an integer from 1 to 4"},
+        Attack{"llama.attention.head_count_kv", uint32_t{3}, "heads (4) must be a multiple of kv_heads (3)"},
+        Attack{"llama.embedding_length", uint64_t{1} << 42, "llama.embedding_length is u64 4398046511104"},
+        Attack{"llama.feed_forward_length", uint64_t{1} << 63, "llama.feed_forward_length"},
+        Attack{"llama.context_length", uint32_t{0}, "llama.context_length is u32 0"},
+        Attack{"llama.attention.key_length", uint32_t{0}, "llama.attention.key_length is u32 0"},
+        Attack{"llama.attention.value_length", uint32_t{8}, "llama.attention.value_length is u32 8"},
+        Attack{"llama.vocab_size", uint32_t{4800},
+               "llama.vocab_size is u32 4800, expected an integer from 48 to 48"},
+        // llama.cpp #26690: elements of an array of another type than was assumed.
+        Attack{"llama.attention.head_count", list<float>({4.0f, 4.0f}),
+               "llama.attention.head_count is array of 2 f32"},
+        Attack{"llama.attention.head_count", list<uint32_t>({4}), "an integer for each of 2 layers"},
+        Attack{"llama.attention.head_count", list<uint32_t>({4, 2}), "differs from layer to layer"},
+        Attack{"llama.attention.head_count", list<std::string>({"4", "4"}), "array of 2 string"},
+        Attack{"llama.attention.sliding_window_pattern", list<float>({1.0f, 0.0f}),
+               "a bool for each of 2 layers"},
+        Attack{"llama.attention.sliding_window_pattern", list<bool>({true}), "a bool for each of 2 layers"},
+        Attack{"llama.attention.sliding_window", int64_t{-4}, "llama.attention.sliding_window is i64 -4"},
+        Attack{"llama.attention.layer_norm_rms_epsilon", 0.0f, "layer_norm_rms_epsilon is f32 0"},
+        Attack{"llama.attention.layer_norm_rms_epsilon", std::numeric_limits<float>::quiet_NaN(),
+               "is f32 nan"},
+        Attack{"llama.rope.freq_base", std::numeric_limits<float>::infinity(),
+               "llama.rope.freq_base is f32 inf"},
+        Attack{"llama.rope.freq_base", -1.0f, "llama.rope.freq_base is f32 -1"},
+        Attack{"llama.rope.freq_base", 1.0f, "theta > 1, got 1"},
+        Attack{"llama.rope.dimension_count", uint32_t{6}, "llama.rope.dimension_count is u32 6"},
+        Attack{"llama.rope.dimension_count", uint32_t{3}, "even number of rotary channels, got 3"},
+        Attack{"llama.rope.scaling.type", std::string("spiral"), "none | linear | yarn | longrope"},
+        Attack{"llama.rope.scaling.factor", -2.0f, "llama.rope.scaling.factor is f32 -2"},
+        Attack{"llama.expert_count", uint32_t{8}, "mixtures of experts"},
+        Attack{"general.architecture", std::string("mamba"), "Quern knows: gpt2, llama, qwen2"},
+        Attack{"general.architecture", uint32_t{3}, "general.architecture is u32 3"},
+        Attack{"tokenizer.ggml.eos_token_id", std::string("</s>"), "tokenizer.ggml.eos_token_id is string"}));
+
+TEST(GgufModel, NamesAKeyThatIsMissing) {
+  GgufContents contents = tiny_file();
+  contents.metadata.erase("llama.block_count");
+  EXPECT_NE(error_of(contents).find("llama.block_count is missing"), std::string::npos);
+}
+
+TEST(GgufModel, NamesTensorsThatDoNotFit) {
+  GgufContents contents = tiny_file();
+  std::erase_if(contents.tensors, [](const auto& entry) { return entry.name == "blk.1.ffn_up.weight"; });
+  const auto add = [&](const char* name, const Tensor& tensor) {
+    std::erase_if(contents.tensors, [&](const auto& entry) { return entry.name == name; });
+    contents.tensors.push_back(
+        {name, tensor.shape(), tensor.dtype(), [tensor] { return Result<Tensor>(tensor); }});
+  };
+  add("blk.7.ffn_up.weight", Tensor::zeros({24, 16}));
+  add("blk.0.attn_k.weight", Tensor::zeros({16, 16}));
+  add("blk.0.attn_norm.weight", Tensor::zeros({16}, DType::i32));
+  const std::string error = error_of(contents);
+  EXPECT_NE(error.find("1 missing: blk.1.ffn_up.weight"), std::string::npos) << error;
+  EXPECT_NE(error.find("blk.0.attn_k.weight (expected [8, 16], got F32[16, 16])"), std::string::npos)
+      << error;
+  EXPECT_NE(error.find("blk.0.attn_norm.weight (expected [16], got I32[16])"), std::string::npos) << error;
+  EXPECT_NE(error.find("1 unexpected: blk.7.ffn_up.weight"), std::string::npos) << error;
+  // More layers than tensors: what a small file makes a loader allocate for nothing.
+  contents = tiny_file();
+  contents.metadata.set("llama.block_count", uint32_t{512});
+  EXPECT_NE(error_of(contents).find("4590 missing: blk.2.attn_norm.weight"), std::string::npos)
+      << error_of(contents);
+}
+
+TEST(GgufModel, RefusesFrequenciesThatAreNone) {
+  for (const Tensor& frequencies : {Tensor::full({2}, 0.0), Tensor::full({2}, NAN), Tensor::full({3}, 1.0)}) {
+    GgufContents contents = tiny_file();
+    contents.tensors.push_back({"rope_freqs.weight", frequencies.shape(), DType::f32,
+                                [frequencies] { return Result<Tensor>(frequencies); }});
+    EXPECT_NE(error_of(contents).find("rope_freqs.weight is f32["), std::string::npos) << error_of(contents);
+  }
+}
+
+}  // namespace
+}  // namespace quern::model
