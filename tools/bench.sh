@@ -1,9 +1,10 @@
 #!/bin/sh
 # bench.sh BUILD_DIR: every figure of the project in one run, beside what it is measured against. Peers are outside the
 # project; their parts are skipped, and say so, unless they are named:
-#   LLMC=DIR     a build of llm.c with ./train_gpt2 and its gpt2_124M.bin: run with B=4, T=64
-#   PEER=PYTHON  a Python with Hugging Face tokenizers
-#   TEXT=FILE    English text for the tokenizer;  SHAKESPEARE=FILE  tiny_shakespeare, for nanoGPT's recipe
+#   LLMC=DIR       a build of llm.c with ./train_gpt2 and its gpt2_124M.bin: run with B=4, T=64
+#   LLAMA_CPP=DIR  the programs of llama.cpp, built for this machine;  MODELS="FILE..."  GGUF files that both run
+#   PEER=PYTHON    a Python with Hugging Face tokenizers
+#   TEXT=FILE      English text for the tokenizer;  SHAKESPEARE=FILE  tiny_shakespeare, for nanoGPT's recipe
 set -eu
 build=${1:?usage: $0 BUILD_DIR}
 quern=$build/quern
@@ -34,6 +35,14 @@ else
 fi
 train --dtype bf16 --batch 4 --sequence 512
 train --dtype bf16 --batch 4 --sequence 512 --set checkpointing=true
+
+title "running models, in turns with llama.cpp (wanted: decoding at 1.3x for a small model, 1.15x for 1B; prompts at 1.5x to 2x)"
+if [ -n "${LLAMA_CPP:-}" ] && [ -n "${MODELS:-}" ]; then
+  # shellcheck disable=SC2086  # several files
+  python3 bench/scenarios/inference_against_llama_cpp.py "$quern" "$LLAMA_CPP/llama-bench" $MODELS
+else
+  skip "set LLAMA_CPP and MODELS"
+fi
 
 title "tokenizer (wanted: encoding at 60 MB/s on one thread)"
 if [ -n "${TEXT:-}" ]; then "$build/bench/tokenizer_bench" "$TEXT"; else "$build/bench/tokenizer_bench"; fi
