@@ -8,7 +8,7 @@ namespace quern::cli {
 
 void ModelOptions::define(CommandLine& line) {
   CLI::App& app = line.app();
-  app.add_option("MODEL", model, "model folder, or a name in the store")->required();
+  app.add_option("MODEL", model, "model folder, GGUF file, or a name in the store")->required();
   app.add_option("--dtype", dtype, "of activations: f32, bf16 or f16")
       ->capture_default_str()
       ->check(CLI::IsMember({"f32", "bf16", "f16"}));
@@ -42,7 +42,9 @@ void ModelOptions::fields(Fields& f) {
 Result<infer::LoadedModel> ModelOptions::open() {
   if (!stop_.empty()) completion.stop = stop_;
   QUERN_TRY(const std::filesystem::path path, store::Store().resolve(model));
-  return infer::open_model(path, *dtype_from_name(dtype));
+  QUERN_TRY(infer::LoadedModel loaded, infer::open_model(path, *dtype_from_name(dtype)));
+  completion.end_tokens = loaded.end_tokens;
+  return loaded;
 }
 
 nlohmann::ordered_json to_json(const infer::Completion& c) {

@@ -221,16 +221,16 @@ Result<void> DocumentReader::extract_json(Document& document) {
   if (fields["messages"].get(messages))
     return bad(fmt::format("no field \"{}\" and no list \"messages\"", options_.text_field),
                "name the field that holds the text");
-  std::vector<text::ChatTurn> turns;
+  text::ChatRequest request;
   for (const auto message : messages) {
     std::string_view role, content;
     if (message["role"].get(role) || message["content"].get(content))
       return bad("expected each of \"messages\" to have the strings role and content");
-    turns.push_back({std::string(role), std::string(content)});
+    request.messages.push_back({{"role", std::string(role)}, {"content", std::string(content)}});
   }
-  auto rendered = options_.markup.render(turns);
+  auto rendered = options_.chat.render(request);
   if (!rendered.ok()) return std::move(rendered).error().within(place(document, document.line));
-  document.text = std::move(*rendered);
+  document.text = std::move(rendered->text);
   return {};
 }
 

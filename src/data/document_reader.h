@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "text/chat_markup.h"
+#include "text/own_chat_form.h"
 
 namespace quern::data {
 
@@ -35,7 +35,7 @@ struct ReaderOptions {
   InvalidUtf8 invalid_utf8 = InvalidUtf8::replace;
   // A longer document of a text file is cut after a line end; a longer JSONL line is an error.
   size_t max_document_bytes = size_t{64} << 20;
-  text::ChatMarkup markup = {};
+  text::ChatTemplates chat = text::own_chat_form();  // how "messages" become text
 };
 
 struct CorpusStatistics {

@@ -34,7 +34,7 @@ Result<uint64_t> key_of(const TokenCorpusOptions& options, const Tokenization& t
                   tokenization.vocab_size, tokenization.begin, tokenization.end, reader.split_on,
                   reader.text_field, static_cast<int>(reader.invalid_utf8), reader.max_document_bytes,
                   static_cast<int>(options.split.mode), options.split.fraction, options.split.seed);
-  for (const std::string& marker : reader.markup.special_tokens()) recipe += "|" + marker;
+  if (const auto chat = reader.chat.source_for({}); chat.ok()) recipe += fmt::format("|{}", *chat);
   for (const fs::path& file : files) {
     QUERN_TRY(const Hash128 hash, hash_file(file));
     recipe +=

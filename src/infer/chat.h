@@ -1,7 +1,8 @@
-// A conversation with a model, in the chat form its tokenizer was trained with.
+// A conversation with a model, in the form of its chat template.
 #pragma once
 
 #include <functional>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -9,35 +10,67 @@
 #include "base/result.h"
 #include "infer/completion.h"
 #include "infer/loaded_model.h"
-#include "text/chat_markup.h"
 
 namespace quern::infer {
 
-// Keeps the turns and the session that holds them. `loaded` must outlive it. Not thread-safe.
+struct ChatOptions {
+  CompletionOptions completion = {};
+  int64_t context = 0;                // tokens; 0: as many as the model has positions
+  std::string system = {};            // what the model is told before the conversation
+  nlohmann::ordered_json tools = {};  // as ChatRequest::tools
+  nlohmann::ordered_json variables = nlohmann::ordered_json::object();  // as ChatRequest::variables
+  // When the context is full, exchanges (a question and its answer) are forgotten, whole, the oldest first; but
+  // not these first ones, and never the system prompt.
+  int64_t keep = 1;
+};
+
+// What was forgotten to make room.
+struct Forgotten {
+  int64_t exchanges = 0;
+  int64_t tokens_before = 0, tokens_after = 0;  // of the prompt
+};
+
+struct ChatAnswer {
+  Completion completion;
+  Forgotten forgotten;
+};
+
+// Keeps the messages and the session that holds them: a turn computes only what is new. `loaded` must outlive it.
+// Not thread-safe.
 class Chat {
  public:
-  // unsupported when the tokenizer lacks the markers of a chat.
-  static Result<Chat> create(const LoadedModel& loaded, CompletionOptions options, int64_t context,
-                             std::string system);
+  // unsupported when the model has no chat template, or one that refuses a conversation.
+  static Result<Chat> create(const LoadedModel& loaded, ChatOptions options);
 
-  // Says `message` and streams the answer. On an error, and when the conversation no longer fits the context
-  // (invalid_argument), the turn is taken back.
-  Result<Completion> say(const std::string& message, const std::function<bool(std::string_view)>& receive);
-  // Forgets all turns but the system prompt.
+  // Says `message` and streams the answer. On an error the message is taken back: invalid_argument, with the
+  // numbers, when it does not fit the context even after what could be forgotten; those of ChatTemplates::render.
+  Result<ChatAnswer> say(const std::string& message, const std::function<bool(std::string_view)>& receive);
+  // Answers the last message once more, with the next stream of random numbers. not_found when nothing was said.
+  Result<ChatAnswer> retry(const std::function<bool(std::string_view)>& receive);
+  // Takes the last message and its answer back; false when there is none.
+  bool undo();
+  // Forgets all but the system prompt.
   void reset();
-  const std::vector<text::ChatTurn>& turns() const { return turns_; }
-  CompletionOptions& options() { return options_; }
+
+  // The conversation as a list of {"role", "content"}, the system prompt first.
+  nlohmann::ordered_json messages() const { return with_system(turns_); }
+  // Replaces the conversation. invalid_argument for anything but a list of messages.
+  Result<void> set_messages(const nlohmann::ordered_json& messages);
+
+  ChatOptions& options() { return options_; }
   int64_t context() const { return session_.context(); }
 
  private:
-  Chat(const LoadedModel& loaded, CompletionOptions options, int64_t context, std::string system);
+  Chat(const LoadedModel& loaded, ChatOptions options);
+  nlohmann::ordered_json with_system(const nlohmann::ordered_json& turns) const;
+  Result<std::vector<int32_t>> prompt(const nlohmann::ordered_json& turns) const;
+  Result<Forgotten> make_room();
+  Result<ChatAnswer> answer(const std::function<bool(std::string_view)>& receive);
 
   const LoadedModel& loaded_;
-  text::ChatMarkup markup_;
-  CompletionOptions options_;
-  std::string system_;
+  ChatOptions options_;
   Session session_;
-  std::vector<text::ChatTurn> turns_;
+  nlohmann::ordered_json turns_ = nlohmann::ordered_json::array();  // without the system prompt
 };
 
 }  // namespace quern::infer

@@ -39,12 +39,9 @@ Result<Completion> complete(Session& session, const text::Tokenizer& tokenizer,
 
   GenerateOptions generation{.sampling = options.sampling,
                              .max_tokens = options.max_tokens,
-                             .end_tokens = options.end_tokens,
+                             .end_tokens = {},
                              .stream = options.stream};
-  if (!options.ignore_eos) {
-    for (const int64_t id : session.model().config().eos_tokens)
-      generation.end_tokens.push_back(static_cast<int32_t>(id));
-  }
+  if (!options.ignore_eos) generation.end_tokens = options.end_tokens;
   text::StreamDecoder decoder(tokenizer);
   StopStrings stops(options.stop);
   bool wanted = true;

@@ -17,8 +17,8 @@ struct CompletionOptions {
   SamplingOptions sampling;
   int64_t max_tokens = 256;
   std::vector<std::string> stop;    // text that ends the answer; not part of it
-  std::vector<int32_t> end_tokens;  // besides the model's own
-  bool ignore_eos = false;          // the model's own end tokens do not end the answer
+  std::vector<int32_t> end_tokens;  // LoadedModel::end_tokens
+  bool ignore_eos = false;          // they do not end the answer
   uint64_t stream = 0;
 
   void fields(Fields& f);

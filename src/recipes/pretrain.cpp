@@ -17,7 +17,7 @@
 #include "model/family.h"
 #include "model/load.h"
 #include "plan/training_memory.h"
-#include "text/chat_markup.h"
+#include "text/chat_prompt.h"
 #include "text/tokenizer.h"
 
 namespace quern::recipes {
@@ -137,15 +137,29 @@ Result<data::TokenCorpus> prepare(const PretrainConfig& config, const text::Toke
   return corpus;
 }
 
-// The markers of conversations in this tokenizer.
-Result<data::ChatTokens> chat_tokens(const text::Tokenizer& tokenizer) {
-  const text::ChatMarkup markup;
-  const auto user = tokenizer.token_to_id(markup.user), assistant = tokenizer.token_to_id(markup.assistant),
-             end = tokenizer.token_to_id(markup.end);
-  if (user && assistant && end) return data::ChatTokens{*user, *assistant, *end};
-  return make_error(ErrorCode::invalid_argument,
-                    "data.assistant_only: the tokenizer has no markers of conversations",
-                    "train the tokenizer with --set chat=true");
+// The tokens around what the assistant says: the template's generated part, with what it writes before.
+Result<data::ChatTokens> chat_tokens(const text::Tokenizer& tokenizer, const text::ChatTemplates& templates) {
+  const Error none = make_error(
+      ErrorCode::invalid_argument,
+      "data.assistant_only: the chat template of the tokenizer does not mark what the assistant says",
+      "train the tokenizer with --set chat=true");
+  text::ChatRequest request;
+  for (const char* role : {"user", "assistant"})
+    request.messages.push_back({{"role", role}, {"content", "x"}});
+  const auto probe = templates.render(request);
+  if (!probe.ok() || probe->generated.size() != 1) return none;
+  const auto [begin, end] = probe->generated[0];
+  const auto encode = [&](size_t from, size_t to) {
+    return tokenizer.encode(std::string_view(probe->text).substr(from, to - from),
+                            {.add_special_tokens = false});
+  };
+  const std::vector<int32_t> before = encode(0, begin), said = encode(begin, end);
+  const auto user = std::ranges::find_if(
+      before, [&](int32_t t) { return tokenizer.is_special(t) && t != tokenizer.special_ids().bos; });
+  if (user == before.end() || !tokenizer.is_special(before.back()) || said.empty() ||
+      !tokenizer.is_special(said.back()))
+    return none;
+  return data::ChatTokens{*user, before.back(), said.back()};
 }
 
 // The ids a model needs to know of its tokenizer.
@@ -279,10 +293,13 @@ nlohmann::ordered_json figures_of(const train::TrainSummary& summary) {
 
 Result<train::TrainSummary> pretrain(PretrainConfig config, const PretrainHow& how) {
   QUERN_TRY(const text::Tokenizer tokenizer, text::Tokenizer::load(config.tokenizer));
+  QUERN_TRY(text::ChatTemplates templates, text::ChatTemplates::load(config.tokenizer));
+  templates.set_special_token("bos_token", "");  // begins every document anyway
+  if (!templates.empty()) config.data.reader.chat = templates;
   QUERN_TRY(const FolderLock lock, FolderLock::acquire(config.out));
   QUERN_CHECK(refuse_to_overwrite(config.out, how));
   if (config.data.assistant_only) {
-    QUERN_TRY(config.train.assistant_only, chat_tokens(tokenizer));
+    QUERN_TRY(config.train.assistant_only, chat_tokens(tokenizer, templates));
   }
   QUERN_TRY(data::TokenCorpus corpus, prepare(config, tokenizer, *how.progress));
   QUERN_TRY(model::Decoder model, make_model(config, tokenizer));

@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "base/file.h"
-#include "text/chat_markup.h"
+#include "text/own_chat_form.h"
 
 namespace quern::recipes {
 
@@ -21,7 +21,7 @@ void TokenizerConfig::fields(Fields& f) {
   f.add("bos_token", bos_token,
         "begins every document and prompt; one of the special tokens, or empty for none");
   f.add("eos_token", eos_token, "ends every document; one of the special tokens, or empty for none");
-  f.add("chat", chat, "add the markers of conversations to the special tokens");
+  f.add("chat", chat, "add the markers of conversations to the special tokens, and a chat template");
 }
 
 namespace {
@@ -75,7 +75,8 @@ Result<TrainedTokenizer> train_tokenizer(const TokenizerConfig& config, const st
                                          Progress& progress) {
   text::BpeTrainOptions options = config.bpe;
   if (config.chat) {
-    for (const std::string& marker : text::ChatMarkup().special_tokens()) {
+    options.chat_template = text::own_chat_template();
+    for (const std::string& marker : text::own_chat_markers()) {
       if (std::ranges::find(options.special_tokens, marker) == options.special_tokens.end()) {
         options.special_tokens.push_back(marker);
       }

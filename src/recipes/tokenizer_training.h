@@ -15,7 +15,7 @@ namespace quern::recipes {
 struct TokenizerConfig {
   std::vector<std::string> inputs;
   data::ReaderOptions reader;
-  bool chat = false;      // adds the markers of conversations (text/chat_markup.h) to the special tokens
+  bool chat = false;      // teaches the chat form of text/own_chat_form.h: its markers, its template
   std::string bos_token;  // begins every document and prompt; empty: none
   std::string eos_token = "<|endoftext|>";  // ends every document; empty: none
   text::BpeTrainOptions bpe;

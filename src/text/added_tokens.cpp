@@ -44,6 +44,12 @@ size_t leading_space_length(std::string_view text) {
 }
 }  // namespace
 
+bool SpecialRules::allows(Span token) const {
+  if (!allow) return false;
+  const auto next = std::ranges::upper_bound(plain, token.begin, {}, &Span::end);
+  return next == plain.end() || next->begin >= token.end;
+}
+
 void TokenMatcher::add(std::string text, const AddedToken* token) {
   if (!text.empty()) entries_.push_back({std::move(text), token});
 }
@@ -75,7 +81,7 @@ const TokenMatcher::Entry* TokenMatcher::match_at(std::string_view text, size_t 
   return longest;
 }
 
-void TokenMatcher::scan(std::string_view text, bool allow_special,
+void TokenMatcher::scan(std::string_view text, const std::function<bool(Span)>& is_special,
                         const std::function<void(Span, const AddedToken*)>& part) const {
   const auto span = [](size_t begin, size_t end) {
     return Span{static_cast<uint32_t>(begin), static_cast<uint32_t>(end)};
@@ -91,7 +97,7 @@ void TokenMatcher::scan(std::string_view text, bool allow_special,
     const AddedToken& token = *entry->token;
     size_t begin = at, end = at + entry->text.size();
     at = end;
-    if (token.special && !allow_special) continue;
+    if (token.special && !is_special(span(begin, end))) continue;
     if (token.single_word && (ends_with_word(text.substr(0, begin)) || starts_with_word(text.substr(end))))
       continue;
     if (token.lstrip) begin = std::max(trailing_space_begin(text.substr(0, begin)), done);

@@ -5,6 +5,7 @@
 #include <array>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -27,6 +28,14 @@ struct AddedToken {
       false;  // control token: left out when decoding for people, can be switched off for user text
 };
 
+// Where special tokens count as such.
+struct SpecialRules {
+  bool allow = true;
+  std::span<const Span> plain = {};  // of the text, in order: no special token takes part in these bytes
+
+  bool allows(Span token) const;
+};
+
 // Finds added tokens leftmost-longest. Read-only after loading, so thread-safe.
 class TokenMatcher {
  public:
@@ -37,8 +46,8 @@ class TokenMatcher {
   bool empty() const { return entries_.empty(); }
 
   // Cuts `text` into tokens (with token != nullptr) and what lies between them (never empty), in order.
-  // With `allow_special` false, special tokens are ordinary text.
-  void scan(std::string_view text, bool allow_special,
+  // Special tokens for which `is_special`, given the place of their text, is false are ordinary text.
+  void scan(std::string_view text, const std::function<bool(Span)>& is_special,
             const std::function<void(Span, const AddedToken*)>& part) const;
 
  private:

@@ -239,6 +239,11 @@ Result<const jinja::Template*> ChatTemplates::choose(const ChatRequest& request)
                                                       fmt::join(known, ", ")));
 }
 
+Result<std::string_view> ChatTemplates::source_for(const ChatRequest& request) const {
+  QUERN_TRY(const jinja::Template* const chosen, choose(request));
+  return std::string_view(chosen->source());
+}
+
 Result<jinja::Rendered> ChatTemplates::render(const ChatRequest& request,
                                               const jinja::RenderOptions& options) const {
   QUERN_TRY(const jinja::Template* const chosen, choose(request));

@@ -51,6 +51,8 @@ class ChatTemplates {
   void set_special_token(std::string name, std::string text) { tokens_[std::move(name)] = std::move(text); }
 
   bool empty() const { return templates_.empty(); }
+  // The text of the template that renders the request; not_found when there is none.
+  Result<std::string_view> source_for(const ChatRequest& request) const;
   const std::map<std::string, std::string>& special_tokens() const { return tokens_; }
 
   // Errors: invalid_argument for messages that are not what a template can take, among them what it refuses

@@ -20,6 +20,8 @@ Error corrupt(std::string what) {
 }
 
 PieceType type_of(const GgufVocabulary& source, size_t id) {
+  if (std::ranges::find(source.controls, static_cast<TokenId>(id)) != source.controls.end())
+    return PieceType::control;
   return source.types.empty() ? PieceType::normal : static_cast<PieceType>(source.types[id]);
 }
 
@@ -33,8 +35,10 @@ Result<void> check(const GgufVocabulary& source) {
   for (const int32_t type : source.types) {
     if (type < 1 || type > 6) return corrupt(fmt::format("a token has the type {}: expected 1 to 6", type));
   }
-  for (const auto& id :
-       {source.bos, source.eos, source.unk, source.sep, source.pad, source.cls, source.mask}) {
+  std::vector<std::optional<TokenId>> ids = {source.bos, source.eos, source.unk, source.sep,
+                                             source.pad, source.cls, source.mask};
+  ids.insert(ids.end(), source.controls.begin(), source.controls.end());
+  for (const auto& id : ids) {
     if (id && (*id < 0 || static_cast<size_t>(*id) >= count))
       return corrupt(fmt::format("a special token has the id {}: expected 0 to {}", *id, count - 1));
   }

@@ -23,6 +23,8 @@ struct GgufVocabulary {
   std::optional<bool> remove_extra_whitespaces = {};
   std::string precompiled_charsmap = "";
   std::string chat_template = "";
+  // More tokens that are control tokens, whatever their types say: files exist whose end of turn is ordinary.
+  std::vector<TokenId> controls = {};
 };
 
 // Errors: corrupt (lists of different lengths, ids outside the vocabulary, merges of missing tokens), unsupported

@@ -32,11 +32,20 @@ void Pipeline::append_bytes(TokenId id, std::string& out) const {
 }
 
 template <class OnToken, class OnSegment>
-void Pipeline::walk(std::string_view text, bool allow_special, bool track, const OnToken& on_token,
+void Pipeline::walk(std::string_view text, const SpecialRules& special, bool track, const OnToken& on_token,
                     const OnSegment& on_segment) const {
+  track = track || (!special.plain.empty() && !added.normalized().empty());
   const auto walk_normalized = [&](Segment& segment) {
     if (added.normalized().empty()) return on_segment(segment);
-    added.normalized().scan(segment.text(), allow_special, [&](Span span, const AddedToken* token) {
+    // Normalisation makes special tokens of much that only resembles them. Where some of the text is not
+    // trusted, they have to stand there letter for letter.
+    const auto is_special = [&](Span span) {
+      if (special.plain.empty()) return special.allow;
+      const Span origin = segment.origin_of(span);
+      return special.allows(origin) &&
+             text.substr(origin.begin, origin.end - origin.begin) == segment.view(span);
+    };
+    added.normalized().scan(segment.text(), is_special, [&](Span span, const AddedToken* token) {
       Segment part(segment, span);
       if (token) {
         on_token(*token, part, Span{0, span.end - span.begin});
@@ -45,7 +54,8 @@ void Pipeline::walk(std::string_view text, bool allow_special, bool track, const
       }
     });
   };
-  added.raw().scan(text, allow_special, [&](Span span, const AddedToken* token) {
+  const auto is_special = [&](Span span) { return special.allows(span); };
+  added.raw().scan(text, is_special, [&](Span span, const AddedToken* token) {
     Segment segment(text.substr(span.begin, span.end - span.begin), span.begin, track);
     if (token) return on_token(*token, segment, Span{0, span.end - span.begin});
     for (const auto& normalizer : normalizers) normalizer->apply(segment);
@@ -53,11 +63,11 @@ void Pipeline::walk(std::string_view text, bool allow_special, bool track, const
   });
 }
 
-void Pipeline::encode_valid(std::string_view text, bool allow_special, TokenSink sink) const {
+void Pipeline::encode_valid(std::string_view text, const SpecialRules& special, TokenSink sink) const {
   ScratchPool::Lease scratch(scratches_, *model);
   const bool track = sink.spans != nullptr;
   walk(
-      text, allow_special, track,
+      text, special, track,
       [&](const AddedToken& token, const Segment& segment, Span span) {
         sink.ids.push_back(token.id);
         if (track) sink.spans->push_back(segment.origin_of(span));
@@ -72,24 +82,29 @@ void Pipeline::encode_valid(std::string_view text, bool allow_special, TokenSink
       });
 }
 
-void Pipeline::encode(std::string_view text, bool allow_special, TokenSink sink) const {
+void Pipeline::encode(std::string_view text, const SpecialRules& special, TokenSink sink) const {
   if (text.size() >= UINT32_MAX) {
     throw Exception(make_error(ErrorCode::invalid_argument,
                                fmt::format("a text of {} bytes is too long for one call", text.size()),
                                "encode it document by document"));
   }
   Repaired repaired;
-  if (valid_utf8_prefix(text) != text.size()) {
+  if (const size_t valid = valid_utf8_prefix(text); valid != text.size()) {
+    if (!special.plain.empty()) {
+      throw Exception(make_error(ErrorCode::invalid_argument,
+                                 fmt::format("positions need valid UTF-8; byte {} is not", valid),
+                                 "repair the text first"));
+    }
     repaired = repair_utf8(text);
     text = repaired.text;
   }
-  encode_valid(text, allow_special, sink);
+  encode_valid(text, special, sink);
 }
 
 std::vector<Span> Pipeline::split(std::string_view text) const {
   std::vector<Span> pieces;
   walk(
-      text, true, true,
+      text, {}, true,
       [&](const AddedToken&, const Segment& segment, Span span) {
         pieces.push_back(segment.origin_of(span));
       },

@@ -37,17 +37,18 @@ struct Pipeline {
   void append_bytes(TokenId id, std::string& out) const;
 
   // Appends the tokens of the text alone, without what the post-processor adds. Ill-formed UTF-8 is repaired
-  // first. Throws Exception(invalid_argument) for a text over 4 GiB.
-  void encode(std::string_view text, bool allow_special, TokenSink sink) const;
+  // first. Throws Exception(invalid_argument) for a text over 4 GiB, and for an ill-formed one whose special
+  // tokens depend on positions.
+  void encode(std::string_view text, const SpecialRules& special, TokenSink sink) const;
   // What the model is given, as ranges of the text. Precondition: valid UTF-8.
   std::vector<Span> split(std::string_view text) const;
   std::string to_json() const;
 
  private:
   template <class OnToken, class OnSegment>
-  void walk(std::string_view text, bool allow_special, bool track, const OnToken& on_token,
+  void walk(std::string_view text, const SpecialRules& special, bool track, const OnToken& on_token,
             const OnSegment& on_segment) const;
-  void encode_valid(std::string_view text, bool allow_special, TokenSink sink) const;
+  void encode_valid(std::string_view text, const SpecialRules& special, TokenSink sink) const;
 
   mutable ScratchPool scratches_;
 };

@@ -121,7 +121,7 @@ void Tokenizer::encode(std::string_view text, std::vector<TokenId>& ids, const E
   const Pipeline& pipeline = impl_->pipeline;
   for (const PostProcessor::Part& part : pipeline.post_processor.single) {
     if (options.add_special_tokens) ids.insert(ids.end(), part.ids.begin(), part.ids.end());
-    if (part.sequence == 0) pipeline.encode(text, options.allow_special, {ids});
+    if (part.sequence == 0) pipeline.encode(text, {options.allow_special, options.plain}, {ids});
   }
 }
 
@@ -138,7 +138,7 @@ EncodedPair Tokenizer::encode_pair_with_types(std::string_view first, std::strin
   for (const PostProcessor::Part& part : pipeline.post_processor.pair) {
     if (options.add_special_tokens) pair.ids.insert(pair.ids.end(), part.ids.begin(), part.ids.end());
     if (part.sequence >= 0)
-      pipeline.encode(part.sequence == 0 ? first : second, options.allow_special, {pair.ids});
+      pipeline.encode(part.sequence == 0 ? first : second, {options.allow_special, {}}, {pair.ids});
     pair.type_ids.resize(pair.ids.size(), part.type_id);
   }
   return pair;
@@ -171,7 +171,7 @@ std::vector<TokenSpan> Tokenizer::encode_with_spans(std::string_view text,
     if (part.sequence != 0) continue;
     std::vector<TokenId> ids;
     std::vector<Span> spans;
-    impl_->pipeline.encode(text, options.allow_special, {ids, &spans});
+    impl_->pipeline.encode(text, {options.allow_special, options.plain}, {ids, &spans});
     for (size_t i = 0; i < ids.size(); ++i) tokens.push_back({ids[i], spans[i]});
     at = static_cast<uint32_t>(text.size());
   }
@@ -223,6 +223,16 @@ std::optional<std::string> Tokenizer::id_to_token(TokenId id) const { return imp
 bool Tokenizer::is_special(TokenId id) const {
   const AddedToken* token = impl_->pipeline.added.find(id);
   return token && token->special;
+}
+
+bool Tokenizer::is_added(TokenId id) const { return impl_->pipeline.added.find(id) != nullptr; }
+
+std::vector<std::string> Tokenizer::special_tokens() const {
+  std::vector<std::string> texts;
+  for (const auto& token : impl_->pipeline.added.all()) {
+    if (token->special) texts.push_back(token->form);
+  }
+  return texts;
 }
 
 const SpecialIds& Tokenizer::special_ids() const { return impl_->special_ids; }

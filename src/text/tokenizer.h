@@ -31,6 +31,9 @@ struct EncodeOptions {
   // Read "<|endoftext|>" and other special tokens in the text as such. Switch it off for text that is not
   // trusted: then they are ordinary text.
   bool allow_special = true;
+  // Bytes of the text, in order, that no special token may take part in: what people typed, in a text whose other
+  // parts are trusted.
+  std::span<const Span> plain = {};
 };
 
 struct DecodeOptions {
@@ -99,6 +102,10 @@ class Tokenizer {
   std::optional<TokenId> token_to_id(std::string_view token) const;
   std::optional<std::string> id_to_token(TokenId id) const;
   bool is_special(TokenId id) const;
+  // Whether it is found whole in text before anything else happens to it, as special tokens are.
+  bool is_added(TokenId id) const;
+  // What special tokens look like in text.
+  std::vector<std::string> special_tokens() const;
   const SpecialIds& special_ids() const;
   // Bytes that the token puts into a decoded text, when tokens are independent of each other (byte-level
   // decoders).

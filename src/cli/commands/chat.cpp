@@ -31,7 +31,7 @@ constexpr const char* kHelp =
 bool obey(const std::string& line, infer::Chat& chat) {
   const std::string verb = line.substr(0, line.find(' '));
   const std::string value = line.size() > verb.size() ? line.substr(verb.size() + 1) : "";
-  infer::SamplingOptions& sampling = chat.options().sampling;
+  infer::SamplingOptions& sampling = chat.options().completion.sampling;
   char* end = nullptr;
   if (verb == "/exit" || verb == "/quit") return false;
   if (verb == "/reset") {
@@ -70,14 +70,15 @@ std::string why_cut(const infer::Completion& completion, const infer::Chat& chat
 
 Result<void> answer(infer::Chat& chat, const std::string& message, Context& context) {
   const InterruptGuard guard;
-  const Result<infer::Completion> completion = chat.say(message, [&](std::string_view piece) {
+  const Result<infer::ChatAnswer> said = chat.say(message, [&](std::string_view piece) {
     if (!context.json) {
       context.print(piece);
       std::fflush(stdout);
     }
     return !InterruptGuard::requested();
   });
-  if (!completion.ok()) return completion.error();
+  if (!said.ok()) return said.error();
+  const infer::Completion* const completion = &said->completion;
   context.print(context.json
                     ? to_json(*completion).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) +
                           "\n"
@@ -92,8 +93,9 @@ Result<void> answer(infer::Chat& chat, const std::string& message, Context& cont
 
 Result<void> converse(Arguments& arguments, Context& context) {
   QUERN_TRY(const infer::LoadedModel loaded, arguments.options.open());
-  QUERN_TRY(infer::Chat chat, infer::Chat::create(loaded, arguments.options.completion,
-                                                  arguments.options.context, arguments.system));
+  QUERN_TRY(infer::Chat chat, infer::Chat::create(loaded, {.completion = arguments.options.completion,
+                                                           .context = arguments.options.context,
+                                                           .system = arguments.system}));
   if (!arguments.message.empty()) return answer(chat, arguments.message, context);
   const bool interactive = ::isatty(STDIN_FILENO) == 1 && !context.quiet;
   if (interactive) terminal::print_line(kHelp);

@@ -13,8 +13,7 @@
 #include "cli/command_line.h"
 #include "recipes/report.h"
 #include "recipes/stage.h"
-#include "text/chat_markup.h"
-#include "text/tokenizer.h"
+#include "text/chat_template.h"
 
 namespace quern::cli {
 
@@ -39,8 +38,8 @@ std::string figures_of(const recipes::FinishedStage& stage) {
 }
 
 bool can_chat(const std::filesystem::path& model) {
-  const Result<text::Tokenizer> tokenizer = text::Tokenizer::load(model);
-  return tokenizer.ok() && tokenizer->token_to_id(text::ChatMarkup().assistant).has_value();
+  const Result<text::ChatTemplates> templates = text::ChatTemplates::load(model);
+  return templates.ok() && !templates->empty();
 }
 
 std::string to_text(const recipes::Recipe& recipe, const std::vector<recipes::FinishedStage>& stages) {

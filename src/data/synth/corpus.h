@@ -2,7 +2,7 @@
 //
 // The purpose: a transformer of a few million parameters, trained for minutes, learns to tell stories of this
 // world and to answer questions about stories it has never seen. Rows are {"text": ...}, and for questions
-// {"prompt", "answer", "kind"}, where the prompt is one user turn of text::ChatMarkup. Equal options give equal
+// {"prompt", "answer", "kind"}, where the prompt is what a user says. Equal options give equal
 // bytes on every machine.
 #pragma once
 

@@ -6,10 +6,13 @@
 
 #include "data/synth/plots.h"
 #include "data/synth/scene.h"
+#include "text/own_chat_form.h"
 
 namespace quern::data::synth {
 
 namespace {
+
+using Messages = nlohmann::ordered_json;  // a list of {"role", "content"}
 
 // Streams of random numbers; the document or question number is added.
 constexpr uint64_t kTrainStream = uint64_t{0x5701} << 48, kHeldOutStream = uint64_t{0x5702} << 48,
@@ -99,13 +102,13 @@ Question chat_question(Side side, Rng& rng) {
   }
 }
 
-void say(std::vector<text::ChatTurn>& turns, std::string user, std::string assistant) {
-  turns.push_back({"user", std::move(user)});
-  turns.push_back({"assistant", std::move(assistant)});
+void say(Messages& turns, std::string user, std::string assistant) {
+  turns.push_back({{"role", "user"}, {"content", std::move(user)}});
+  turns.push_back({{"role", "assistant"}, {"content", std::move(assistant)}});
 }
 
-std::vector<text::ChatTurn> request(const Story& story, Rng& rng) {
-  std::vector<text::ChatTurn> turns;
+Messages request(const Story& story, Rng& rng) {
+  Messages turns = Messages::array();
   say(turns,
       expand("(Tell me|Please tell me|Can you tell me) a story about {topic}.", {{"topic", story.topic}},
              rng),
@@ -114,17 +117,17 @@ std::vector<text::ChatTurn> request(const Story& story, Rng& rng) {
 }
 
 // Most of what can be asked about a story, in any order: answers teach to look things up, a story read once does not.
-std::vector<text::ChatTurn> conversation_about(Story story, Rng& rng) {
+Messages conversation_about(Story story, Rng& rng) {
   shuffle(story.questions, rng);
   story.questions.resize(std::min<size_t>(story.questions.size(), 6 + rng.below(5)));
-  std::vector<text::ChatTurn> turns;
+  Messages turns = Messages::array();
   for (const Question& question : story.questions)
     say(turns, (turns.empty() ? story.text + " " : "") + question.prompt, question.answer);
   return turns;
 }
 
-std::vector<text::ChatTurn> small_talk(Side side, Rng& rng) {
-  std::vector<text::ChatTurn> turns;
+Messages small_talk(Side side, Rng& rng) {
+  Messages turns = Messages::array();
   switch (rng.below(6)) {
     case 0:
       say(turns, expand("(Hello|Hi|Good morning|Good evening)!", {}, rng),
@@ -154,10 +157,10 @@ std::vector<text::ChatTurn> small_talk(Side side, Rng& rng) {
 
 std::string make_document(Side side, uint64_t seed, uint64_t index) {
   Rng rng(seed, (side == Side::train ? kTrainStream : kHeldOutStream) + index);
-  const text::ChatMarkup markup;
   const uint64_t kind = rng.below(100);
   if (kind < 12) return plot_story(side, rng).text;
-  std::vector<text::ChatTurn> turns;
+  text::ChatRequest chat;
+  Messages& turns = chat.messages;
   if (kind < 24)
     turns = request(plot_story(side, rng), rng);
   else if (kind < 42)
@@ -166,7 +169,7 @@ std::string make_document(Side side, uint64_t seed, uint64_t index) {
     turns = conversation_about(fact_story(side, 1, rng), rng);
   else
     turns = small_talk(side, rng);
-  return markup.render(turns).value();
+  return text::own_chat_form().render(chat).value().text;
 }
 
 Question make_question(uint64_t seed, uint64_t index) {

@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "data/synth/facts.h"
-#include "text/chat_markup.h"
 
 namespace quern::data::synth {
 

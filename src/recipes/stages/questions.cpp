@@ -9,7 +9,6 @@
 #include "infer/completion.h"
 #include "infer/loaded_model.h"
 #include "recipes/stage.h"
-#include "text/chat_markup.h"
 
 namespace quern::recipes {
 
@@ -70,15 +69,17 @@ class QuestionsStage final : public Stage {
  private:
   Result<std::string> ask(const infer::LoadedModel& loaded, infer::Session& session,
                           const std::string& prompt) const {
-    const text::ChatMarkup markup;
-    QUERN_TRY(const std::string text, markup.render({{"user", prompt}}, true));
+    text::ChatRequest request;
+    request.messages.push_back({{"role", "user"}, {"content", prompt}});
+    request.add_generation_prompt = true;
+    QUERN_TRY(const text::ChatPrompt rendered,
+              text::render_prompt(loaded.templates, request, loaded.tokenizer));
     infer::CompletionOptions options;
     options.sampling.temperature = 0.0;
     options.max_tokens = max_tokens_;
-    if (const auto end = loaded.tokenizer.token_to_id(markup.end)) options.end_tokens = {*end};
-    QUERN_TRY(
-        const infer::Completion completion,
-        infer::complete(session, loaded.tokenizer, infer::encode_prompt(loaded.tokenizer, text), options));
+    options.end_tokens = loaded.end_tokens;
+    QUERN_TRY(const infer::Completion completion,
+              infer::complete(session, loaded.tokenizer, infer::encode_chat(loaded, rendered), options));
     return completion.text;
   }
 

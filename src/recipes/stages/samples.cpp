@@ -22,6 +22,7 @@ class SamplesStage final : public Stage {
   Result<nlohmann::ordered_json> run(const StageContext& context) override {
     QUERN_TRY(infer::LoadedModel loaded, infer::open_model(model_, DType::f32));
     infer::Session session(loaded.model, 0);
+    options_.end_tokens = loaded.end_tokens;
     std::string rows;
     nlohmann::ordered_json samples = nlohmann::ordered_json::array();
     for (const std::string& prompt : prompts_) {

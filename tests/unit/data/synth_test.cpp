@@ -49,17 +49,17 @@ struct Turn {
 };
 
 std::vector<Turn> turns_of(const std::string& document) {
-  const text::ChatMarkup markup;
+  const std::string user_marker = "<|user|>", assistant_marker = "<|assistant|>", end_marker = "<|end|>";
   std::vector<Turn> turns;
   size_t at = 0;
   while (at < document.size()) {
-    if (document.compare(at, markup.user.size(), markup.user) != 0) break;
-    const size_t user = at + markup.user.size(), middle = document.find(markup.assistant, user),
-                 end = document.find(markup.end, middle);
+    if (document.compare(at, user_marker.size(), user_marker) != 0) break;
+    const size_t user = at + user_marker.size(), middle = document.find(assistant_marker, user),
+                 end = document.find(end_marker, middle);
     if (middle == std::string::npos || end == std::string::npos) break;
-    const size_t assistant = middle + markup.assistant.size();
+    const size_t assistant = middle + assistant_marker.size();
     turns.push_back({document.substr(user, middle - user), document.substr(assistant, end - assistant)});
-    at = end + markup.end.size();
+    at = end + end_marker.size();
   }
   EXPECT_TRUE(turns.empty() || at == document.size()) << document;
   return turns;

@@ -27,12 +27,13 @@ class Speaker {
   explicit Speaker(const std::string& text, size_t room = 4) : tokenizer_(byte_tokenizer()) {
     std::vector<int32_t> script = tokenizer_.encode(text);
     script.insert(script.end(), room, *tokenizer_.special_ids().eos);
-    model_.emplace(scripted_model(script, tokenizer_.vocab_size(), {*tokenizer_.special_ids().eos}));
+    model_.emplace(scripted_model(script, tokenizer_.vocab_size()));
     session_.emplace(*model_, 0);
   }
 
   Completion say(CompletionOptions options = {}, const std::function<bool(std::string_view)>& receive = {}) {
     options.sampling.temperature = 0.0;
+    options.end_tokens = {*tokenizer_.special_ids().eos};
     const std::vector<int32_t> prompt = tokenizer_.encode("a");
     return complete(*session_, tokenizer_, prompt, options, receive).value();
   }

@@ -14,7 +14,7 @@
 #include "model/family.h"
 #include "nn/parameter.h"
 #include "text/bpe_trainer.h"
-#include "text/chat_markup.h"
+#include "text/own_chat_form.h"
 
 namespace quern::infer {
 
@@ -22,7 +22,7 @@ namespace quern::infer {
 inline text::Tokenizer byte_tokenizer(bool chat = true) {
   text::BpeTrainOptions options;
   if (chat) {
-    for (const std::string& marker : text::ChatMarkup().special_tokens())
+    for (const std::string& marker : text::own_chat_markers())
       options.special_tokens.push_back(marker);
   }
   options.vocab_size = 256 + static_cast<int64_t>(options.special_tokens.size());
@@ -32,8 +32,7 @@ inline text::Tokenizer byte_tokenizer(bool chat = true) {
 
 // After a sequence of n tokens this model says script[n - 1], whatever they are: one position is one axis of
 // the hidden state, which the head maps to the token.
-inline model::Decoder scripted_model(const std::vector<int32_t>& script, int64_t vocab,
-                                     std::vector<int64_t> eos_tokens = {}) {
+inline model::Decoder scripted_model(const std::vector<int32_t>& script, int64_t vocab) {
   model::ModelConfig config = model::find_family("gpt2").value()->defaults();
   const auto positions = static_cast<int64_t>(script.size());
   config.vocab_size = vocab;
@@ -42,7 +41,6 @@ inline model::Decoder scripted_model(const std::vector<int32_t>& script, int64_t
   config.hidden = positions;
   config.max_positions = positions;
   config.tied_embeddings = false;
-  config.eos_tokens = std::move(eos_tokens);
   model::Decoder model = model::Decoder::create(config, 1).value();
   model.visit([&](const std::string& name, nn::Parameter& parameter) {
     const auto values = parameter.master().span<float>();
