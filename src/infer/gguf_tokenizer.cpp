@@ -114,6 +114,22 @@ Result<text::ChatTemplates> gguf_templates(const GgufMetadata& metadata, const t
   return templates;
 }
 
+Result<SamplingDefaults> gguf_sampling(const GgufMetadata& metadata) {
+  SamplingDefaults sampling;
+  const auto read = [&]<class T>(std::string_view name, std::optional<T>& value) -> Result<void> {
+    const std::string key = fmt::format("general.sampling.{}", name);
+    if (metadata.find(key) == nullptr) return {};
+    QUERN_TRY(value, metadata.get<T>(key));
+    return {};
+  };
+  QUERN_CHECK(read("temp", sampling.temperature));
+  QUERN_CHECK(read("top_k", sampling.top_k));
+  QUERN_CHECK(read("top_p", sampling.top_p));
+  QUERN_CHECK(read("min_p", sampling.min_p));
+  QUERN_CHECK(read("penalty_repeat", sampling.repetition_penalty));
+  return sampling;
+}
+
 Result<std::vector<int32_t>> gguf_end_tokens(const GgufMetadata& metadata) {
   std::vector<int32_t> tokens;
   for (const char* name : {"eos", "eot", "eom"}) {

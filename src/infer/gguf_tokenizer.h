@@ -6,6 +6,7 @@
 
 #include "base/result.h"
 #include "formats/gguf/metadata.h"
+#include "infer/language.h"
 #include "text/chat_template.h"
 #include "text/gguf_vocabulary.h"
 
@@ -19,5 +20,8 @@ Result<text::ChatTemplates> gguf_templates(const formats::GgufMetadata& metadata
                                            const text::Tokenizer& tokenizer);
 // End of text, of turn and of message, as far as the file names them.
 Result<std::vector<int32_t>> gguf_end_tokens(const formats::GgufMetadata& metadata);
+
+// general.sampling.*
+Result<SamplingDefaults> gguf_sampling(const formats::GgufMetadata& metadata);
 
 }  // namespace quern::infer

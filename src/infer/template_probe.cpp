@@ -10,10 +10,11 @@ using Json = nlohmann::ordered_json;
 
 constexpr const char* kQuestion = "What is a quern?";
 
-text::ChatRequest conversation(bool goes_on) {
+text::ChatRequest conversation(bool goes_on, bool prompt = false) {
   text::ChatRequest request;
   request.messages = Json::array({{{"role", "user"}, {"content", kQuestion}},
                                   {{"role", "assistant"}, {"content", std::string(kProbeAnswer)}}});
+  request.add_generation_prompt = prompt;
   if (goes_on) request.messages.push_back({{"role", "user"}, {"content", "And a mill?"}});
   return request;
 }
@@ -45,6 +46,8 @@ Result<TemplateProbe> probe_template(const text::ChatTemplates& templates, const
       probe.turn_end = token_after_answer(longer->text, tokenizer);
     }
   }
+  const auto prompt = templates.render(conversation(true, true));
+  probe.prompt = prompt.ok() ? prompt->text : probe.text;
   return probe;
 }
 

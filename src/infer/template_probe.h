@@ -14,6 +14,7 @@ namespace quern::infer {
 
 struct TemplateProbe {
   std::string text;             // what someone asks and the assistant answers, and no more
+  std::string prompt;           // the same, and the header of another answer
   std::vector<int32_t> tokens;  // of it, without what the tokenizer puts around texts
   bool begins_with_bos = false;
   std::optional<int32_t> turn_end;  // the token after the assistant's turn

@@ -19,10 +19,8 @@ LoadedModel counting_model(size_t positions = 64) {
     const std::string letter(1, static_cast<char>('a' + p % 8));
     script.push_back(p % 8 == 7 ? end : *tokenizer.token_to_id(letter));
   }
-  return {.model = scripted_model(script, tokenizer.vocab_size()),
-          .tokenizer = tokenizer,
-          .templates = text::own_chat_form(),
-          .end_tokens = {end}};
+  return {{.tokenizer = tokenizer, .templates = text::own_chat_form(), .end_tokens = {end}},
+          scripted_model(script, tokenizer.vocab_size())};
 }
 
 class ChatTest : public testing::Test {
@@ -163,7 +161,7 @@ TEST_F(ChatTest, AnInterruptedAnswerStays) {
 
 TEST(Chat, AModelWithoutATemplateIsUnsupported) {
   const text::Tokenizer tokenizer = byte_tokenizer(false);
-  const LoadedModel loaded{.model = scripted_model({7, 7}, tokenizer.vocab_size()), .tokenizer = tokenizer};
+  const LoadedModel loaded{{.tokenizer = tokenizer}, scripted_model({7, 7}, tokenizer.vocab_size())};
   const Result<Chat> chat = Chat::create(loaded, {});
   ASSERT_FALSE(chat.ok());
   EXPECT_EQ(chat.error().code, ErrorCode::unsupported);
