@@ -20,6 +20,7 @@ Command pull_command();
 Command list_command();
 Command remove_command();
 Command inspect_command();
+Command imatrix_command();
 Command eval_command();
 Command plan_command();
 Command bench_command();
@@ -41,6 +42,7 @@ const std::vector<Command>& commands() {
       list_command(),
       remove_command(),
       inspect_command(),
+      imatrix_command(),
       eval_command(),
       plan_command(),
       bench_command(),

@@ -11,14 +11,13 @@
 
 namespace quern::eval {
 
-namespace {
-
-Result<void> check(const EvaluationText& text, const ScoringOptions& options, const model::Decoder& model) {
+Result<void> check_text_fits(const EvaluationText& text, const WindowOptions& windows,
+                             const model::Decoder& model) {
   const model::ModelConfig& config = model.config();
-  if (options.windows.context > config.max_positions) {
+  if (windows.context > config.max_positions) {
     return make_error(ErrorCode::invalid_argument,
                       fmt::format("expected a context of at most the model's {} positions, got {}",
-                                  config.max_positions, options.windows.context),
+                                  config.max_positions, windows.context),
                       "lower --context");
   }
   const auto highest = std::ranges::max_element(text.tokens);
@@ -30,6 +29,8 @@ Result<void> check(const EvaluationText& text, const ScoringOptions& options, co
   }
   return {};
 }
+
+namespace {
 
 // f32 [R, V] for rows [begin, end) of states [1, T, C].
 Tensor logits_of(const model::Decoder& model, const Tensor& states, int64_t begin, int64_t end) {
@@ -73,9 +74,9 @@ std::vector<TokenScore> score_window(const EvaluationText& text, const Window& w
 
 Result<ScoredText> score_text(const EvaluationText& text, const ScoringOptions& options,
                               const model::Decoder& model, const model::Decoder* base, Progress& progress) {
-  QUERN_CHECK(check(text, options, model));
+  QUERN_CHECK(check_text_fits(text, options.windows, model));
   if (base != nullptr) {
-    QUERN_CHECK(check(text, options, *base));
+    QUERN_CHECK(check_text_fits(text, options.windows, *base));
     if (base->config().vocab_size != model.config().vocab_size) {
       return make_error(ErrorCode::conflict,
                         fmt::format("the model has {} tokens, the base {}", model.config().vocab_size,

@@ -33,9 +33,13 @@ struct ScoringOptions {
   int64_t slice_bytes = int64_t{32} << 20;
 };
 
-// Scores what windows_over() selects. With `base`, compares with it as well. Errors: those of windows_over;
-// invalid_argument when the context is longer than a model has positions; conflict when the text has tokens
-// outside a vocabulary, or the vocabularies differ in size; diverged when logits are no numbers. Throws
+// Whether `model` can run windows of the text: invalid_argument when the context is longer than it has positions, conflict
+// when the text has tokens outside its vocabulary.
+Result<void> check_text_fits(const EvaluationText& text, const WindowOptions& windows,
+                             const model::Decoder& model);
+
+// Scores what windows_over() selects. With `base`, compares with it as well. Errors: those of windows_over and
+// check_text_fits; conflict when the vocabularies differ in size; diverged when logits are no numbers. Throws
 // `cancelled` as throw_if_interrupted() does.
 Result<ScoredText> score_text(const EvaluationText& text, const ScoringOptions& options,
                               const model::Decoder& model, const model::Decoder* base, Progress& progress);

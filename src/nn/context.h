@@ -9,6 +9,15 @@
 namespace quern::nn {
 
 class KvCache;
+class Parameter;
+
+// Sees what enters linear maps while a model runs: how quantisers learn which columns matter.
+class LinearObserver {
+ public:
+  virtual ~LinearObserver() = default;
+  // x [..., in] is about to be multiplied by `weight` [out, in], a parameter of the model.
+  virtual void input(const Parameter& weight, const Tensor& x) = 0;
+};
 
 // Dropout is off unless `enabled`. A mask is a function of (seed, step, site in the model, index), so a
 // resumed or recomputed step draws the same one; `step` counts micro-batches.
@@ -27,7 +36,8 @@ struct ForwardContext {
       mask;  // i32 [B, T] each: what a query sees of its row, or of the cache; windows narrow it
   KvCache* cache = nullptr;  // null: attend over the keys of this call (training, evaluation)
   DropoutState dropout;
-  bool checkpoint = false;  // keep only the input of each block and compute it again in backward
+  LinearObserver* observer = nullptr;  // of every Linear inside the blocks
+  bool checkpoint = false;             // keep only the input of each block and compute it again in backward
 
   // B rows of T tokens, each one document from its start.
   static ForwardContext causal(int64_t batch, int64_t time);

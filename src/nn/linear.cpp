@@ -9,6 +9,7 @@ Linear::Linear(int64_t in, int64_t out, bool bias, double std) : weight_(Shape{o
 }
 
 Tensor Linear::forward(const Tensor& x, const ForwardContext& context) const {
+  if (context.observer != nullptr) context.observer->input(weight_, x);
   return ops::linear(x, weight_.value(), bias_ ? bias_->value() : Tensor());
 }
 

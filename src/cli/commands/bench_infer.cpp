@@ -8,9 +8,8 @@
 #include "base/text_table.h"
 #include "base/threads.h"
 #include "base/units.h"
-#include "cli/command_line.h"
+#include "cli/named_model.h"
 #include "eval/inference_speed.h"
-#include "store/store.h"
 
 namespace quern::cli {
 
@@ -19,8 +18,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 struct Arguments {
-  std::string model;
-  DType dtype = DType::f32;
+  NamedModel model;
   eval::InferenceSpeedOptions options;
 };
 
@@ -46,7 +44,7 @@ Json to_json(const Arguments& arguments, const eval::InferenceSpeed& speed) {
     }
     tests.push_back(std::move(row));
   }
-  return {{"model", arguments.model},
+  return {{"model", arguments.model.name},
           {"threads", num_threads()},
           {"parameters", speed.parameters},
           {"weight_bytes", speed.weight_bytes},
@@ -92,10 +90,9 @@ std::string to_text(const eval::InferenceSpeed& speed) {
 
 Result<void> run(const Arguments& arguments, Context& context) {
   const InterruptGuard guard;
-  QUERN_TRY(const std::filesystem::path path, store::Store().resolve(arguments.model));
   QUERN_TRY(const eval::InferenceSpeed speed,
-            eval::measure_inference_speed([&] { return infer::open_model(path, arguments.dtype); },
-                                          arguments.options, *context.progress));
+            eval::measure_inference_speed([&] { return arguments.model.open(); }, arguments.options,
+                                          *context.progress));
   context.print(context.json ? to_json(arguments, speed).dump(2) + "\n" : to_text(speed));
   return {};
 }
@@ -103,8 +100,8 @@ Result<void> run(const Arguments& arguments, Context& context) {
 Runner define(CommandLine& line) {
   auto arguments = std::make_shared<Arguments>();
   eval::InferenceSpeedOptions& options = arguments->options;
+  arguments->model.define(line);
   CLI::App& app = line.app();
-  app.add_option("MODEL", arguments->model, "model, or a name in the store")->required();
   app.add_option("-p,--prompt", options.prompts, "tokens of a prompt; several with commas, 0: none")
       ->delimiter(',')
       ->capture_default_str();
@@ -115,8 +112,6 @@ Runner define(CommandLine& line) {
       ->delimiter(',')
       ->capture_default_str();
   app.add_option("-r,--repeat", options.repeat, "measurements of each test")->capture_default_str();
-  line.choice("--dtype", arguments->dtype, "of activations",
-              {{"f32", DType::f32}, {"bf16", DType::bf16}, {"f16", DType::f16}});
   return [arguments](Context& context) { return run(*arguments, context); };
 }
 

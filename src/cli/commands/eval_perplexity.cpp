@@ -9,10 +9,8 @@
 #include "base/interrupt.h"
 #include "base/text_table.h"
 #include "base/units.h"
-#include "cli/command_line.h"
+#include "cli/named_model.h"
 #include "eval/perplexity.h"
-#include "infer/loaded_model.h"
-#include "store/store.h"
 
 namespace quern::cli {
 
@@ -21,8 +19,8 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 struct Arguments {
-  std::string model, base, data;
-  DType dtype = DType::f32;
+  NamedModel model;
+  std::string base, data;
   bool allow_special = false;
   eval::ScoringOptions scoring;
 };
@@ -34,22 +32,18 @@ struct Measurement {
   std::optional<eval::ComparisonFigures> comparison;
 };
 
-Result<infer::LoadedModel> open(const std::string& name, DType dtype) {
-  QUERN_TRY(const std::filesystem::path path, store::Store().resolve(name));
-  return infer::open_model(path, dtype);
-}
-
 Result<Measurement> measure(const Arguments& arguments, Progress& progress) {
   QUERN_TRY(const std::string content, read_file(arguments.data));
-  QUERN_TRY(const infer::LoadedModel loaded, open(arguments.model, arguments.dtype));
+  QUERN_TRY(const infer::LoadedModel loaded, arguments.model.open());
   const eval::EvaluationText text = eval::evaluation_text(loaded.tokenizer, content, arguments.allow_special);
   std::optional<infer::LoadedModel> base;
   if (!arguments.base.empty()) {
-    QUERN_TRY(base, open(arguments.base, arguments.dtype));
+    const NamedModel other{arguments.base, arguments.model.dtype};
+    QUERN_TRY(base, other.open());
     if (eval::evaluation_text(base->tokenizer, content, arguments.allow_special).tokens != text.tokens) {
       return make_error(
           ErrorCode::conflict,
-          fmt::format("{} and {} cut the text into different tokens", arguments.model, arguments.base),
+          fmt::format("{} and {} cut the text into different tokens", arguments.model.name, arguments.base),
           "only models of one tokenizer can be compared token by token; compare bits per byte");
     }
   }
@@ -94,7 +88,7 @@ Json to_json(const Arguments& arguments, const Measurement& m) {
   Json running = Json::array();
   for (const eval::RunningEstimate& estimate : m.scored.running)
     running.push_back({{"tokens", estimate.tokens}, {"perplexity", to_json(exponential(estimate.loss))}});
-  Json result = {{"model", arguments.model},
+  Json result = {{"model", arguments.model.name},
                  {"data", arguments.data},
                  {"method", windows.method == eval::WindowMethod::chunks ? "chunks" : "sliding"},
                  {"context", windows.context},
@@ -167,18 +161,16 @@ Result<void> run(const Arguments& arguments, Context& context) {
   }
   context.print(to_text(arguments, measurement));
   if (measurement.comparison)
-    context.print(to_text(arguments.model, arguments.base, *measurement.comparison));
+    context.print(to_text(arguments.model.name, arguments.base, *measurement.comparison));
   return {};
 }
 
 Runner define(CommandLine& line) {
   auto arguments = std::make_shared<Arguments>();
+  arguments->model.define(line);
   CLI::App& app = line.app();
-  app.add_option("MODEL", arguments->model, "model, or a name in the store")->required();
   app.add_option("--data", arguments->data, "text file; UTF-8")->required();
   app.add_option("--against", arguments->base, "base model to compare with, token by token");
-  line.choice("--dtype", arguments->dtype, "of activations",
-              {{"f32", DType::f32}, {"bf16", DType::bf16}, {"f16", DType::f16}});
   app.add_flag("--special", arguments->allow_special,
                "read <|endoftext|> and the like in the text as special tokens");
   line.config(arguments->scoring.windows);

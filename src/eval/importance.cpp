@@ -1,0 +1,81 @@
+#include "eval/importance.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "autograd/graph.h"
+#include "base/interrupt.h"
+#include "base/threads.h"
+#include "eval/text_scorer.h"
+#include "model/family.h"
+
+namespace quern::eval {
+
+void ImportanceCollector::input(const nn::Parameter& weight, const Tensor& x) {
+  constexpr int64_t kColumns = 64;
+  const int64_t width = x.dim(-1), rows = x.shape().rows();
+  Sums& sums = sums_[&weight];
+  sums.squares.resize(static_cast<size_t>(width));
+  sums.rows += rows;
+  const Tensor wide = x.to(DType::f32);
+  const float* values = wide.data<float>();
+  parallel_for(width, kColumns, [&](int64_t begin, int64_t end) {
+    for (int64_t r = 0; r < rows; ++r) {
+      for (int64_t c = begin; c < end; ++c) {
+        const double value = values[r * width + c];
+        sums.squares[static_cast<size_t>(c)] += value * value;
+      }
+    }
+  });
+}
+
+Result<formats::ImportanceMatrix> ImportanceCollector::matrix(const model::Decoder& model) const {
+  std::unordered_map<std::string, const Sums*> seen;
+  nn::visit(model, [&](const std::string& name, const nn::Parameter& parameter) {
+    if (const auto found = sums_.find(&parameter); found != sums_.end()) seen[name] = &found->second;
+  });
+  QUERN_TRY(const model::Family* family, model::find_family(model.config().family));
+  formats::ImportanceMatrix matrix;
+  for (const model::TensorName& tensor : family->gguf.tensors(model.config())) {
+    // Parameters that a file joins along their outputs have the same input.
+    const auto found = seen.find(tensor.parameters.front());
+    if (found == seen.end()) continue;
+    const Sums& sums = *found->second;
+    if (!std::ranges::all_of(sums.squares, [](double v) { return std::isfinite(v); })) {
+      return make_error(ErrorCode::diverged,
+                        fmt::format("the inputs of {} are no finite numbers", tensor.file),
+                        "the weights are damaged, or their dtype does not hold their values");
+    }
+    matrix.entries[tensor.file] = {.sums = {sums.squares.begin(), sums.squares.end()},
+                                   .counts = {static_cast<float>(sums.rows)}};
+  }
+  return matrix;
+}
+
+Result<formats::ImportanceMatrix> measure_importance(const model::Decoder& model, const EvaluationText& text,
+                                                     const WindowOptions& options, Progress& progress) {
+  QUERN_CHECK(check_text_fits(text, options, model));
+  QUERN_TRY(const std::vector<Window> windows,
+            windows_over(static_cast<int64_t>(text.tokens.size()), options));
+  const autograd::NoGrad no_grad;
+  ImportanceCollector collector;
+  ProgressScope scope(progress, "imatrix", static_cast<int64_t>(windows.size()), "chunks");
+  int64_t done = 0;
+  for (const Window& window : windows) {
+    throw_if_interrupted();
+    const std::vector<int32_t> shown = shown_tokens(text, window, options.method);
+    const auto time = static_cast<int64_t>(shown.size());
+    nn::ForwardContext context = nn::ForwardContext::causal(1, time);
+    context.observer = &collector;
+    model.hidden(Tensor::from(shown, {1, time}), context);
+    scope.update(++done);
+  }
+  QUERN_TRY(formats::ImportanceMatrix matrix, collector.matrix(model));
+  matrix.chunk_count = static_cast<uint32_t>(windows.size());
+  matrix.chunk_size = static_cast<uint32_t>(options.context);
+  return matrix;
+}
+
+}  // namespace quern::eval
