@@ -14,6 +14,7 @@ Result<LoadedModel> open_model(const std::filesystem::path& path, DType compute_
     source = folder.path();
   }
   QUERN_TRY(model::Decoder model, model::load_model(source, {.compute_dtype = compute_dtype}));
+  model.pack();
   QUERN_TRY(Language language, open_language(source));
   const int64_t known = model.config().vocab_size;
   if (language.tokenizer.vocab_size() > known) {

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "autograd/graph.h"
+#include "model/flops.h"
 #include "nn/dropout.h"
 #include "ops/binary.h"
 #include "ops/cast.h"
@@ -101,6 +102,12 @@ void Decoder::set_compute_dtype(DType dtype) {
   nn::set_compute_dtype(*this, dtype);
 }
 
+void Decoder::pack() {
+  visit([&](const std::string& name, nn::Parameter& parameter) {
+    if (parameter.is_matrix() && in_product(*this, name, parameter)) parameter.pack();
+  });
+}
+
 void Decoder::expect_inputs(const Tensor& tokens, const nn::ForwardContext& context) const {
   if (tokens.dtype() != DType::i32 || tokens.shape().rank() != 2) {
     throw ShapeError("[decoder] expected tokens i32[B, T], got " + tokens.describe());
@@ -141,7 +148,9 @@ Tensor Decoder::hidden(const Tensor& tokens, const nn::ForwardContext& context) 
 }
 
 Tensor Decoder::logits(const Tensor& states) const {
-  const Tensor logits = ops::linear(ops::cast(states, wide_of(states.dtype())), head().value());
+  const ops::LinearMap map{head().value(), {}, head().strips()};
+  const Tensor logits =
+      ops::linear_group(ops::cast(states, wide_of(states.dtype())), std::span(&map, 1)).front();
   return config_.logit_softcap > 0.0 ? ops::softcap(logits, config_.logit_softcap) : logits;
 }
 

@@ -32,6 +32,10 @@ class Decoder final : public nn::Module {
   void set_compute_dtype(DType dtype);
   DType compute_dtype() const { return compute_dtype_; }
 
+  // Lays out block-quantised matrices for fast products (tensor/strips.h): about their bytes once more, in memory of
+  // our own, where they lay in a mapped file. Results are the same bits without.
+  void pack();
+
   // The final normed states [B, T, C] of tokens (i32 [B, T]). Throws ShapeError for ids outside the
   // vocabulary, positions past max_positions and contexts of another shape.
   Tensor hidden(const Tensor& tokens, const nn::ForwardContext& context) const;

@@ -53,7 +53,7 @@ class Misfit {
 
 // What a parameter keeps of a mapped tensor. Vectors are f32 always: ops take them wide.
 Tensor kept(const Tensor& part, bool is_copy, bool trainable) {
-  const bool wide = trainable || part.shape().rank() < 2 || is_block(part.dtype());
+  const bool wide = trainable || part.shape().rank() < 2;
   const Tensor value = wide ? ops::cast(part, DType::f32) : part;
   const bool mapped = !is_copy && value.raw() == part.raw();
   return trainable && mapped ? value.clone() : value;

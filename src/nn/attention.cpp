@@ -32,9 +32,11 @@ Tensor Attention::heads_of(const Tensor& projected, int64_t heads, const std::op
 
 Tensor Attention::forward(const Tensor& x, const ForwardContext& context) const {
   const int64_t batch = x.dim(0), time = x.dim(1);
-  Tensor q = heads_of(q_.forward(x, context), spec_.heads, q_norm_);
-  Tensor k = heads_of(k_.forward(x, context), spec_.kv_heads, k_norm_);
-  const Tensor v = heads_of(v_.forward(x, context), spec_.kv_heads, std::nullopt);
+  const ops::LinearMap maps[] = {q_.map(x, context), k_.map(x, context), v_.map(x, context)};
+  const std::vector<Tensor> projected = ops::linear_group(x, maps);
+  Tensor q = heads_of(projected[0], spec_.heads, q_norm_);
+  Tensor k = heads_of(projected[1], spec_.kv_heads, k_norm_);
+  const Tensor v = heads_of(projected[2], spec_.kv_heads, std::nullopt);
   if (rotary_) {
     q = rotary_->forward(q, context.positions);
     k = rotary_->forward(k, context.positions);

@@ -1,7 +1,5 @@
 #include "nn/linear.h"
 
-#include "ops/linear.h"
-
 namespace quern::nn {
 
 Linear::Linear(int64_t in, int64_t out, bool bias, double std) : weight_(Shape{out, in}, Init{0.0, std}) {
@@ -9,8 +7,13 @@ Linear::Linear(int64_t in, int64_t out, bool bias, double std) : weight_(Shape{o
 }
 
 Tensor Linear::forward(const Tensor& x, const ForwardContext& context) const {
+  const ops::LinearMap own = map(x, context);
+  return ops::linear_group(x, std::span(&own, 1)).front();
+}
+
+ops::LinearMap Linear::map(const Tensor& x, const ForwardContext& context) const {
   if (context.observer != nullptr) context.observer->input(weight_, x);
-  return ops::linear(x, weight_.value(), bias_ ? bias_->value() : Tensor());
+  return {weight_.value(), bias_ ? bias_->value() : Tensor(), weight_.strips()};
 }
 
 void Linear::visit(const Visitor& visitor, const std::string& prefix) {

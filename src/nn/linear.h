@@ -5,6 +5,7 @@
 
 #include "nn/context.h"
 #include "nn/module.h"
+#include "ops/linear.h"
 
 namespace quern::nn {
 
@@ -19,6 +20,8 @@ class Linear final : public Module {
   void visit(const Visitor& visitor, const std::string& prefix = {}) override;
 
   const Parameter& weight() const { return weight_; }
+  // What ops::linear_group takes to do forward(x, context) among others; tells the observer.
+  ops::LinearMap map(const Tensor& x, const ForwardContext& context) const;
 
  private:
   Parameter weight_;

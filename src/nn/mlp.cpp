@@ -10,9 +10,8 @@ Mlp::Mlp(const MlpSpec& spec)
 }
 
 Tensor Mlp::forward(const Tensor& x, const ForwardContext& context) const {
-  const Tensor up = up_.forward(x, context);
-  const Tensor inner =
-      gate_ ? ops::gated(activation_, gate_->forward(x, context), up) : ops::activation(activation_, up);
+  const Tensor inner = gate_ ? ops::gated_linear(x, gate_->map(x, context), up_.map(x, context), activation_)
+                             : ops::activation(activation_, up_.forward(x, context));
   return down_.forward(inner, context);
 }
 

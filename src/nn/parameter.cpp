@@ -2,17 +2,20 @@
 
 #include "autograd/graph.h"
 #include "base/exception.h"
+#include "ops/linear.h"
 
 namespace quern::nn {
 
 Tensor Parameter::grad() const { return trainable_ ? autograd::grad(master_) : Tensor(); }
 
 void Parameter::assign(Tensor value) {
-  if (value.shape() != shape_ || !is_float(value.dtype())) {
-    throw ShapeError("[parameter] expected a floating " + shape_.to_string() + ", got " + value.describe());
+  const bool numbers = is_float(value.dtype()) || (is_matrix() && is_block(value.dtype()));
+  if (value.shape() != shape_ || !numbers) {
+    throw ShapeError("[parameter] expected numbers of shape " + shape_.to_string() + ", got " +
+                     value.describe());
   }
   master_ = value.detached();
-  shadow_ = Tensor();
+  shadow_ = strips_ = Tensor();
   set_trainable(trainable_);
 }
 
@@ -27,7 +30,7 @@ void Parameter::set_trainable(bool trainable) {
 
 void Parameter::set_compute_dtype(DType dtype) {
   shadow_ = Tensor();
-  if (!is_matrix() || size_of(dtype) >= size_of(master_.dtype())) return;
+  if (!is_matrix() || is_block(master_.dtype()) || size_of(dtype) >= size_of(master_.dtype())) return;
   if (!trainable_) {
     master_ = master_.to(dtype);
     return;
@@ -40,5 +43,7 @@ void Parameter::set_compute_dtype(DType dtype) {
 void Parameter::refresh_shadow() {
   if (shadow_.defined()) shadow_.copy_from(master_);
 }
+
+void Parameter::pack() { strips_ = ops::pack_strips(master_); }
 
 }  // namespace quern::nn

@@ -23,31 +23,36 @@ class Parameter {
   bool is_matrix() const { return shape_.rank() > 1; }
 
   // What the optimiser updates and files store: f32 when it trains (f64 in gradient checks); a frozen matrix
-  // may be of any float dtype and lie in a mapped file.
+  // may be of any float or block-quantised dtype and lie in a mapped file.
   const Tensor& master() const { return master_; }
   // What ops compute with: the 16-bit copy where there is one, which shares the master's gradient.
   const Tensor& value() const { return shadow_.defined() ? shadow_ : master_; }
   const Tensor& shadow() const { return shadow_; }
+  // The copy that products read fastest (ops::pack_strips); undefined before pack() and where there is none.
+  const Tensor& strips() const { return strips_; }
   bool trainable() const { return trainable_; }
   // The accumulated gradient; undefined before the first backward and for a frozen parameter.
   Tensor grad() const;
 
-  // Takes `value` as the master, without a copy. Drops the shadow. Throws ShapeError on another shape or no
-  // float dtype.
+  // Takes `value` as the master, without a copy. Drops shadow and strips. Throws ShapeError on another shape or
+  // dtype.
   void assign(Tensor value);
   // A trainable parameter is a leaf of the tape. Precondition: assigned.
   void set_trainable(bool trainable);
   // The dtype ops compute with. A trainable matrix gets a shadow when `dtype` is narrower than its master; a
-  // frozen one is narrowed itself, never widened. Vectors stay as they are.
+  // frozen one is narrowed itself, never widened. Vectors and block-quantised matrices stay as they are.
   void set_compute_dtype(DType dtype);
   // Copies the master into the shadow, after the optimiser changed it; nothing without a shadow.
   void refresh_shadow();
+  // Makes the strips of a block-quantised matrix; nothing for another.
+  void pack();
 
  private:
   Shape shape_;
   Init init_;
   Tensor master_;
   Tensor shadow_;
+  Tensor strips_;
   bool trainable_ = false;
 };
 

@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "ops/cast.h"
 #include "ops/op_support.h"
 
 namespace quern::ops {
@@ -12,15 +13,30 @@ Shape with_channels(const Shape& shape, int64_t channels) {
   extents.push_back(channels);
   return Shape(extents);
 }
+
+// The rows of a block-quantised table, in f32.
+Tensor decoded_rows(const Tensor& ids, const Tensor& w) {
+  Tensor y(with_channels(ids.shape(), w.dim(1)), DType::f32);
+  float* to = y.data<float>();
+  for (const int32_t id : ids.span<int32_t>()) {
+    backend::run(&KernelTable::decode_rows,
+                 backend::DecodeRowsArgs{1, w.dim(1), w.sliced(id, id + 1).raw(), w.dtype(), to});
+    to += w.dim(1);
+  }
+  return y;
+}
+
 }  // namespace
 
 Tensor embedding(const Tensor& ids, const Tensor& w, DType dtype) {
-  expect_float("embedding", "weight", w);
+  expect(w.defined() && (is_float(w.dtype()) || is_block(w.dtype())), "embedding",
+         "a floating or block-quantised weight, got {}", w.describe());
   expect(w.shape().rank() == 2, "embedding", "a weight [V, C], got {}", w.describe());
   expect(ids.defined() && ids.dtype() == DType::i32, "embedding", "i32 ids, got {}", ids.describe());
   expect(is_float(dtype), "embedding", "a floating output, got {}", name_of(dtype));
   expect_range("embedding", "ids", ids, 0, w.dim(0));
   const int64_t vocab = w.dim(0), cols = w.dim(1);
+  if (is_block(w.dtype())) return cast(decoded_rows(ids, w), dtype);
   Tensor y(with_channels(ids.shape(), cols), dtype);
   backend::run(&KernelTable::embedding, backend::EmbeddingArgs{ids.numel(), cols, vocab, ids.data<int32_t>(),
                                                                w.raw(), w.dtype(), y.raw(), dtype});

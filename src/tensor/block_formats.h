@@ -229,6 +229,56 @@ struct ScaleAndMin {
   return static_cast<uint8_t>(seven | static_cast<uint32_t>(__builtin_parity(seven)) << 7);
 }
 
+// The dtype of a block's struct: the inverse of visit_block.
+template <class Block>
+inline constexpr DType block_dtype = DType::f32;
+template <>
+inline constexpr DType block_dtype<BlockQ4_0> = DType::q4_0;
+template <>
+inline constexpr DType block_dtype<BlockQ4_1> = DType::q4_1;
+template <>
+inline constexpr DType block_dtype<BlockQ5_0> = DType::q5_0;
+template <>
+inline constexpr DType block_dtype<BlockQ5_1> = DType::q5_1;
+template <>
+inline constexpr DType block_dtype<BlockQ8_0> = DType::q8_0;
+template <>
+inline constexpr DType block_dtype<BlockQ2_K> = DType::q2_k;
+template <>
+inline constexpr DType block_dtype<BlockQ3_K> = DType::q3_k;
+template <>
+inline constexpr DType block_dtype<BlockQ4_K> = DType::q4_k;
+template <>
+inline constexpr DType block_dtype<BlockQ5_K> = DType::q5_k;
+template <>
+inline constexpr DType block_dtype<BlockQ6_K> = DType::q6_k;
+template <>
+inline constexpr DType block_dtype<BlockIQ4_NL> = DType::iq4_nl;
+template <>
+inline constexpr DType block_dtype<BlockIQ4_XS> = DType::iq4_xs;
+template <>
+inline constexpr DType block_dtype<BlockMXFP4> = DType::mxfp4;
+template <>
+inline constexpr DType block_dtype<BlockNVFP4> = DType::nvfp4;
+template <>
+inline constexpr DType block_dtype<BlockIQ1_S> = DType::iq1_s;
+template <>
+inline constexpr DType block_dtype<BlockIQ1_M> = DType::iq1_m;
+template <>
+inline constexpr DType block_dtype<BlockIQ2_XXS> = DType::iq2_xxs;
+template <>
+inline constexpr DType block_dtype<BlockIQ2_XS> = DType::iq2_xs;
+template <>
+inline constexpr DType block_dtype<BlockIQ2_S> = DType::iq2_s;
+template <>
+inline constexpr DType block_dtype<BlockIQ3_XXS> = DType::iq3_xxs;
+template <>
+inline constexpr DType block_dtype<BlockIQ3_S> = DType::iq3_s;
+template <>
+inline constexpr DType block_dtype<BlockTQ1_0> = DType::tq1_0;
+template <>
+inline constexpr DType block_dtype<BlockTQ2_0> = DType::tq2_0;
+
 // Calls f.template operator()<Block>() with the struct of a block-quantised dtype; throws InternalError for
 // the others.
 [[noreturn]] void throw_not_block(DType dtype);

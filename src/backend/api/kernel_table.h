@@ -19,6 +19,8 @@
 
 namespace quern::backend {
 
+enum class Activation : uint8_t { identity, gelu_erf, gelu_tanh, silu, relu, sigmoid, tanh, relu_squared };
+
 // C[m,n] = A[m,k]·B[k,n] (+ bias[n]) (+ C when accumulate). `a_transposed`: A is stored [k,m]; `b_transposed`: B is
 // stored [n,k], as weights are. Products are summed in f32 (f64 for f64). A, B and C may differ in dtype.
 struct GemmArgs {
@@ -45,6 +47,36 @@ struct LinearRowsArgs {
   void* y;
   DType dtype;    // x and y
   DType w_dtype;  // f32, bf16, f16
+};
+
+// Lays out `rows` rows of `cols` elements of the block-quantised x as strips (tensor/strips.h).
+struct PackStripsArgs {
+  int64_t rows, cols;
+  const void* x;
+  DType x_dtype;
+  void* strips;
+};
+
+// Products of one x with block-quantised matrices: y_p[m,n_p] = x[m,k]·w_p[n_p,k]^T (+ bias_p[n_p]). Rows of x are
+// rounded to 8 bits, 32 columns to a scale: scale = max |x| / 127, codes x / scale to nearest, ties to even. Products of codes
+// are summed exactly within a scale's columns and in f32 over them in order of k, so that a row's result depends on
+// nothing but that row. With `gated` there are two parts, gate and up, of one n: y_0 = act(gate)·up, and y_1 is unused.
+struct BlockProduct {
+  int64_t n;
+  const void* w;
+  DType w_dtype;
+  bool strips;       // w is laid out by pack_strips; otherwise rows of blocks
+  const void* bias;  // wide [n] or null
+  void* y;
+};
+struct LinearBlocksArgs {
+  int64_t m, k;  // k: a multiple of 32
+  const void* x;
+  DType dtype;  // x and y
+  const BlockProduct* parts;
+  int count;
+  bool gated;
+  Activation activation;
 };
 
 // y[r,c] = the value of element c of row r of the block-quantised x, in f32. Rows are whole blocks (tensor/block_formats.h),
@@ -106,7 +138,6 @@ struct NormBackwardArgs {
   DType dtype;
 };
 
-enum class Activation : uint8_t { identity, gelu_erf, gelu_tanh, silu, relu, sigmoid, tanh, relu_squared };
 // y = act(x)
 struct ActivationArgs {
   Activation kind;
@@ -282,6 +313,8 @@ struct KernelTable {
   bool (*gemm)(const GemmArgs&);
   bool (*linear_rows)(const LinearRowsArgs&);
   bool (*decode_rows)(const DecodeRowsArgs&);
+  bool (*pack_strips)(const PackStripsArgs&);
+  bool (*linear_blocks)(const LinearBlocksArgs&);
   bool (*embedding)(const EmbeddingArgs&);
   bool (*embedding_backward)(const EmbeddingBackwardArgs&);
   bool (*norm)(const NormArgs&);

@@ -8,6 +8,7 @@ namespace quern::backend::reference {
 bool gemm(const GemmArgs& args);
 bool linear_rows(const LinearRowsArgs& args);
 bool decode_rows(const DecodeRowsArgs& args);
+bool linear_blocks(const LinearBlocksArgs& args);
 bool embedding(const EmbeddingArgs& args);
 bool embedding_backward(const EmbeddingBackwardArgs& args);
 bool norm(const NormArgs& args);

@@ -54,7 +54,7 @@ const std::vector<Misuse>& misuses() {
        [] {
          return linear(i32({2, 3}), f32({4, 3}));
        }},
-      {"[linear] expected a floating weight, got undefined",
+      {"[linear] expected a floating or block-quantised weight, got undefined",
        [] {
          return linear(f32({2, 3}), {});
        }},

@@ -13,8 +13,10 @@
 #include "backend/cpu/kernels/decode_rows.kernel.h"
 #include "backend/cpu/kernels/dropout.kernel.h"
 #include "backend/cpu/kernels/embedding.kernel.h"
+#include "backend/cpu/kernels/linear_blocks.kernel.h"
 #include "backend/cpu/kernels/linear_rows.kernel.h"
 #include "backend/cpu/kernels/norm.kernel.h"
+#include "backend/cpu/kernels/pack_strips.kernel.h"
 #include "backend/cpu/kernels/rope.kernel.h"
 #include "backend/cpu/kernels/softmax.kernel.h"
 #include "backend/cpu/kernels/sum.kernel.h"
@@ -27,6 +29,8 @@ constexpr KernelTable make_table(const char* name) {
       .gemm = cpu::gemm,
       .linear_rows = linear_rows,
       .decode_rows = decode_rows,
+      .pack_strips = pack_strips,
+      .linear_blocks = linear_blocks,
       .embedding = embedding,
       .embedding_backward = embedding_backward,
       .norm = norm,

@@ -1,0 +1,69 @@
+// What products of strips need (tensor/strips.h) on AVX-512 with VNNI. See strip_scalar.h for what each operation
+// means.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstdint>
+#include <cstring>
+
+#include "tensor/dtype.h"
+
+namespace quern::backend::cpu::QUERN_ISA {
+
+struct Codes {
+  __m512i v;
+  static Codes load(const uint8_t* p) { return {_mm512_loadu_si512(p)}; }
+  template <int kShift>
+  Codes bits(uint8_t mask) const {
+    __m512i shifted = v;
+    if constexpr (kShift > 0) shifted = _mm512_slli_epi16(v, kShift);
+    if constexpr (kShift < 0) shifted = _mm512_srli_epi16(v, -kShift);
+    return {_mm512_and_si512(shifted, _mm512_set1_epi8(static_cast<char>(mask)))};
+  }
+  Codes operator|(Codes other) const { return {_mm512_or_si512(v, other.v)}; }
+  Codes lookup(const uint8_t (&table)[16]) const {
+    return {_mm512_shuffle_epi8(
+        _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(table))), v)};
+  }
+};
+
+struct Ints {
+  __m512i v;
+  static Ints zero() { return {_mm512_setzero_si512()}; }
+};
+
+template <int kZero>
+inline Ints first_sum(const int32_t* minus_sum) {
+  if constexpr (kZero == 0) return Ints::zero();
+  return {_mm512_slli_epi32(_mm512_set1_epi32(*minus_sum), __builtin_ctz(kZero | 1 << 30))};
+}
+template <int kZero>
+inline Ints dot(Ints sum, Codes codes, const int8_t* x) {
+  int32_t four;
+  std::memcpy(&four, x, 4);
+  return {_mm512_dpbusd_epi32(sum.v, codes.v, _mm512_set1_epi32(four))};
+}
+
+struct Floats {
+  __m512 v;
+  static Floats zero() { return {_mm512_setzero_ps()}; }
+  static Floats load(const float* p) { return {_mm512_loadu_ps(p)}; }
+  static Floats load(const float16* p) {
+    return {_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
+  }
+  static Floats load(const bfloat16* p) {
+    return {_mm512_castsi512_ps(_mm512_slli_epi32(
+        _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))), 16))};
+  }
+  static Floats load(const int8_t* p) {
+    return {_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))))};
+  }
+  static Floats broadcast(const float* p) { return {_mm512_set1_ps(*p)}; }
+  static Floats from(Ints i) { return {_mm512_cvtepi32_ps(i.v)}; }
+  Floats operator*(Floats other) const { return {_mm512_mul_ps(v, other.v)}; }
+  void store(float* p) const { _mm512_storeu_ps(p, v); }
+};
+inline Floats multiply_add(Floats a, Floats b, Floats c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
+
+}  // namespace quern::backend::cpu::QUERN_ISA

@@ -1,0 +1,94 @@
+// What products of strips need (tensor/strips.h), in plain loops; this file says what each operation means.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+#include "tensor/dtype.h"
+
+namespace quern::backend::cpu::QUERN_ISA {
+
+// A plane or a quad: 64 bytes.
+struct Codes {
+  uint8_t v[64];
+  static Codes load(const uint8_t* p) {
+    Codes c;
+    std::memcpy(c.v, p, 64);
+    return c;
+  }
+  // Every byte shifted left (right where negative), and then `mask` of it.
+  template <int kShift>
+  Codes bits(uint8_t mask) const {
+    Codes c;
+    for (int i = 0; i < 64; ++i) {
+      c.v[i] = static_cast<uint8_t>(
+          (kShift > 0 ? v[i] << (kShift > 0 ? kShift : 0) : v[i] >> (kShift < 0 ? -kShift : 0)) & mask);
+    }
+    return c;
+  }
+  Codes operator|(Codes other) const {
+    for (int i = 0; i < 64; ++i) other.v[i] |= v[i];
+    return other;
+  }
+  // Codes below 16 to the entries of a table.
+  Codes lookup(const uint8_t (&table)[16]) const {
+    Codes c;
+    for (int i = 0; i < 64; ++i) c.v[i] = table[v[i]];
+    return c;
+  }
+};
+
+// One number per row.
+struct Ints {
+  int32_t v[16];
+  static Ints zero() { return {}; }
+};
+
+// Sums of products of codes less kZero (0 or a power of two) with x: first_sum, given less the sum of all x, then
+// dot for every four of x, which adds each row's four products.
+template <int kZero>
+inline Ints first_sum(const int32_t* minus_sum) {
+  Ints i;
+  for (int32_t& each : i.v) each = *minus_sum * kZero;
+  return i;
+}
+template <int kZero>
+inline Ints dot(Ints sum, Codes codes, const int8_t* x) {
+  for (int r = 0; r < 16; ++r) {
+    for (int i = 0; i < 4; ++i) sum.v[r] += codes.v[4 * r + i] * x[i];
+  }
+  return sum;
+}
+
+struct Floats {
+  float v[16];
+  static Floats zero() { return {}; }
+  template <class T>
+  static Floats load(const T* p) {
+    Floats f;
+    for (int r = 0; r < 16; ++r) f.v[r] = static_cast<float>(p[r]);
+    return f;
+  }
+  static Floats broadcast(const float* p) {
+    Floats f;
+    for (float& each : f.v) each = *p;
+    return f;
+  }
+  static Floats from(Ints i) {
+    Floats f;
+    for (int r = 0; r < 16; ++r) f.v[r] = static_cast<float>(i.v[r]);
+    return f;
+  }
+  Floats operator*(Floats other) const {
+    for (int r = 0; r < 16; ++r) other.v[r] *= v[r];
+    return other;
+  }
+  void store(float* p) const { std::memcpy(p, v, sizeof v); }
+};
+// a*b + c, fused where the instruction set does that.
+inline Floats multiply_add(Floats a, Floats b, Floats c) {
+  for (int r = 0; r < 16; ++r) c.v[r] += a.v[r] * b.v[r];
+  return c;
+}
+
+}  // namespace quern::backend::cpu::QUERN_ISA
