@@ -10,7 +10,7 @@
 #include "base/text_table.h"
 #include "base/units.h"
 #include "cli/named_model.h"
-#include "eval/perplexity.h"
+#include "eval/perplexity_report.h"
 
 namespace quern::cli {
 
@@ -20,13 +20,13 @@ using Json = nlohmann::ordered_json;
 
 struct Arguments {
   NamedModel model;
-  std::string base, data;
+  std::string base, data, report;
   bool allow_special = false;
   eval::ScoringOptions scoring;
 };
 
 struct Measurement {
-  int64_t text_bytes = 0, text_tokens = 0;
+  eval::EvaluationText text;
   eval::ScoredText scored;
   eval::PerplexityFigures figures;
   std::optional<eval::ComparisonFigures> comparison;
@@ -35,74 +35,40 @@ struct Measurement {
 Result<Measurement> measure(const Arguments& arguments, Progress& progress) {
   QUERN_TRY(const std::string content, read_file(arguments.data));
   QUERN_TRY(const infer::LoadedModel loaded, arguments.model.open());
-  const eval::EvaluationText text = eval::evaluation_text(loaded.tokenizer, content, arguments.allow_special);
+  Measurement result;
+  result.text = eval::evaluation_text(loaded.tokenizer, content, arguments.allow_special);
   std::optional<infer::LoadedModel> base;
   if (!arguments.base.empty()) {
     const NamedModel other{arguments.base, arguments.model.dtype};
     QUERN_TRY(base, other.open());
-    if (eval::evaluation_text(base->tokenizer, content, arguments.allow_special).tokens != text.tokens) {
+    if (eval::evaluation_text(base->tokenizer, content, arguments.allow_special).tokens !=
+        result.text.tokens) {
       return make_error(
           ErrorCode::conflict,
           fmt::format("{} and {} cut the text into different tokens", arguments.model.name, arguments.base),
           "only models of one tokenizer can be compared token by token; compare bits per byte");
     }
   }
-  Measurement result;
-  result.text_bytes = static_cast<int64_t>(content.size());
-  result.text_tokens = static_cast<int64_t>(text.tokens.size());
-  QUERN_TRY(result.scored,
-            eval::score_text(text, arguments.scoring, loaded.model, base ? &base->model : nullptr, progress));
+  QUERN_TRY(result.scored, eval::score_text(result.text, arguments.scoring, loaded.model,
+                                            base ? &base->model : nullptr, progress));
   result.figures = eval::perplexity_figures(result.scored);
   if (base) result.comparison = eval::comparison_figures(result.scored);
   return result;
 }
 
-Json to_json(const eval::Estimate& estimate) {
-  return {{"value", estimate.value}, {"error", estimate.error}};
-}
-
-Json to_json(const std::vector<eval::Quantile>& quantiles) {
-  Json rows = Json::array();
-  for (const eval::Quantile& quantile : quantiles)
-    rows.push_back({{"q", quantile.q}, {"value", quantile.value}});
-  return rows;
-}
-
-Json to_json(const eval::ComparisonFigures& c) {
-  return {{"perplexity", to_json(c.perplexity)},
-          {"base_perplexity", to_json(c.base_perplexity)},
-          {"correlation", c.correlation},
-          {"log_ratio", to_json(c.log_ratio)},
-          {"ratio", to_json(c.ratio)},
-          {"difference", to_json(c.difference)},
-          {"kl", to_json(c.kl)},
-          {"kl_quantiles", to_json(c.kl_quantiles)},
-          {"delta_p", to_json(c.delta_p)},
-          {"delta_p_quantiles", to_json(c.delta_p_quantiles)},
-          {"delta_p_rms", to_json(c.delta_p_rms)},
-          {"same_top", to_json(c.same_top)}};
-}
-
-Json to_json(const Arguments& arguments, const Measurement& m) {
+Json summary_of(const Arguments& arguments, const Measurement& m) {
   const eval::WindowOptions& windows = arguments.scoring.windows;
-  Json running = Json::array();
-  for (const eval::RunningEstimate& estimate : m.scored.running)
-    running.push_back({{"tokens", estimate.tokens}, {"perplexity", to_json(exponential(estimate.loss))}});
   Json result = {{"model", arguments.model.name},
                  {"data", arguments.data},
                  {"method", windows.method == eval::WindowMethod::chunks ? "chunks" : "sliding"},
                  {"context", windows.context},
-                 {"text_bytes", m.text_bytes},
-                 {"text_tokens", m.text_tokens},
+                 {"text_bytes", m.text.text.size()},
+                 {"text_tokens", m.text.tokens.size()},
                  {"windows", m.scored.running.size()},
-                 {"tokens", m.figures.tokens},
-                 {"bytes", m.figures.bytes},
-                 {"loss", to_json(m.figures.loss)},
-                 {"perplexity", to_json(m.figures.perplexity)},
-                 {"bits_per_byte", to_json(m.figures.bits_per_byte)},
                  {"seconds", m.scored.seconds},
-                 {"running", std::move(running)}};
+                 {"figures", to_json(m.figures)}};
   if (m.comparison) result["against"] = Json{{"model", arguments.base}, {"figures", to_json(*m.comparison)}};
+  result["running"] = to_json(m.scored.running);
   return result;
 }
 
@@ -120,7 +86,8 @@ std::string to_text(const Arguments& arguments, const Measurement& m) {
   const eval::WindowOptions& windows = arguments.scoring.windows;
   const bool chunks = windows.method == eval::WindowMethod::chunks;
   TextTable table({"", ""});
-  table.add({"text", fmt::format("{}: {} bytes, {} tokens", arguments.data, m.text_bytes, m.text_tokens)});
+  table.add({"text", fmt::format("{}: {} bytes, {} tokens", arguments.data, m.text.text.size(),
+                                 m.text.tokens.size())});
   table.add({chunks ? "chunks" : "sliding windows",
              fmt::format("{} of {} tokens{}", m.scored.running.size(), windows.context,
                          chunks ? ", the second half scored" : "")});
@@ -155,8 +122,13 @@ std::string to_text(const std::string& model, const std::string& base, const eva
 Result<void> run(const Arguments& arguments, Context& context) {
   const InterruptGuard guard;
   QUERN_TRY(const Measurement measurement, measure(arguments, *context.progress));
+  const Json summary = summary_of(arguments, measurement);
+  if (!arguments.report.empty()) {
+    QUERN_CHECK(
+        eval::write_perplexity_report(arguments.report, summary, measurement.text, measurement.scored));
+  }
   if (context.json) {
-    context.print(to_json(arguments, measurement).dump(2) + "\n");
+    context.print(summary.dump(2) + "\n");
     return {};
   }
   context.print(to_text(arguments, measurement));
@@ -171,6 +143,7 @@ Runner define(CommandLine& line) {
   CLI::App& app = line.app();
   app.add_option("--data", arguments->data, "text file; UTF-8")->required();
   app.add_option("--against", arguments->base, "base model to compare with, token by token");
+  app.add_option("--report", arguments->report, "HTML file to write, with plots and the hardest tokens");
   app.add_flag("--special", arguments->allow_special,
                "read <|endoftext|> and the like in the text as special tokens");
   line.config(arguments->scoring.windows);
