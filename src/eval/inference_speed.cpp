@@ -132,8 +132,10 @@ Result<InferenceSpeed> measure_inference_speed(const std::function<Result<infer:
   const model::Decoder& model = loaded.model;
   QUERN_TRY(speed.tests, tests_of(options, model.config()));
   speed.parameters = nn::parameter_count(model);
-  nn::visit(model,
-            [&](const std::string&, const nn::Parameter& p) { speed.weight_bytes += p.value().bytes(); });
+  nn::visit(model, [&](const std::string&, const nn::Parameter& parameter) {
+    speed.weight_bytes += parameter.value().bytes();
+    if (parameter.strips().defined()) speed.packed_bytes += parameter.strips().bytes();
+  });
   speed.cache_bytes_per_token = model.make_cache(1, 1).bytes();
   int64_t context = 0;
   for (SpeedTest& test : speed.tests) {

@@ -43,7 +43,8 @@ struct InferenceSpeed {
   double load_seconds = 0.0;
   double first_token_seconds = 0.0;  // from before loading until a prompt of one short word is answered
   int64_t parameters = 0;
-  int64_t weight_bytes = 0;  // as they lie in memory
+  int64_t weight_bytes = 0;  // as the file has them
+  int64_t packed_bytes = 0;  // of copies that products read faster
   int64_t cache_bytes_per_token = 0;
   uint64_t peak_bytes = 0;  // of the process, once every test has run
   std::vector<SpeedTest> tests;
@@ -61,7 +62,8 @@ struct InferenceSpeed {
 Result<InferenceSpeed> measure_inference_speed(const std::function<Result<infer::LoadedModel>()>& open,
                                                const InferenceSpeedOptions& options, Progress& progress);
 
-// The bytes of weights that one token reads: all but the rows of embeddings that it is not.
+// The bytes of weights that one token needs, as the file has them: all but the rows of embeddings that it is not. (A packed
+// copy may be somewhat larger.)
 int64_t weight_bytes_per_token(const model::Decoder& model);
 
 }  // namespace quern::eval

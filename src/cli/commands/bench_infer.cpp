@@ -48,6 +48,7 @@ Json to_json(const Arguments& arguments, const eval::InferenceSpeed& speed) {
           {"threads", num_threads()},
           {"parameters", speed.parameters},
           {"weight_bytes", speed.weight_bytes},
+          {"packed_bytes", speed.packed_bytes},
           {"cache_bytes_per_token", speed.cache_bytes_per_token},
           {"peak_bytes", speed.peak_bytes},
           {"load_seconds", speed.load_seconds},
@@ -66,6 +67,8 @@ std::string to_text(const eval::InferenceSpeed& speed) {
   TextTable about({"", ""});
   about.add({"parameters", human_count(static_cast<double>(speed.parameters))});
   about.add({"weights", human_bytes(static_cast<uint64_t>(speed.weight_bytes))});
+  if (speed.packed_bytes > 0)
+    about.add({"packed copies", human_bytes(static_cast<uint64_t>(speed.packed_bytes))});
   about.add({"cache", human_bytes(static_cast<uint64_t>(speed.cache_bytes_per_token)) + " per token"});
   about.add({"peak memory", human_bytes(speed.peak_bytes)});
   about.add({"load", human_duration(speed.load_seconds)});
