@@ -11,21 +11,22 @@ namespace {
 
 volatile sig_atomic_t received = 0;
 bool guarded = false;
+std::string_view notice;  // written before the handler is installed
 struct sigaction previous_int, previous_term;
 
 // Only what is safe in a signal handler: a flag, write(2), _exit(2).
 void on_signal(int number) {
   if (received != 0) ::_exit(128 + number);
   received = number;
-  constexpr char kNotice[] = "\nstopping at the next safe place; press Ctrl-C again to stop at once\n";
-  (void)!::write(STDERR_FILENO, kNotice, sizeof kNotice - 1);
+  (void)!::write(STDERR_FILENO, notice.data(), notice.size());
 }
 
 }  // namespace
 
-InterruptGuard::InterruptGuard() {
+InterruptGuard::InterruptGuard(std::string_view text) {
   if (guarded) throw InternalError("two InterruptGuards at once");
   guarded = true;
+  notice = text;
   received = 0;
   struct sigaction action {};
   action.sa_handler = on_signal;

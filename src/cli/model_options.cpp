@@ -1,13 +1,20 @@
 #include "cli/model_options.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
+#include <chrono>
+
+#include "base/terminal.h"
 #include "store/store.h"
 
 namespace quern::cli {
 
 void ModelOptions::define(CommandLine& line) {
+  line_ = &line;
   CLI::App& app = line.app();
+  app.add_flag("-v,--verbose", verbose, "say how the model was opened and how it is sampled from");
   app.add_option("MODEL", model, "model folder, GGUF file, or a name in the store")->required();
   app.add_option("--dtype", dtype, "of activations: f32, bf16 or f16")
       ->capture_default_str()
@@ -42,9 +49,50 @@ void ModelOptions::fields(Fields& f) {
 Result<infer::LoadedModel> ModelOptions::open() {
   if (!stop_.empty()) completion.stop = stop_;
   QUERN_TRY(const std::filesystem::path path, store::Store().resolve(model));
+  const auto start = std::chrono::steady_clock::now();
   QUERN_TRY(infer::LoadedModel loaded, infer::open_model(path, *dtype_from_name(dtype)));
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
   completion.end_tokens = loaded.end_tokens;
+  QUERN_CHECK(take_defaults(loaded.sampling));
+  if (verbose) terminal::print_line(describe(loaded, seconds.count()));
   return loaded;
+}
+
+Result<void> ModelOptions::take_defaults(const infer::SamplingDefaults& defaults) {
+  Fields fields = fields_of(*this);
+  const auto take = [&](std::string_view key, const auto& value) -> Result<void> {
+    if (!value || !line_->fields().find(key)->origin().empty()) return {};
+    of_model_.emplace_back(key);
+    return fields.set(fmt::format("{}={}", key, *value), "the model's own settings");
+  };
+  QUERN_CHECK(take("temperature", defaults.temperature));
+  QUERN_CHECK(take("top_k", defaults.top_k));
+  QUERN_CHECK(take("top_p", defaults.top_p));
+  QUERN_CHECK(take("min_p", defaults.min_p));
+  QUERN_CHECK(take("typical_p", defaults.typical_p));
+  return take("repetition_penalty", defaults.repetition_penalty);
+}
+
+std::string ModelOptions::describe(const infer::LoadedModel& loaded, double seconds) const {
+  const infer::SamplingOptions& s = completion.sampling;
+  std::vector<std::string> sampling, ends;
+  const auto add = [&](std::string_view key, double value) {
+    const bool own = std::ranges::find(of_model_, key) != of_model_.end();
+    sampling.push_back(fmt::format("{} {:g}{}", key, value, own ? " (the model's)" : ""));
+  };
+  add("temperature", s.temperature);
+  add("top_k", static_cast<double>(s.top_k));
+  add("top_p", s.top_p);
+  add("min_p", s.min_p);
+  add("typical_p", s.typical_p);
+  add("repetition_penalty", s.repetition_penalty);
+  for (const int32_t id : loaded.end_tokens) {
+    ends.push_back(fmt::format("{} ({})", loaded.tokenizer.id_to_token(id).value_or("?"), id));
+  }
+  return fmt::format(
+      "opened in {:.0f} ms; {}, {} tokens of vocabulary, {} positions\nsampling: {}\nend tokens: {}",
+      1e3 * seconds, loaded.model.config().family, loaded.tokenizer.vocab_size(),
+      loaded.model.config().max_positions, fmt::join(sampling, ", "), fmt::join(ends, ", "));
 }
 
 nlohmann::ordered_json to_json(const infer::Completion& c) {
@@ -54,15 +102,18 @@ nlohmann::ordered_json to_json(const infer::Completion& c) {
   return {{"text", c.text},
           {"finish_reason", infer::name_of(c.finish)},
           {"prompt_tokens", c.prompt_tokens},
+          {"cached_tokens", c.cached_tokens},
           {"prompt_seconds", c.prompt_seconds},
           {"generate_seconds", c.generate_seconds},
           {"tokens", tokens}};
 }
 
 std::string describe_speed(const infer::Completion& c) {
-  return fmt::format("{} tokens, {:.1f} tok/s; prompt {} tokens, {:.1f} tok/s; {}", c.tokens.size(),
+  const int64_t computed = std::max<int64_t>(c.prompt_tokens - c.cached_tokens, 1);
+  return fmt::format("{} tokens, {:.1f} tok/s; prompt {} tokens{}, {:.1f} tok/s; {}", c.tokens.size(),
                      static_cast<double>(c.tokens.size()) / std::max(c.generate_seconds, 1e-9),
-                     c.prompt_tokens, static_cast<double>(c.prompt_tokens) / std::max(c.prompt_seconds, 1e-9),
+                     c.prompt_tokens, c.cached_tokens > 0 ? fmt::format(" ({} known)", c.cached_tokens) : "",
+                     static_cast<double>(computed) / std::max(c.prompt_seconds, 1e-9),
                      infer::name_of(c.finish));
 }
 

@@ -12,6 +12,7 @@
 namespace quern::cli {
 
 struct ModelOptions {
+  bool verbose = false;
   std::string model;
   std::string dtype = "f32";
   int64_t context = 0;
@@ -20,11 +21,16 @@ struct ModelOptions {
   // MODEL, --dtype, the settings below with a flag for each, and --config for files of them.
   void define(CommandLine& line);
   void fields(Fields& f);
-  // Opens the model; call it first.
+  // Opens the model and takes over how its makers sample, where nothing else was said; call it first.
   Result<infer::LoadedModel> open();
 
  private:
-  std::vector<std::string> stop_;  // flags, which win over a file
+  Result<void> take_defaults(const infer::SamplingDefaults& defaults);
+  std::string describe(const infer::LoadedModel& loaded, double seconds) const;
+
+  const CommandLine* line_ = nullptr;  // knows what was said
+  std::vector<std::string> stop_;      // flags, which win over a file
+  std::vector<std::string> of_model_;  // settings that came with the model
 };
 
 // The outcome of a completion for --json.

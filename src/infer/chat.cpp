@@ -77,29 +77,29 @@ Result<void> Chat::set_messages(const Json& messages) {
   return {};
 }
 
-Result<std::vector<int32_t>> Chat::prompt(const Json& turns) const {
+Result<Chat::Prompt> Chat::prompt(const Json& turns) const {
   text::ChatRequest request;
   request.messages = with_system(turns);
   request.tools = options_.tools;
   request.variables = options_.variables;
   request.add_generation_prompt = true;
-  QUERN_TRY(const text::ChatPrompt rendered,
-            text::render_prompt(loaded_.templates, request, loaded_.tokenizer));
-  return encode_chat(loaded_, rendered);
+  QUERN_TRY(text::ChatPrompt rendered, text::render_prompt(loaded_.templates, request, loaded_.tokenizer));
+  std::vector<int32_t> tokens = encode_chat(loaded_, rendered);
+  return Prompt{std::move(rendered.text), std::move(tokens)};
 }
 
 // Forgets down to half of the context at once: each time, all that follows has to be computed again.
 Result<Forgotten> Chat::make_room() {
-  QUERN_TRY(const std::vector<int32_t> whole, prompt(turns_));
-  const auto size = static_cast<int64_t>(whole.size());
+  QUERN_TRY(const Prompt whole, prompt(turns_));
+  const auto size = static_cast<int64_t>(whole.tokens.size());
   Forgotten forgotten{.exchanges = 0, .tokens_before = size, .tokens_after = size};
   const int64_t answer = std::min(options_.completion.max_tokens, context() / 4);
   if (size + answer <= context()) return forgotten;
   const std::vector<size_t> begins = exchanges_of(turns_);
   const auto kept = static_cast<size_t>(std::max<int64_t>(options_.keep, 0));
   for (size_t next = kept + 1; next < begins.size() && forgotten.tokens_after > context() / 2; ++next) {
-    QUERN_TRY(const std::vector<int32_t> tokens, prompt(without(turns_, begins[kept], begins[next])));
-    forgotten.tokens_after = static_cast<int64_t>(tokens.size());
+    QUERN_TRY(const Prompt shorter, prompt(without(turns_, begins[kept], begins[next])));
+    forgotten.tokens_after = static_cast<int64_t>(shorter.tokens.size());
     forgotten.exchanges = static_cast<int64_t>(next - kept);
   }
   if (forgotten.exchanges > 0) {
@@ -108,17 +108,36 @@ Result<Forgotten> Chat::make_room() {
   return forgotten;
 }
 
-Result<ChatAnswer> Chat::answer(const std::function<bool(std::string_view)>& receive) {
-  QUERN_TRY(const Forgotten forgotten, make_room());
-  QUERN_TRY(const std::vector<int32_t> tokens, prompt(turns_));
-  QUERN_TRY(Completion completion,
-            complete(session_, loaded_.tokenizer, tokens, options_.completion, receive));
-  turns_.push_back({{"role", "assistant"}, {"content", completion.text}});
-  return ChatAnswer{std::move(completion), forgotten};
+Result<ChatAnswer> Chat::answer(const AnswerReceiver& receive) {
+  ChatAnswer answer;
+  QUERN_TRY(answer.forgotten, make_room());
+  QUERN_TRY(const Prompt prompt, this->prompt(turns_));
+  ReasoningSplitter splitter(prompt.text);
+  const auto take = [&](const std::vector<AnswerPiece>& pieces) {
+    bool go_on = true;
+    for (const AnswerPiece& piece : pieces) {
+      (piece.is_reasoning ? answer.reasoning : answer.text) += piece.text;
+      if (receive && go_on) go_on = receive(piece);
+    }
+    return go_on;
+  };
+  bool wanted = true;
+  // Asked after every token, so that it can stop one that says nothing yet.
+  const auto push = [&](std::string_view piece) {
+    const std::vector<AnswerPiece> pieces = splitter.push(piece);
+    wanted = wanted && (pieces.empty() ? !receive || receive({}) : take(pieces));
+    return wanted;
+  };
+  QUERN_TRY(answer.completion,
+            complete(session_, loaded_.tokenizer, prompt.tokens, options_.completion, push));
+  take(splitter.finish());
+  Json message = {{"role", "assistant"}, {"content", answer.text}};
+  if (!answer.reasoning.empty()) message["reasoning_content"] = answer.reasoning;
+  turns_.push_back(std::move(message));
+  return answer;
 }
 
-Result<ChatAnswer> Chat::say(const std::string& message,
-                             const std::function<bool(std::string_view)>& receive) {
+Result<ChatAnswer> Chat::say(const std::string& message, const AnswerReceiver& receive) {
   const Json before = turns_;
   turns_.push_back({{"role", "user"}, {"content", message}});
   Result<ChatAnswer> said = answer(receive);
@@ -126,7 +145,7 @@ Result<ChatAnswer> Chat::say(const std::string& message,
   return said;
 }
 
-Result<ChatAnswer> Chat::retry(const std::function<bool(std::string_view)>& receive) {
+Result<ChatAnswer> Chat::retry(const AnswerReceiver& receive) {
   const std::vector<size_t> begins = exchanges_of(turns_);
   if (begins.empty()) return make_error(ErrorCode::not_found, "there is nothing to answer again");
   const Json before = turns_;

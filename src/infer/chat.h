@@ -4,12 +4,12 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/result.h"
 #include "infer/completion.h"
 #include "infer/loaded_model.h"
+#include "infer/reasoning.h"
 
 namespace quern::infer {
 
@@ -31,9 +31,14 @@ struct Forgotten {
 };
 
 struct ChatAnswer {
-  Completion completion;
+  std::string text;
+  std::string reasoning;  // what the model thought aloud before
+  Completion completion;  // of both, with their tags
   Forgotten forgotten;
 };
+
+// Gets each piece of an answer as soon as it is certain; returns false to stop.
+using AnswerReceiver = std::function<bool(const AnswerPiece&)>;
 
 // Keeps the messages and the session that holds them: a turn computes only what is new. `loaded` must outlive it.
 // Not thread-safe.
@@ -44,15 +49,16 @@ class Chat {
 
   // Says `message` and streams the answer. On an error the message is taken back: invalid_argument, with the
   // numbers, when it does not fit the context even after what could be forgotten; those of ChatTemplates::render.
-  Result<ChatAnswer> say(const std::string& message, const std::function<bool(std::string_view)>& receive);
+  Result<ChatAnswer> say(const std::string& message, const AnswerReceiver& receive);
   // Answers the last message once more, with the next stream of random numbers. not_found when nothing was said.
-  Result<ChatAnswer> retry(const std::function<bool(std::string_view)>& receive);
+  Result<ChatAnswer> retry(const AnswerReceiver& receive);
   // Takes the last message and its answer back; false when there is none.
   bool undo();
   // Forgets all but the system prompt.
   void reset();
 
-  // The conversation as a list of {"role", "content"}, the system prompt first.
+  // The conversation as a list of {"role", "content"}, the system prompt first; what the assistant thought aloud is
+  // in "reasoning_content", which templates read, or leave out.
   nlohmann::ordered_json messages() const { return with_system(turns_); }
   // Replaces the conversation. invalid_argument for anything but a list of messages.
   Result<void> set_messages(const nlohmann::ordered_json& messages);
@@ -63,9 +69,13 @@ class Chat {
  private:
   Chat(const LoadedModel& loaded, ChatOptions options);
   nlohmann::ordered_json with_system(const nlohmann::ordered_json& turns) const;
-  Result<std::vector<int32_t>> prompt(const nlohmann::ordered_json& turns) const;
+  struct Prompt {
+    std::string text;
+    std::vector<int32_t> tokens;
+  };
+  Result<Prompt> prompt(const nlohmann::ordered_json& turns) const;
   Result<Forgotten> make_room();
-  Result<ChatAnswer> answer(const std::function<bool(std::string_view)>& receive);
+  Result<ChatAnswer> answer(const AnswerReceiver& receive);
 
   const LoadedModel& loaded_;
   ChatOptions options_;

@@ -1,5 +1,6 @@
 #include "infer/completion.h"
 
+#include <algorithm>
 #include <chrono>
 
 #include "infer/stop_strings.h"
@@ -33,6 +34,7 @@ Result<Completion> complete(Session& session, const text::Tokenizer& tokenizer,
                             const std::function<bool(std::string_view)>& receive) {
   Completion result;
   result.prompt_tokens = static_cast<int64_t>(prompt.size());
+  result.cached_tokens = std::ranges::mismatch(prompt, session.tokens()).in1 - prompt.begin();
   const auto start = Clock::now();
   QUERN_CHECK(session.set_tokens(prompt));
   result.prompt_seconds = seconds_since(start);

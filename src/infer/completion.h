@@ -29,6 +29,7 @@ struct Completion {
   std::vector<SampledToken> tokens;
   FinishReason finish = FinishReason::length;
   int64_t prompt_tokens = 0;
+  int64_t cached_tokens = 0;      // of them: the session knew them already
   double prompt_seconds = 0.0;    // until the first logits
   double generate_seconds = 0.0;  // after that
 };

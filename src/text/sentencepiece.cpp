@@ -92,8 +92,9 @@ Result<std::unique_ptr<Model>> make_bpe(const SentencePieceModel& model, Vocabul
     const uint32_t rank = ranks.empty() ? 0 : ranks.back() + !same;
     for (size_t cut = decode_utf8(text).length; cut < text.size();
          cut += decode_utf8(text.substr(cut)).length) {
-      const TokenId left = find_normal(text.substr(0, cut)), right = find_normal(text.substr(cut));
-      if (left == kNoToken || right == kNoToken) continue;
+      const TokenId left = find_normal(text.substr(0, cut));
+      const TokenId right = left == kNoToken ? kNoToken : find_normal(text.substr(cut));
+      if (right == kNoToken) continue;
       merges.push_back({left, right, order[i].id});
       ranks.push_back(rank);
     }

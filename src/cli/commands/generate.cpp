@@ -6,6 +6,8 @@
 #include "base/file.h"
 #include "base/interrupt.h"
 #include "base/terminal.h"
+#include "cli/chat_console.h"
+#include "cli/chat_options.h"
 #include "cli/model_options.h"
 
 namespace quern::cli {
@@ -17,14 +19,43 @@ struct Arguments {
   std::string prompt;
   std::string prompt_file;
   bool plain = false;
+  bool in_chat = false;
+  ChatOptions chat;
 };
 
-Result<void> generate(Arguments& arguments, Context& context) {
-  std::string prompt = arguments.prompt;
-  if (!arguments.prompt_file.empty()) {
-    QUERN_TRY(prompt, read_file(arguments.prompt_file == "-" ? "/dev/stdin" : arguments.prompt_file));
+Result<std::string> read_prompt(const Arguments& arguments) {
+  if (arguments.prompt_file.empty()) return arguments.prompt;
+  return read_file(arguments.prompt_file == "-" ? "/dev/stdin" : arguments.prompt_file);
+}
+
+// The end of both kinds of generation: what a program reads, or the speed for people.
+Result<void> finish(const infer::Completion& completion, const nlohmann::ordered_json& json,
+                    const Context& context) {
+  if (context.json) {
+    context.print(json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+  } else if (!context.quiet) {
+    terminal::print_line(describe_speed(completion));
   }
-  QUERN_TRY(const infer::LoadedModel loaded, arguments.options.open());
+  return completion.finish == infer::FinishReason::cancelled ? make_error(ErrorCode::cancelled, "stopped")
+                                                             : Result<void>();
+}
+
+// The prompt as the only message of a conversation.
+Result<void> answer(Arguments& arguments, infer::LoadedModel& loaded, const std::string& prompt,
+                    Context& context) {
+  QUERN_TRY(infer::Chat chat, arguments.chat.open(loaded, arguments.options, context.quiet));
+  ChatConsole console(false);
+  const InterruptGuard guard;
+  QUERN_TRY(const infer::ChatAnswer answer, chat.say(prompt, [&](const infer::AnswerPiece& piece) {
+    if (!context.json) console.show(piece);
+    return !InterruptGuard::requested();
+  }));
+  if (!context.json) console.end_answer();
+  return finish(answer.completion, to_json(answer), context);
+}
+
+Result<void> go_on(const Arguments& arguments, const infer::LoadedModel& loaded, const std::string& prompt,
+                   Context& context) {
   const std::vector<int32_t> tokens = infer::encode_prompt(loaded.tokenizer, prompt, !arguments.plain);
   infer::Session session(loaded.model, arguments.options.context);
   if (!context.json) context.print(prompt);
@@ -38,15 +69,18 @@ Result<void> generate(Arguments& arguments, Context& context) {
                               }
                               return !InterruptGuard::requested();
                             }));
-  if (context.json) {
-    context.print(to_json(completion).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
-  } else {
+  if (!context.json) {
     context.print("\n");
     std::fflush(stdout);
-    if (!context.quiet) terminal::print_line(describe_speed(completion));
   }
-  return completion.finish == infer::FinishReason::cancelled ? make_error(ErrorCode::cancelled, "stopped")
-                                                             : Result<void>();
+  return finish(completion, to_json(completion), context);
+}
+
+Result<void> generate(Arguments& arguments, Context& context) {
+  QUERN_TRY(const std::string prompt, read_prompt(arguments));
+  QUERN_TRY(infer::LoadedModel loaded, arguments.options.open());
+  return arguments.in_chat ? answer(arguments, loaded, prompt, context)
+                           : go_on(arguments, loaded, prompt, context);
 }
 
 Runner define(CommandLine& line) {
@@ -57,6 +91,9 @@ Runner define(CommandLine& line) {
       .add_option("-f,--prompt-file", arguments->prompt_file, "file with the prompt; - reads stdin")
       ->excludes("--prompt");
   line.app().add_flag("--plain", arguments->plain, "read special tokens in the prompt as ordinary text");
+  line.app().add_flag("--chat", arguments->in_chat,
+                      "answer the prompt as a message, through the chat template");
+  arguments->chat.define(line);
   return [arguments](Context& context) { return generate(*arguments, context); };
 }
 
@@ -69,7 +106,8 @@ Command generate_command() {
           .details = {},
           .examples =
               "quern generate runs/demo/model -p \"Once upon a time\" -t 0.8 --top-k 40 --top-p 0.95 "
-              "--seed 1 -n 200",
+              "--seed 1 -n 200\n"
+              "quern generate SmolLM2-135M-Instruct.Q4_1.gguf --chat -p \"What is a quern?\"",
           .define = define,
           .subcommands = {}};
 }

@@ -154,7 +154,7 @@ TEST_F(ChatTest, AConversationComesBack) {
 
 TEST_F(ChatTest, AnInterruptedAnswerStays) {
   Chat chat = this->chat();
-  const ChatAnswer answer = chat.say("hi", [](std::string_view) { return false; }).value();
+  const ChatAnswer answer = chat.say("hi", [](const AnswerPiece&) { return false; }).value();
   EXPECT_EQ(answer.completion.finish, FinishReason::cancelled);
   EXPECT_EQ(chat.messages().back()["content"], "d");
 }
