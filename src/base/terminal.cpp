@@ -37,6 +37,22 @@ int width() {
   return std::max<int>(size.ws_col, 40);
 }
 
+std::string without_controls(std::string_view text) {
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const bool is_c0 = (byte < 0x20 && byte != '\n' && byte != '\t') || byte == 0x7F;
+    // U+0080 to U+009F, of which U+009B begins escape sequences as ESC [ does.
+    const bool is_c1 = byte == 0xC2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xA0;
+    if (is_c0 || is_c1)
+      out += "\uFFFD";
+    else
+      out += text[i];
+    i += is_c1 ? 1 : 0;
+  }
+  return out;
+}
+
 void set_live_line(std::string_view text) {
   const std::lock_guard lock(mutex);
   live_line = text;

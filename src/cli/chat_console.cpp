@@ -8,6 +8,9 @@
 #include <iostream>
 #include <string_view>
 
+#include "base/interrupt.h"
+#include "base/terminal.h"
+
 namespace quern::cli {
 
 namespace {
@@ -22,25 +25,43 @@ void write(std::string_view text) {
 bool wants_colours() {
   const char* const no = std::getenv("NO_COLOR");
   const char* const term = std::getenv("TERM");
-  return ::isatty(STDOUT_FILENO) == 1 && (no == nullptr || *no == '\0') &&
-         (term == nullptr || std::string_view(term) != "dumb");
+  return (no == nullptr || *no == '\0') && (term == nullptr || std::string_view(term) != "dumb");
+}
+
+bool has_input(int milliseconds) {
+  pollfd input{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
+  return ::poll(&input, 1, milliseconds) == 1;
 }
 
 // A terminal gives one line at a time. When the next is there at once, nobody has typed it.
-bool more_was_pasted() {
-  pollfd input{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
-  return ::poll(&input, 1, 20) == 1 && (input.revents & POLLIN) != 0;
-}
+bool more_was_pasted() { return has_input(20); }
 
 }  // namespace
 
 ChatConsole::ChatConsole(bool talks)
-    : interactive_(talks && ::isatty(STDIN_FILENO) == 1), colours_(wants_colours()) {}
+    : interactive_(talks && ::isatty(STDIN_FILENO) == 1),
+      to_terminal_(::isatty(STDOUT_FILENO) == 1),
+      colours_(to_terminal_ && wants_colours()) {}
+
+// False after Ctrl-C. One that comes just after an answer was meant for the answer.
+bool ChatConsole::wait_for_input() {
+  const InterruptGuard guard("");
+  while (!has_input(100)) {
+    if (InterruptGuard::requested()) return false;
+  }
+  return true;
+}
 
 std::optional<std::string> ChatConsole::read_line(const char* prompt) {
   if (interactive_) {
     std::fputs(prompt, stderr);
     std::fflush(stderr);
+    if (!wait_for_input()) {
+      std::fputs("\n(Ctrl-C again or Ctrl-D ends)\n", stderr);
+      std::fputs(prompt, stderr);
+      std::fflush(stderr);
+      if (!wait_for_input()) return std::nullopt;
+    }
   }
   std::string line;
   if (!std::getline(std::cin, line)) return std::nullopt;
@@ -89,7 +110,7 @@ void ChatConsole::show(const infer::AnswerPiece& piece) {
   }
   reasoned_ = piece.is_reasoning;
   set_dim(piece.is_reasoning);
-  write(piece.text);
+  write(to_terminal_ ? terminal::without_controls(piece.text) : piece.text);
 }
 
 void ChatConsole::end_answer() {

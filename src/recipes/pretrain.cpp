@@ -14,6 +14,7 @@
 #include "base/version.h"
 #include "infer/completion.h"
 #include "infer/generate.h"
+#include "infer/template_probe.h"
 #include "model/family.h"
 #include "model/load.h"
 #include "plan/training_memory.h"
@@ -163,11 +164,17 @@ Result<data::ChatTokens> chat_tokens(const text::Tokenizer& tokenizer, const tex
 }
 
 // The ids a model needs to know of its tokenizer.
-void take_token_ids(model::ModelConfig& model, const text::Tokenizer& tokenizer) {
+void take_token_ids(model::ModelConfig& model, const text::Tokenizer& tokenizer,
+                    const text::ChatTemplates& templates) {
   const text::SpecialIds& ids = tokenizer.special_ids();
   if (model.vocab_size == 0) model.vocab_size = tokenizer.vocab_size();
   if (model.bos_token < 0) model.bos_token = ids.bos.value_or(-1);
-  if (model.eos_tokens.empty() && ids.eos) model.eos_tokens = {*ids.eos};
+  if (model.eos_tokens.empty()) {
+    if (ids.eos) model.eos_tokens = {*ids.eos};
+    const auto probe = infer::probe_template(templates, tokenizer);
+    if (probe.ok() && probe->turn_end && probe->turn_end != ids.eos)
+      model.eos_tokens.push_back(*probe->turn_end);
+  }
   if (model.pad_token < 0) model.pad_token = ids.pad.value_or(-1);
 }
 
@@ -211,7 +218,8 @@ Result<void> expect_memory(const model::ModelConfig& config, const train::TrainO
   return {};
 }
 
-Result<model::Decoder> make_model(PretrainConfig& config, const text::Tokenizer& tokenizer) {
+Result<model::Decoder> make_model(PretrainConfig& config, const text::Tokenizer& tokenizer,
+                                  const text::ChatTemplates& templates) {
   if (!config.from.empty()) {
     QUERN_TRY(model::Decoder model,
               model::load_model(config.from, {.trainable = true, .compute_dtype = config.train.dtype}));
@@ -219,7 +227,7 @@ Result<model::Decoder> make_model(PretrainConfig& config, const text::Tokenizer&
         expect_room_for(tokenizer, model.config(), "train with the tokenizer the model was made for"));
     return model;
   }
-  take_token_ids(config.model, tokenizer);
+  take_token_ids(config.model, tokenizer, templates);
   QUERN_CHECK(expect_room_for(tokenizer, config.model, "leave model.vocab_size out to take the tokenizer's"));
   if (config.model.max_positions == 0) config.model.max_positions = config.train.sequence_lengths.max();
   QUERN_CHECK(expect_memory(config.model, config.train));
@@ -302,7 +310,7 @@ Result<train::TrainSummary> pretrain(PretrainConfig config, const PretrainHow& h
     QUERN_TRY(config.train.assistant_only, chat_tokens(tokenizer, templates));
   }
   QUERN_TRY(data::TokenCorpus corpus, prepare(config, tokenizer, *how.progress));
-  QUERN_TRY(model::Decoder model, make_model(config, tokenizer));
+  QUERN_TRY(model::Decoder model, make_model(config, tokenizer, templates));
   log::info("train", "{} parameters, {} training and {} validation tokens",
             human_count(static_cast<double>(nn::parameter_count(model))),
             human_count(static_cast<double>(corpus.train.token_count())),

@@ -58,21 +58,16 @@ Result<void> go_on(const Arguments& arguments, const infer::LoadedModel& loaded,
                    Context& context) {
   const std::vector<int32_t> tokens = infer::encode_prompt(loaded.tokenizer, prompt, !arguments.plain);
   infer::Session session(loaded.model, arguments.options.context);
-  if (!context.json) context.print(prompt);
+  ChatConsole console(false);
+  if (!context.json) console.show({prompt});
   const InterruptGuard guard;
   QUERN_TRY(const infer::Completion completion,
             infer::complete(session, loaded.tokenizer, tokens, arguments.options.completion,
                             [&](std::string_view piece) {
-                              if (!context.json) {
-                                context.print(piece);
-                                std::fflush(stdout);
-                              }
+                              if (!context.json) console.show({std::string(piece)});
                               return !InterruptGuard::requested();
                             }));
-  if (!context.json) {
-    context.print("\n");
-    std::fflush(stdout);
-  }
+  if (!context.json) console.end_answer();
   return finish(completion, to_json(completion), context);
 }
 
