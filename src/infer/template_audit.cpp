@@ -15,7 +15,7 @@ namespace {
 
 using Kind = Finding::Kind;
 
-std::string name_of(const text::Tokenizer& tokenizer, int32_t id) {
+std::string token_name(const text::Tokenizer& tokenizer, int32_t id) {
   return tokenizer.id_to_token(id).value_or(fmt::format("token {}", id));
 }
 
@@ -72,7 +72,7 @@ class Audit {
 
   void check_beginning(const TemplateProbe& probe) {
     if (!probe.begins_with_bos) return;
-    const std::string bos = name_of(tokenizer_, probe.tokens[0]);
+    const std::string bos = token_name(tokenizer_, probe.tokens[0]);
     if (probe.tokens.size() > 1 && probe.tokens[1] == probe.tokens[0]) {
       add(Kind::double_bos, "the chat template begins prompts with {} twice", bos);
     } else if (adds_bos(tokenizer_)) {
@@ -92,11 +92,11 @@ class Audit {
     const auto& listed = language_.listed_ends;
     if (std::ranges::find(listed, *probe.turn_end) != listed.end()) return;
     std::vector<std::string> names;
-    for (const int32_t id : listed) names.push_back(name_of(tokenizer_, id));
+    for (const int32_t id : listed) names.push_back(token_name(tokenizer_, id));
     add(Kind::unlisted_end,
         "the chat template ends answers with {}, but the model's files list as end tokens: {}; here it ends "
         "them",
-        name_of(tokenizer_, *probe.turn_end),
+        token_name(tokenizer_, *probe.turn_end),
         names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", ")));
   }
 
@@ -127,6 +127,28 @@ class Audit {
 };
 
 }  // namespace
+
+std::string_view name_of(Kind kind) {
+  switch (kind) {
+    case Kind::refused:
+      return "refused";
+    case Kind::double_bos:
+      return "double_bos";
+    case Kind::bos_written:
+      return "bos_written";
+    case Kind::no_turn_end:
+      return "no_turn_end";
+    case Kind::unlisted_end:
+      return "unlisted_end";
+    case Kind::unknown_end:
+      return "unknown_end";
+    case Kind::unknown_token:
+      return "unknown_token";
+    case Kind::round_trip:
+      return "round_trip";
+  }
+  return "unknown";
+}
 
 std::vector<Finding> audit_template(const Language& language) { return Audit(language).run(); }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "infer/language.h"
@@ -25,6 +26,9 @@ struct Finding {
 
   bool is_mistake() const { return kind != Kind::bos_written; }
 };
+
+// "unlisted_end", as it is written here.
+std::string_view name_of(Finding::Kind kind);
 
 // Empty for a model without chat templates whose end tokens are all known.
 std::vector<Finding> audit_template(const Language& language);

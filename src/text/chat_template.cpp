@@ -225,6 +225,12 @@ Result<void> ChatTemplates::add(const std::string& name, std::string_view source
   return {};
 }
 
+std::vector<std::string> ChatTemplates::names() const {
+  std::vector<std::string> names;
+  for (const auto& [name, source] : templates_) names.push_back(name);
+  return names;
+}
+
 Result<const jinja::Template*> ChatTemplates::choose(const ChatRequest& request) const {
   const bool tool_use = !request.tools.is_null() && templates_.contains("tool_use");
   const std::string name = !request.template_name.empty() ? request.template_name
@@ -233,10 +239,8 @@ Result<const jinja::Template*> ChatTemplates::choose(const ChatRequest& request)
   const auto found = templates_.find(name);
   if (found != templates_.end()) return &found->second;
   if (empty()) return make_error(ErrorCode::not_found, "this model has no chat template");
-  std::vector<std::string_view> known;
-  for (const auto& [known_name, source] : templates_) known.push_back(known_name);
   return make_error(ErrorCode::not_found, fmt::format("no chat template named \"{}\"; there are: {}", name,
-                                                      fmt::join(known, ", ")));
+                                                      fmt::join(names(), ", ")));
 }
 
 Result<std::string_view> ChatTemplates::source_for(const ChatRequest& request) const {

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "text/jinja/template.h"
@@ -51,6 +52,7 @@ class ChatTemplates {
   void set_special_token(std::string name, std::string text) { tokens_[std::move(name)] = std::move(text); }
 
   bool empty() const { return templates_.empty(); }
+  std::vector<std::string> names() const;
   // The text of the template that renders the request; not_found when there is none.
   Result<std::string_view> source_for(const ChatRequest& request) const;
   const std::map<std::string, std::string>& special_tokens() const { return tokens_; }

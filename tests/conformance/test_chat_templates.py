@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 import subprocess
 import sys
 import zipfile
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from conversations import requests
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers.utils.chat_template_utils import render_jinja_template
 
 # Its Python source holds the templates of some 25 families as text; nothing of it is installed or run.
@@ -50,6 +52,45 @@ def expected(template, request):
                                      **TOKENS, **request.get("chat_template_kwargs", {}))[0][0]
     except Exception:
         return None
+
+
+def special_tokens(template):
+    """What looks like a special token in a template's source."""
+    found = re.findall(r"<\|[a-zA-Z_0-9]+\|>|<｜[^<>]+｜>|<[a-z]+_of_[a-z]+>|\[/?[A-Z_]{3,}\]", template)
+    return sorted({*found, *TOKENS.values()})
+
+
+def write_tokenizer(folder, specials):
+    """A tokenizer of bytes with these special tokens."""
+    tokenizer = Tokenizer(models.BPE(vocab={c: i for i, c in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))},
+                                     merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens(specials)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    return {tokenizer.token_to_id(token) for token in specials}
+
+
+def test_typed_special_tokens_stay_text(quern, measured, tmp_path):
+    """All special tokens of a template, and beginnings of them, are typed: the prompt is still that of transformers, and
+    has no special token more than with other letters."""
+    prompts = 0
+    for name, template in published().items():
+        specials = special_tokens(template)
+        ids = write_tokenizer(tmp_path, specials)
+        (tmp_path / "tokenizer_config.json").write_text(json.dumps({"chat_template": template, **TOKENS}))
+        outcomes = []
+        for typed in ("x y", "".join(f"{token} {token[:-1]} " for token in specials) + "x"):
+            rows = [{"messages": [{"role": role, "content": f"{text} {typed}"} for role, text in talk],
+                     "add_generation_prompt": True}
+                    for talk in ([("user", "a")], [("system", "s"), ("user", "a"), ("assistant", "b"), ("user", "c")])]
+            answers = quern.json_lines("tokenizer", "chat", tmp_path, "--ids", "--jsonl", "-", rows=rows)
+            for row, answer in zip(rows, answers, strict=True):
+                assert answer.get("text") == expected(template, row), name
+            outcomes.append([[i for i in answer.get("ids", []) if i in ids] for answer in answers])
+            prompts += len(rows)
+        assert outcomes[0] == outcomes[1], name
+    measured("prompts with typed special tokens", prompts)
 
 
 def test_renders_the_same(quern, measured, tmp_path):

@@ -9,12 +9,12 @@
 #include "base/units.h"
 #include "cli/command_line.h"
 #include "cli/gguf_report.h"
+#include "cli/language_report.h"
 #include "formats/gguf/archive.h"
 #include "formats/hf_folder.h"
 #include "formats/safetensors.h"
 #include "model/load.h"
 #include "store/store.h"
-#include "text/tokenizer.h"
 
 namespace quern::cli {
 
@@ -28,7 +28,7 @@ struct Arguments {
 struct Inspection {
   model::ModelConfig config;
   std::optional<formats::TensorArchive> weights;
-  std::optional<text::Tokenizer> tokenizer;
+  std::optional<LanguageReport> language;
   int64_t parameters = 0;
   std::map<std::string, uint64_t> bytes_by_dtype;
 };
@@ -46,9 +46,7 @@ Result<Inspection> look(const std::filesystem::path& path) {
     for (const int64_t extent : entry.shape) elements *= extent;
     result.parameters += elements;
   }
-  if (folder.tokenizer().ok()) {
-    QUERN_TRY(result.tokenizer, text::Tokenizer::load(folder.path()));
-  }
+  result.language.emplace(folder.path());
   return result;
 }
 
@@ -86,14 +84,8 @@ std::string to_text(const Inspection& found, bool tensors) {
                fmt::format("{} per token, {} for a full context", human_bytes(per_token),
                            human_bytes(per_token * static_cast<uint64_t>(c.max_positions)))});
   }
-  if (found.tokenizer) {
-    table.add({"tokenizer", fmt::format("{}, {} tokens", std::string_view(found.tokenizer->model_type()),
-                                        found.tokenizer->vocab_size())});
-    table.add({"chat template", found.tokenizer->chat_template().empty() ? "none" : "yes"});
-  } else {
-    table.add({"tokenizer", "none"});
-  }
-  std::string text = table.to_string(0);
+  for (const auto& [name, value] : found.language->rows()) table.add({name, value});
+  std::string text = table.to_string(0) + found.language->findings();
   if (tensors) {
     TextTable list({"tensor", "type", "bytes"});
     for (const formats::TensorEntry& entry : found.weights->entries()) {
@@ -118,8 +110,7 @@ nlohmann::ordered_json to_json(const Inspection& found) {
       {"config", fields_of(config).to_json()},
       {"kv_bytes_per_token",
        {{"f32", kv_bytes_per_token(config, DType::f32)}, {"bf16", kv_bytes_per_token(config, DType::bf16)}}},
-      {"tokenizer_vocab_size",
-       found.tokenizer ? nlohmann::ordered_json(found.tokenizer->vocab_size()) : nlohmann::ordered_json()},
+      {"tokenizer", found.language->to_json()},
       {"tensors", tensors}};
 }
 
@@ -130,7 +121,16 @@ std::string dump(const nlohmann::ordered_json& json) {
 
 Result<void> inspect_gguf(const std::filesystem::path& path, bool tensors, Context& context) {
   QUERN_TRY(const formats::GgufArchive archive, formats::GgufArchive::open(path));
-  context.print(context.json ? dump(gguf_to_json(archive)) : gguf_to_text(archive, tensors));
+  const LanguageReport language(path);
+  if (context.json) {
+    nlohmann::ordered_json json = gguf_to_json(archive);
+    json["tokenizer"] = language.to_json();
+    context.print(dump(json));
+    return {};
+  }
+  TextTable table({"", ""});
+  for (const auto& [name, value] : language.rows()) table.add({name, value});
+  context.print(gguf_to_text(archive, tensors) + "\n" + table.to_string(0) + language.findings());
   return {};
 }
 

@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "base/file.h"
 #include "text/bpe_trainer.h"
 #include "text/own_chat_form.h"
 
@@ -144,6 +145,57 @@ TEST_F(ChatPromptTest, SignsInTheRequest) {
   EXPECT_EQ(render_prompt(template_of(kChatMl), ask(all), tokenizer_).error().code,
             ErrorCode::invalid_argument);
   expect(template_of(kChatMl), ask(all.substr(4)), 3);
+}
+
+// Every text of the messages with more behind it; roles stay.
+Json with_suffix(const Json& json, const std::string& suffix) {
+  if (json.is_string()) return json.get<std::string>() + suffix;
+  Json result = json;
+  if (json.is_structured()) {
+    for (auto item = result.begin(); item != result.end(); ++item) {
+      const bool is_name = json.is_object() && (item.key() == "role" || item.key() == "type");
+      if (!is_name) *item = with_suffix(*item, suffix);
+    }
+  }
+  return result;
+}
+
+// The templates of tests/golden with the constructs of published ones, over conversations of all kinds: the text is
+// the template's, and typed special tokens are as many tokens of the prompt as typed letters are.
+TEST(ChatPromptGolden, TypedTokensChangeNoTemplate) {
+  const std::vector<std::string> specials = {
+      "<|im_start|>",        "<|im_end|>",       "<s>", "</s>", "[INST]", "[/INST]", "<|eot_id|>",
+      "<|start_header_id|>", "<|end_header_id|>"};
+  const Tokenizer tokenizer = tokenizer_with(specials);
+  const Json file = Json::parse(
+      read_file(QUERN_SOURCE_DIR "/tests/golden/chat_template/chats.json", size_t{1} << 20).value());
+  std::string typed = " ";
+  for (const std::string& token : specials) typed += token + token.substr(0, token.size() - 1);
+  int rendered = 0;
+  for (const Json& row : file["cases"]) {
+    ChatTemplates templates =
+        template_of(file["templates"][row["template"].get<std::string>()].get<std::string>());
+    templates.set_special_token("bos_token", "<s>");
+    templates.set_special_token("eos_token", "</s>");
+    const auto special_ids = [&](const std::string& suffix) -> std::optional<std::vector<TokenId>> {
+      ChatRequest request;
+      request.messages = with_suffix(file["messages"][row["messages"].get<std::string>()], suffix);
+      if (row["tools"].get<bool>()) request.tools = with_suffix(file["tools"], suffix);
+      request.add_generation_prompt = row["prompt"].get<bool>();
+      const auto plain = templates.render(request);
+      const auto prompt = render_prompt(templates, request, tokenizer);
+      EXPECT_EQ(plain.ok(), prompt.ok()) << row;
+      if (!plain.ok() || !prompt.ok()) return std::nullopt;
+      EXPECT_EQ(prompt->text, plain->text) << row;
+      auto ids = tokenizer.encode(prompt->text, {.add_special_tokens = false, .plain = prompt->typed});
+      std::erase_if(ids, [&](TokenId id) { return !tokenizer.is_special(id); });
+      return ids;
+    };
+    const auto wanted = special_ids(" x");
+    EXPECT_EQ(special_ids(typed), wanted) << row;
+    rendered += wanted.has_value();
+  }
+  EXPECT_GT(rendered, 100);
 }
 
 TEST(PlainSpans, ForbidSpecialTokensThatTouchThem) {
