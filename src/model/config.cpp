@@ -91,6 +91,11 @@ ModelConfig ModelConfig::resolved() const {
     c.nope_layers.clear();
     c.local_rope_theta = 0.0;
   }
+  if (c.positions != Positions::learned) c.position_offset = 0;
+  if (c.positions != Positions::alibi) {
+    c.alibi_max_bias = ModelConfig().alibi_max_bias;
+    c.alibi_scaled = false;
+  }
   if (!c.full_layers.empty() && static_cast<int64_t>(c.full_layers.size()) == c.layers) c.window = 0;
   if (c.window == 0) {
     c.full_layers.clear();
@@ -118,6 +123,7 @@ void ModelConfig::fields(Fields& f) {
         {{"pre_norm", Layout::pre_norm},
          {"post_norm", Layout::post_norm},
          {"parallel", Layout::parallel},
+         {"parallel_norms", Layout::parallel_norms},
          {"branch_norm", Layout::branch_norm},
          {"sandwich", Layout::sandwich}});
   f.add("norm", norm, "normalisation", {{"layer", ops::NormKind::layer}, {"rms", ops::NormKind::rms}});
@@ -139,6 +145,10 @@ void ModelConfig::fields(Fields& f) {
          {"learned", Positions::learned},
          {"rope", Positions::rope},
          {"alibi", Positions::alibi}});
+  f.add("position_offset", position_offset, "rows of learned positions before that of position 0")
+      .at_least(0);
+  f.add("alibi_max_bias", alibi_max_bias, "largest exponent of alibi's slopes").at_least(0);
+  f.add("alibi_scaled", alibi_scaled, "attention_scale applies to alibi's biases too");
   rope_fields(f, rope);
   f.add("nope_layers", nope_layers, "layers without rotary positions");
   f.add("window", window, "keys a query sees, itself included; 0: all").at_least(0);
@@ -150,6 +160,7 @@ void ModelConfig::fields(Fields& f) {
   f.add("qk_norm", qk_norm, "RMS norm of queries and keys",
         {{"none", nn::QkNorm::none}, {"head", nn::QkNorm::head}, {"whole", nn::QkNorm::whole}});
   f.add("tied_embeddings", tied_embeddings, "the output projection is the token embedding");
+  f.add("head_bias", head_bias, "bias of the output projection");
   f.add("embedding_scale", embedding_scale, "factor of token embeddings; 0: sqrt(hidden)").at_least(0);
   f.add("logit_softcap", logit_softcap, "soft limit of logits; 0: none").at_least(0);
   f.add("dropout", dropout, "while training").range(0, 1);
@@ -190,6 +201,10 @@ Result<void> ModelConfig::validate() const {
   if (!(c.attention_scale >= 0.0))
     return wrong("attention_scale must be at least 0, got {}", c.attention_scale);
   if (c.window < 0) return wrong("window must be at least 0, got {}", c.window);
+  if (c.position_offset < 0 || c.position_offset > kMaxExtent)
+    return wrong("position_offset must be in [0, 2^24], got {}", c.position_offset);
+  if (!(std::isfinite(c.alibi_max_bias) && c.alibi_max_bias > 0.0))
+    return wrong("alibi_max_bias must be above 0, got {}", c.alibi_max_bias);
   if (!(c.attention_softcap >= 0.0) || !(c.logit_softcap >= 0.0)) {
     return wrong("attention_softcap and logit_softcap must be at least 0, got {} and {}", c.attention_softcap,
                  c.logit_softcap);

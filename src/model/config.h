@@ -41,6 +41,9 @@ struct ModelConfig {
   bool mlp_bias = true;
 
   Positions positions = Positions::learned;
+  int64_t position_offset = 0;  // rows of learned positions before that of position 0 (OPT: 2)
+  double alibi_max_bias = 8.0;  // head h of H has the slope 2^-(alibi_max_bias h / H)
+  bool alibi_scaled = false;    // attention_scale applies to ALiBi's biases too (Falcon)
   ops::RopeConfig rope;  // with Positions::rope; rotary 0: head_dim; its max_positions follows the one above
   std::vector<int64_t> nope_layers;  // ascending; they do not rotate (arXiv 2501.18795)
   int64_t window = 0;                // keys a query sees, itself included; 0: all
@@ -51,6 +54,7 @@ struct ModelConfig {
   nn::QkNorm qk_norm = nn::QkNorm::none;
 
   bool tied_embeddings = true;
+  bool head_bias = false;
   double embedding_scale = 1.0;  // token embeddings are multiplied by it; 0: sqrt(hidden) (Gemma)
   double logit_softcap = 0.0;
 

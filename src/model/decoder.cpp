@@ -37,6 +37,8 @@ nn::BlockSpec block_spec(const ModelConfig& c, int64_t layer) {
                     .softcap = c.attention_softcap,
                     .window = c.window_of(layer),
                     .alibi = c.positions == Positions::alibi,
+                    .alibi_max_bias = c.alibi_max_bias,
+                    .alibi_scaled = c.alibi_scaled,
                     .qk_norm = c.qk_norm,
                     .qk_norm_spec = {ops::NormKind::rms, c.norm_eps, c.norm_offset, false},
                     .init_std = c.init_std,
@@ -58,12 +60,20 @@ ops::RopeConfig local_rope(const ModelConfig& c) {
           .half_split = c.rope.half_split};
 }
 
+Tensor shifted(const Tensor& positions, int64_t offset) {
+  if (offset == 0) return positions;
+  const Tensor result = positions.clone();
+  for (int32_t& position : result.span<int32_t>()) position += static_cast<int32_t>(offset);
+  return result;
+}
+
 }  // namespace
 
 Decoder::Decoder(const ModelConfig& config)
     : config_(config.resolved()), embedding_(config_.vocab_size, config_.hidden, config_.init_std) {
   const ModelConfig& c = config_;
-  if (c.positions == Positions::learned) position_.emplace(c.max_positions, c.hidden, c.init_std);
+  if (c.positions == Positions::learned)
+    position_.emplace(c.max_positions + c.position_offset, c.hidden, c.init_std);
   if (c.positions == Positions::rope) rotary_ = std::make_shared<nn::Rotary>(c.rope);
   if (c.local_rope_theta > 0.0) local_rotary_ = std::make_shared<nn::Rotary>(local_rope(c));
   blocks_.reserve(static_cast<size_t>(c.layers));
@@ -73,6 +83,7 @@ Decoder::Decoder(const ModelConfig& config)
   }
   if (c.layout != nn::BlockLayout::post_norm) final_norm_.emplace(c.hidden, norm_spec(c));
   if (!c.tied_embeddings) head_.emplace(c.hidden, c.vocab_size, false, c.init_std);
+  if (c.head_bias) head_bias_.emplace(Shape{c.vocab_size}, nn::Init{});
 }
 
 Result<Decoder> Decoder::create(const ModelConfig& config) {
@@ -95,6 +106,7 @@ void Decoder::visit(const nn::Visitor& visitor, const std::string& prefix) {
   }
   if (final_norm_) final_norm_->visit(visitor, prefix + "final_norm.");
   if (head_) head_->visit(visitor, prefix + "head.");
+  if (head_bias_) visitor(prefix + "head.bias", *head_bias_);
 }
 
 void Decoder::set_compute_dtype(DType dtype) {
@@ -133,7 +145,8 @@ Tensor Decoder::hidden(const Tensor& tokens, const nn::ForwardContext& context) 
   expect_inputs(tokens, context);
   Tensor x = embedding_.forward(tokens, compute_dtype_);
   if (config_.embedding_scale != 1.0) x = ops::scale(x, config_.embedding_scale);
-  if (position_) x = ops::add(x, position_->forward(context.positions, compute_dtype_));
+  if (position_)
+    x = ops::add(x, position_->forward(shifted(context.positions, config_.position_offset), compute_dtype_));
   x = nn::dropout(x, config_.dropout, context.dropout, 0);
   for (const nn::Block& block : blocks_) {
     if (context.checkpoint) {
@@ -148,7 +161,7 @@ Tensor Decoder::hidden(const Tensor& tokens, const nn::ForwardContext& context) 
 }
 
 Tensor Decoder::logits(const Tensor& states) const {
-  const ops::LinearMap map{head().value(), {}, head().strips()};
+  const ops::LinearMap map{head().value(), head_bias(), head().strips()};
   const Tensor logits =
       ops::linear_group(ops::cast(states, wide_of(states.dtype())), std::span(&map, 1)).front();
   return config_.logit_softcap > 0.0 ? ops::softcap(logits, config_.logit_softcap) : logits;
@@ -156,9 +169,11 @@ Tensor Decoder::logits(const Tensor& states) const {
 
 Tensor Decoder::loss(const Tensor& states, const Tensor& targets, const Tensor& weights) const {
   const int64_t rows = states.shape().rows();
-  return ops::linear_cross_entropy(
-      ops::reshape(states, {rows, states.dim(-1)}), head().value(), targets.reshaped({rows}),
-      {.weights = weights.defined() ? weights.reshaped({rows}) : Tensor(), .softcap = config_.logit_softcap});
+  return ops::linear_cross_entropy(ops::reshape(states, {rows, states.dim(-1)}), head().value(),
+                                   targets.reshaped({rows}),
+                                   {.weights = weights.defined() ? weights.reshaped({rows}) : Tensor(),
+                                    .bias = head_bias(),
+                                    .softcap = config_.logit_softcap});
 }
 
 nn::ContiguousKvCache Decoder::make_cache(int64_t batch, int64_t capacity) const {

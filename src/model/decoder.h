@@ -13,7 +13,7 @@ namespace quern::model {
 // Parameters are named embedding.weight, position.weight,
 // blocks.<l>.{attention_norm,attention.{q,k,v,q_norm,k_norm,o},attention_post_norm,mlp_norm,
 // mlp.{gate,up,down},mlp_post_norm}.{weight,bias},
-// final_norm.{weight,bias} and head.weight (absent when tied). Calls are for one thread at a time. A
+// final_norm.{weight,bias}, head.weight (absent when tied) and head.bias. Calls are for one thread at a time. A
 // checkpointed or recorded forward refers to the model until its backward has run: the model must stay where
 // it is.
 class Decoder final : public nn::Module {
@@ -53,6 +53,7 @@ class Decoder final : public nn::Module {
  private:
   explicit Decoder(const ModelConfig& config);
   void expect_inputs(const Tensor& tokens, const nn::ForwardContext& context) const;
+  Tensor head_bias() const { return head_bias_ ? head_bias_->value() : Tensor(); }
   const nn::Parameter& head() const { return head_ ? head_->weight() : embedding_.weight(); }
 
   ModelConfig config_;
@@ -64,6 +65,7 @@ class Decoder final : public nn::Module {
   std::vector<nn::Block> blocks_;
   std::optional<nn::Norm> final_norm_;  // absent in post-norm models
   std::optional<nn::Linear> head_;
+  std::optional<nn::Parameter> head_bias_;
 };
 
 }  // namespace quern::model

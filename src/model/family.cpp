@@ -16,14 +16,20 @@ bool same_value(const nlohmann::ordered_json& a, const nlohmann::ordered_json& b
   return a == b;
 }
 
-}  // namespace
-
-namespace {
 ModelConfig with_layout(ModelConfig config, const ModelConfig& layout) {
   config.norm_offset = layout.norm_offset;
   config.rope.half_split = layout.rope.half_split;
   return config;
 }
+
+Result<ModelConfig> read_as(const Family& family, const nlohmann::json& json) {
+  ModelConfig config = family.defaults();
+  ConfigReader reader(json);
+  family.read(reader, config);
+  QUERN_CHECK(reader.finish());
+  return config;
+}
+
 }  // namespace
 
 ModelConfig hf_layout(const ModelConfig& config) {
@@ -84,7 +90,7 @@ Result<ModelConfig> read_config(const nlohmann::json& json, std::string_view sou
                         "this is no model configuration of transformers");
     }
     QUERN_TRY(const Family* family, find_family(type->get<std::string>()));
-    QUERN_TRY(const ModelConfig config, family->read(json));
+    QUERN_TRY(const ModelConfig config, read_as(*family, json));
     QUERN_CHECK(config.validate());
     return config.resolved();
   };
@@ -112,7 +118,7 @@ Result<nlohmann::ordered_json> write_config(const ModelConfig& config) {
   json["pad_token_id"] = token(c.pad_token);
   json["torch_dtype"] = dtype_name(c.dtype);
   json["use_cache"] = true;
-  QUERN_TRY(const ModelConfig read_back, family->read(nlohmann::json(json)));
+  QUERN_TRY(const ModelConfig read_back, read_as(*family, nlohmann::json(json)));
   QUERN_CHECK(check_expressed(c, read_back, fmt::format("a config.json of family '{}'", c.family)));
   return json;
 }

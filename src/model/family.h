@@ -18,34 +18,37 @@ struct TensorName {
   std::vector<std::string>
       parameters;           // in Decoder; several when the file joins them along the output dimension
   bool transposed = false;  // the file holds [in, out] where Decoder holds [out, in]
+  int64_t groups = 1;       // rows of the joined take turns: a part of each so many times
 };
 
 // How GGUF files hold the models of a family (model/gguf_config.h).
 struct GgufForm {
-  std::string_view architecture;  // general.architecture; families may share one
+  std::string_view architecture = {};  // general.architecture; families may share one; empty: GGUF has none
   // A key without the architecture before it, which tells the family from others of the architecture.
   std::string_view marker = {};
   // Choices that such files make without a key for them; `config` has its sizes. Null: none.
   void (*imply)(ModelConfig& config) = nullptr;
   // Every tensor of a file, in the order of Decoder::visit.
-  std::vector<TensorName> (*tensors)(const ModelConfig& config);
+  std::vector<TensorName> (*tensors)(const ModelConfig& config) = nullptr;
 };
+
+class ConfigReader;  // families/config_reader.h
 
 struct Family {
   std::string_view name;          // model_type
   std::string_view architecture;  // the class that transformers opens it with
-  std::string_view prefix;        // of tensor names; a checkpoint may lack it
+  std::string_view prefix = {};   // of tensor names; a checkpoint may lack it
   // The family's choices, with sizes left at 0.
   ModelConfig (*defaults)();
-  // config.json of any transformers generation; errors name the key.
-  Result<ModelConfig> (*read)(const nlohmann::json& json);
+  // Keys of a config.json of any transformers generation; `config` has the defaults. The reader keeps errors.
+  void (*read)(ConfigReader& reader, ModelConfig& config);
   // The keys of config.json but for those every family has (see write_config).
   nlohmann::ordered_json (*write)(const ModelConfig& config);
   // Every tensor of a checkpoint, in the order of Decoder::visit.
-  std::vector<TensorName> (*tensors)(const ModelConfig& config);
+  std::vector<TensorName> (*tensors)(const ModelConfig& config) = nullptr;
   // Tensors that checkpoints may hold beside those: buffers of old versions, a second copy of a tied head.
-  bool (*ignores)(std::string_view name);
-  GgufForm gguf;
+  bool (*ignores)(std::string_view name) = nullptr;
+  GgufForm gguf = {};
 };
 
 // `config` with the layout of weights (norm_offset, rope.half_split) that files of its family have: a Hugging Face

@@ -30,6 +30,7 @@ Result<const Family*> find_gguf_family(const GgufMetadata& metadata, const std::
   std::string known;
   for (const Family* family : families()) {
     const GgufForm& form = family->gguf;
+    if (form.architecture.empty()) continue;
     if (form.marker.empty()) known += (known.empty() ? "" : ", ") + std::string(form.architecture);
     if (form.architecture != architecture) continue;
     const bool marked =
@@ -65,6 +66,8 @@ void read_sizes(GgufKeys& keys, const Source& source, ModelConfig& c) {
 }
 
 void read_attention(GgufKeys& keys, ModelConfig& c) {
+  if (c.layout == nn::BlockLayout::parallel_norms && !keys.flag("use_parallel_residual", true))
+    c.layout = nn::BlockLayout::pre_norm;
   c.window = keys.count("attention.sliding_window", 0, INT64_MAX, c.window);
   if (keys.has("attention.sliding_window_pattern")) {
     const std::vector<bool> windowed = keys.pattern("attention.sliding_window_pattern", c.layers);
@@ -75,12 +78,20 @@ void read_attention(GgufKeys& keys, ModelConfig& c) {
   }
   c.attention_softcap = keys.number("attn_logit_softcapping", c.attention_softcap, true);
   c.logit_softcap = keys.number("final_logit_softcapping", c.logit_softcap, true);
+  if (c.positions == Positions::alibi) {
+    c.alibi_max_bias = keys.number("attention.max_alibi_bias", c.alibi_max_bias);
+    if (keys.number("attention.clamp_kqv", 0.0, true) > 0.0)
+      keys.fail(make_error(ErrorCode::unsupported,
+                           "gguf: clamped queries, keys and values cannot be computed yet"));
+  }
 }
 
 // Whether the file has a tensor for a parameter that not all models of the family have.
 void read_optional_tensors(const Source& source, const GgufForm& form, ModelConfig& c) {
+  if (c.layout == nn::BlockLayout::parallel && source.shape("blk.0.attn_norm_2.weight"))
+    c.layout = nn::BlockLayout::parallel_norms;
   ModelConfig all = c;
-  all.qkv_bias = all.output_bias = all.mlp_bias = true;
+  all.qkv_bias = all.output_bias = all.mlp_bias = all.head_bias = true;
   all.tied_embeddings = false;
   std::map<std::string, bool> present;
   for (const TensorName& name : form.tensors(all)) {
@@ -90,6 +101,7 @@ void read_optional_tensors(const Source& source, const GgufForm& form, ModelConf
   c.qkv_bias = present.at("blocks.0.attention.q.bias");
   c.output_bias = present.at("blocks.0.attention.o.bias");
   c.mlp_bias = present.at("blocks.0.mlp.down.bias");
+  c.head_bias = present.at("head.bias");
   c.tied_embeddings = !present.at("head.weight");
 }
 
@@ -180,6 +192,10 @@ std::vector<std::string_view> not_compared(const ModelConfig& c) {
 Result<formats::GgufContents> write_gguf_config(const ModelConfig& config) {
   QUERN_CHECK(config.validate());
   QUERN_TRY(const Family* family, find_family(config.family));
+  if (family->gguf.architecture.empty()) {
+    return make_error(ErrorCode::unsupported,
+                      fmt::format("GGUF has no architecture for models of family '{}'", family->name));
+  }
   const ModelConfig c = gguf_layout(config.resolved());
   formats::GgufContents file;
   file.metadata.set("general.architecture", std::string(family->gguf.architecture));
@@ -195,9 +211,13 @@ Result<formats::GgufContents> write_gguf_config(const ModelConfig& config) {
   keys.count("attention.value_length", c.head_dim);
   keys.count("vocab_size", c.vocab_size);
   keys.put(norm_eps_key(c), static_cast<float>(c.norm_eps));
+  if (family->defaults().layout == nn::BlockLayout::parallel_norms)
+    keys.put("use_parallel_residual", c.layout == nn::BlockLayout::parallel_norms);
   if (c.window > 0) write_window(keys, c);
   if (c.attention_softcap > 0.0) keys.put("attn_logit_softcapping", static_cast<float>(c.attention_softcap));
   if (c.logit_softcap > 0.0) keys.put("final_logit_softcapping", static_cast<float>(c.logit_softcap));
+  if (c.positions == Positions::alibi)
+    keys.put("attention.max_alibi_bias", static_cast<float>(c.alibi_max_bias));
   if (c.positions == Positions::rope) QUERN_CHECK(write_gguf_rope(c, *family, file));
 
   // What the file would be read as must be the config again.

@@ -75,6 +75,13 @@ std::string GgufKeys::text(std::string_view key, const std::string& fallback) {
   return fallback;
 }
 
+bool GgufKeys::flag(std::string_view key, bool fallback) {
+  Result<bool> value = metadata_.get_or<bool>(full(key), fallback);
+  if (value.ok()) return *value;
+  fail(std::move(value).error());
+  return fallback;
+}
+
 std::vector<bool> GgufKeys::pattern(std::string_view key, int64_t layers) {
   const formats::GgufValue* value = metadata_.find(full(key));
   std::vector<bool> result;

@@ -24,6 +24,7 @@ class GgufKeys {
   // Finite, and above 0 unless `may_be_zero`. A single-precision 1e-5 is 1e-5.
   double number(std::string_view key, std::optional<double> fallback, bool may_be_zero = false);
   std::string text(std::string_view key, const std::string& fallback);
+  bool flag(std::string_view key, bool fallback);
   // Of each layer: a list of bool or of 0 and 1, or one number N, for which every N-th layer is false.
   std::vector<bool> pattern(std::string_view key, int64_t layers);
 

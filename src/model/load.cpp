@@ -87,7 +87,7 @@ Result<void> assign(Decoder& model, const Archive& archive, const Entries& entri
     const std::vector<Tensor> parts = split(name, tensor, shapes);
     for (size_t i = 0; i < parts.size(); ++i) {
       nn::Parameter& parameter = *parameters.at(name.parameters[i]);
-      parameter.assign(kept(parts[i], name.transposed, trainable));
+      parameter.assign(kept(parts[i], name.transposed || name.groups > 1, trainable));
       parameter.set_trainable(trainable);
     }
   }

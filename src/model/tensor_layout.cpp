@@ -1,6 +1,7 @@
 #include "model/tensor_layout.h"
 
 #include <cstring>
+#include <numeric>
 
 #include "base/threads.h"
 
@@ -46,6 +47,26 @@ Tensor reordered(const Tensor& value, int64_t head_dim, int64_t rotary, bool to_
   return result;
 }
 
+// Rows that lie part after part, given their numbers, in turns of 1/groups of each part, or back.
+Tensor regrouped(const Tensor& whole, const std::vector<int64_t>& rows, int64_t groups, bool in_turns) {
+  const Tensor result(whole.shape(), whole.dtype());
+  const int64_t row_bytes = whole.bytes() / whole.dim(0);
+  const auto* in = static_cast<const std::byte*>(whole.raw());
+  auto* out = static_cast<std::byte*>(result.raw());
+  int64_t turn = 0;  // the row in turns
+  for (int64_t group = 0; group < groups; ++group) {
+    int64_t begin = 0;  // of a part
+    for (const int64_t count : rows) {
+      const int64_t each = count / groups, part = begin + group * each;
+      std::memcpy(out + (in_turns ? turn : part) * row_bytes, in + (in_turns ? part : turn) * row_bytes,
+                  static_cast<size_t>(each * row_bytes));
+      turn += each;
+      begin += count;
+    }
+  }
+  return result;
+}
+
 }  // namespace
 
 Shape file_shape(const TensorName& name, const std::vector<Shape>& parameters) {
@@ -56,8 +77,13 @@ Shape file_shape(const TensorName& name, const std::vector<Shape>& parameters) {
 }
 
 std::vector<Tensor> split(const TensorName& name, const Tensor& tensor, const std::vector<Shape>& shapes) {
-  const Tensor whole = name.transposed ? transposed(tensor) : tensor;
+  Tensor whole = name.transposed ? transposed(tensor) : tensor;
   if (shapes.size() == 1) return {whole};
+  if (name.groups > 1) {
+    std::vector<int64_t> rows;
+    for (const Shape& shape : shapes) rows.push_back(shape[0]);
+    whole = regrouped(whole, rows, name.groups, false);
+  }
   std::vector<Tensor> parts;
   int64_t row = 0;
   for (const Shape& shape : shapes) {
@@ -70,14 +96,16 @@ std::vector<Tensor> split(const TensorName& name, const Tensor& tensor, const st
 Tensor join(const TensorName& name, const std::vector<Tensor>& parameters) {
   Tensor whole = parameters.front();
   if (parameters.size() > 1) {
-    int64_t rows = 0;
-    for (const Tensor& part : parameters) rows += part.dim(0);
-    whole = Tensor(parameters.front().shape().with(0, rows), parameters.front().dtype());
+    std::vector<int64_t> rows;
+    for (const Tensor& part : parameters) rows.push_back(part.dim(0));
+    const int64_t total = std::accumulate(rows.begin(), rows.end(), int64_t{0});
+    whole = Tensor(parameters.front().shape().with(0, total), parameters.front().dtype());
     int64_t row = 0;
     for (const Tensor& part : parameters) {
       whole.sliced(row, row + part.dim(0)).copy_from(part);
       row += part.dim(0);
     }
+    if (name.groups > 1) whole = regrouped(whole, rows, name.groups, true);
   }
   return name.transposed ? transposed(whole) : whole;
 }

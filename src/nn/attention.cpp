@@ -1,7 +1,10 @@
 #include "nn/attention.h"
 
+#include <cmath>
+
 #include "ops/attention.h"
 #include "ops/reshape.h"
+#include "ops/scale.h"
 
 namespace quern::nn {
 
@@ -17,7 +20,11 @@ Attention::Attention(const AttentionSpec& spec, std::shared_ptr<Rotary> rotary)
     q_norm_.emplace(whole ? spec.heads * spec.head_dim : spec.head_dim, spec.qk_norm_spec);
     k_norm_.emplace(whole ? spec.kv_heads * spec.head_dim : spec.head_dim, spec.qk_norm_spec);
   }
-  if (spec.alibi) options_.slopes = ops::alibi_slopes(spec.heads);
+  if (spec.alibi) {
+    options_.slopes = ops::alibi_slopes(spec.heads, spec.alibi_max_bias);
+    const double scale = spec.scale > 0.0 ? spec.scale : 1.0 / std::sqrt(static_cast<double>(spec.head_dim));
+    if (spec.alibi_scaled) options_.slopes = ops::scale(options_.slopes, scale);
+  }
   options_.scale = spec.scale;
   options_.softcap = spec.softcap;
 }

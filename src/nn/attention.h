@@ -28,6 +28,8 @@ struct AttentionSpec {
   double softcap = 0.0;  // scores become softcap * tanh(score / softcap) when > 0 (Gemma 2, arXiv 2408.00118)
   int64_t window = 0;    // keys a query sees, itself included; 0: all
   bool alibi = false;    // arXiv 2108.12409
+  double alibi_max_bias = 8.0;  // see ops::alibi_slopes
+  bool alibi_scaled = false;    // `scale` applies to biases too
   QkNorm qk_norm = QkNorm::none;
   NormSpec qk_norm_spec = {};
   double init_std = 0.02;

@@ -43,7 +43,9 @@ Tensor Block::forward(const Tensor& x, const ForwardContext& context) const {
   }
   const Tensor normed = attention_norm_.forward(x);
   const Tensor h = ops::add(x, attend(normed, context));
-  return ops::add(h, feed_forward(mlp_norm_ ? mlp_norm_->forward(h) : normed, context));
+  if (layout_ == BlockLayout::parallel) return ops::add(h, feed_forward(normed, context));
+  const Tensor& entering = layout_ == BlockLayout::parallel_norms ? x : h;
+  return ops::add(h, feed_forward(mlp_norm_->forward(entering), context));
 }
 
 void Block::visit(const Visitor& visitor, const std::string& prefix) {

@@ -11,9 +11,10 @@ namespace quern::nn {
 //   pre_norm   h = x + A(n1(x));  y = h + M(n2(h))       (GPT-2, Llama)
 //   post_norm  h = n1(x + A(x));  y = n2(h + M(h))       (the first Transformer, BERT)
 //   parallel   y = x + A(n1(x)) + M(n1(x))               (GPT-J, Phi, Falcon 7B)
+//   parallel_norms  y = x + A(n1(x)) + M(n2(x))         (GPT-NeoX, Falcon 40B)
 //   branch_norm  h = x + n1(A(x));  y = h + n2(M(h))     (OLMo 2)
 //   sandwich   h = x + p1(A(n1(x)));  y = h + p2(M(n2(h)))   (Gemma 2 and 3)
-enum class BlockLayout : uint8_t { pre_norm, post_norm, parallel, branch_norm, sandwich };
+enum class BlockLayout : uint8_t { pre_norm, post_norm, parallel, parallel_norms, branch_norm, sandwich };
 
 struct BlockSpec {
   BlockLayout layout = BlockLayout::pre_norm;

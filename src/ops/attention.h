@@ -23,9 +23,9 @@ AttentionMask causal_mask(int64_t batch, int64_t queries, const CausalMaskOption
 // Every query sees every key: encoders and cross-attention.
 AttentionMask full_mask(int64_t batch, int64_t queries, int64_t keys);
 
-// ALiBi's slope of each head, f32 [H] (Press et al. 2022, arXiv 2108.12409; heads that are no power of two
-// take the odd slopes of the next one, as its authors' code does).
-Tensor alibi_slopes(int64_t heads);
+// ALiBi's slope of each head, f32 [H]: 2^-(max_bias h / H) for h = 1 to H (Press et al. 2022, arXiv 2108.12409; heads
+// that are no power of two take the odd slopes of the next one, as its authors' code does).
+Tensor alibi_slopes(int64_t heads, double max_bias = 8.0);
 
 struct AttentionOptions {
   double scale = 0.0;    // of q·k; 0 = 1/sqrt(D)

@@ -28,13 +28,13 @@ AttentionMask full_mask(int64_t batch, int64_t queries, int64_t keys) {
           Tensor::full({batch, queries}, static_cast<double>(keys), DType::i32)};
 }
 
-Tensor alibi_slopes(int64_t heads) {
+Tensor alibi_slopes(int64_t heads, double max_bias) {
   expect(heads >= 1, "alibi_slopes", "at least one head, got {}", heads);
   const int64_t power = static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(heads)));
   Tensor slopes({heads}, DType::f32);
   for (int64_t h = 0; h < heads; ++h) {
     const double step = h < power ? static_cast<double>(h + 1) : static_cast<double>(h - power) + 0.5;
-    slopes.data<float>()[h] = static_cast<float>(std::exp2(-8.0 * step / static_cast<double>(power)));
+    slopes.data<float>()[h] = static_cast<float>(std::exp2(-max_bias * step / static_cast<double>(power)));
   }
   return slopes;
 }

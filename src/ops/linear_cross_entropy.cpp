@@ -1,6 +1,7 @@
 #include "ops/linear_cross_entropy.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "ops/op_support.h"
@@ -42,6 +43,7 @@ struct Pass {
   Tensor weights;  // wide [N] when gradients are wanted
   Tensor dh;       // [N, C] in the dtype of h
   Tensor dw;       // wide [V, C]
+  Tensor dbias;    // wide [V], zero at first
 };
 
 // The gradient of the logits is made in the wide dtype; the products with it run in the dtype of the model.
@@ -52,18 +54,22 @@ Tensor in_dtype(const Tensor& x, DType dtype) {
   return y;
 }
 
-void run_chunk(const Tensor& h, const Tensor& w, const Tensor& targets, double softcap, int64_t begin,
-               const Tensor& logits, const Pass& pass) {
+void run_chunk(const Tensor& h, const Tensor& w, const Tensor& targets, const CrossEntropyOptions& options,
+               int64_t begin, const Tensor& logits, const Pass& pass) {
   const int64_t end = begin + logits.dim(0);
   const Tensor rows = h.sliced(begin, end);
-  const bool gradient = pass.dh.defined() || pass.dw.defined();
-  matmul(rows, w, {.b = true}, logits);
-  backend::run(
-      &KernelTable::cross_entropy,
-      backend::CrossEntropyArgs{logits.dim(0), logits.dim(1), logits.raw(), targets.data<int32_t>() + begin,
-                                gradient ? pass.weights.sliced(begin, end).raw() : nullptr,
-                                pass.losses.sliced(begin, end).raw(), gradient, softcap, logits.dtype()});
+  const bool gradient = pass.dh.defined() || pass.dw.defined() || pass.dbias.defined();
+  matmul(rows, w, {.b = true}, logits, false, options.bias);
+  backend::run(&KernelTable::cross_entropy,
+               backend::CrossEntropyArgs{
+                   logits.dim(0), logits.dim(1), logits.raw(), targets.data<int32_t>() + begin,
+                   gradient ? pass.weights.sliced(begin, end).raw() : nullptr,
+                   pass.losses.sliced(begin, end).raw(), gradient, options.softcap, logits.dtype()});
   if (!gradient) return;
+  if (pass.dbias.defined()) {
+    backend::run(&KernelTable::sum_rows, backend::SumRowsArgs{logits.dim(0), logits.dim(1), logits.raw(),
+                                                              pass.dbias.raw(), true, logits.dtype()});
+  }
   const Tensor dlogits = in_dtype(logits, h.dtype());
   if (pass.dh.defined()) matmul(dlogits, w, {}, pass.dh.sliced(begin, end));
   if (pass.dw.defined()) matmul(dlogits, rows, {.a = true}, pass.dw, begin > 0);
@@ -74,7 +80,7 @@ void run(const Tensor& h, const Tensor& w, const Tensor& targets, const CrossEnt
   const int64_t rows = h.dim(0), step = chunk_rows(h, w, options.chunk_rows);
   const Tensor logits({step, w.dim(0)}, wide_of(h.dtype()));
   for (int64_t begin = 0; begin < rows; begin += step) {
-    run_chunk(h, w, targets, options.softcap, begin, logits.sliced(0, std::min(step, rows - begin)), pass);
+    run_chunk(h, w, targets, options, begin, logits.sliced(0, std::min(step, rows - begin)), pass);
   }
 }
 
@@ -102,6 +108,7 @@ void check(const Tensor& h, const Tensor& w, const Tensor& targets, const CrossE
   for (const int32_t target : targets.span<int32_t>()) {
     expect(target < w.dim(0), kOp, "targets below {}, got {}", w.dim(0), target);
   }
+  expect_optional(kOp, "bias", options.bias, {w.dim(0)}, wide_of(h.dtype()));
   expect_optional(kOp, "weights", options.weights, {h.dim(0)}, wide_of(h.dtype()));
 }
 
@@ -110,7 +117,7 @@ void check(const Tensor& h, const Tensor& w, const Tensor& targets, const CrossE
 Tensor linear_cross_entropy(const Tensor& h, const Tensor& w, const Tensor& targets,
                             const CrossEntropyOptions& options) {
   check(h, w, targets, options);
-  const bool recorded = autograd::recording({&h, &w});
+  const bool recorded = autograd::recording({&h, &w, &options.bias});
   Pass pass;
   pass.losses = Tensor({h.dim(0)}, wide_of(h.dtype()));
   double factor = 1.0;
@@ -120,15 +127,19 @@ Tensor linear_cross_entropy(const Tensor& h, const Tensor& w, const Tensor& targ
     factor = weights.factor;
     if (autograd::requires_grad(h)) pass.dh = Tensor(h.shape(), h.dtype());
     if (autograd::requires_grad(w)) pass.dw = Tensor(w.shape(), wide_of(h.dtype()));
+    if (autograd::requires_grad(options.bias))
+      pass.dbias = Tensor::zeros(options.bias.shape(), wide_of(h.dtype()));
   }
   run(h, w, targets, options, pass);
   Tensor loss = weighted_sum(pass.losses, options.weights);
   if (options.row_losses != nullptr) *options.row_losses = pass.losses;
   if (!recorded) return loss;
-  // Saved for backward: the two gradients, which only wait for dy.
-  autograd::record(loss, "linear_cross_entropy", {h, w},
-                   [dh = pass.dh, dw = pass.dw, factor](const Tensor& dy, BackwardContext& inputs) {
-                     for (const auto& [i, gradient] : {std::pair{size_t{0}, dh}, std::pair{size_t{1}, dw}}) {
+  // Saved for backward: the gradients, which only wait for dy.
+  autograd::record(loss, "linear_cross_entropy", {h, w, options.bias},
+                   [gradients = std::array{pass.dh, pass.dw, pass.dbias}, factor](const Tensor& dy,
+                                                                                  BackwardContext& inputs) {
+                     for (size_t i = 0; i < gradients.size(); ++i) {
+                       const Tensor& gradient = gradients[i];
                        if (!gradient.defined()) continue;
                        if (const double scale = dy.item() * factor; scale != 1.0)
                          axpby(scale, gradient, 0.0, gradient);

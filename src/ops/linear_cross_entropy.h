@@ -10,16 +10,17 @@ inline constexpr int64_t kLogitChunkBytes = int64_t{128} << 20, kFewestLogitRows
 
 struct CrossEntropyOptions {
   Tensor weights = {};     // wide [N]: the factor of each row; undefined = 1. Pass 1/valid rows for a mean
+  Tensor bias = {};        // wide [V], added to the logits; undefined = none
   double softcap = 0.0;    // logits become softcap * tanh(logit / softcap) when > 0 (Gemma 2)
   int64_t chunk_rows = 0;  // rows of logits computed at a time; 0 = kLogitChunkBytes of them
   Tensor* row_losses = nullptr;  // receives the unweighted loss of each row, wide [N], in nats
 };
 
-// sum over rows of weight * -log softmax(h · w^T)[target], a wide scalar [], with h [N, C], w [V, C] of any
+// sum over rows of weight * -log softmax(h · w^T + bias)[target], a wide scalar [], with h [N, C], w [V, C] of any
 // floating dtype and targets i32 [N]. A negative target is ignored: loss and gradient 0. Logits are computed
 // in chunks of rows in the wide dtype and [N, V] never exists; when recorded, the gradients are made chunk by
 // chunk on the way (as in Hsu et al. 2024, Liger Kernel, arXiv 2410.10989). Throws ShapeError. Differentiable
-// in h and w.
+// in h, w and bias.
 Tensor linear_cross_entropy(const Tensor& h, const Tensor& w, const Tensor& targets,
                             const CrossEntropyOptions& options = {});
 

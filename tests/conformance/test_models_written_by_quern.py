@@ -31,6 +31,13 @@ MODELS = {
     "phi3": LLAMA | {"family": "phi3", "window": 20},
     "olmo2": LLAMA | {"family": "olmo2"},
     "starcoder2": LLAMA | {"family": "starcoder2", "window": 20},
+    "opt": LLAMA | {"family": "opt", "kv_heads": 4},
+    "mpt": LLAMA | {"family": "mpt", "kv_heads": 4, "intermediate": 256},
+    "falcon": LLAMA | {"family": "falcon"},
+    "falcon, one kv head": LLAMA | {"family": "falcon", "kv_heads": 1},
+    "falcon, two norms": LLAMA | {"family": "falcon", "layout": "parallel_norms"},
+    "phi": LLAMA | {"family": "phi", "rope.rotary": 8},
+    "gpt_neox": LLAMA | {"family": "gpt_neox", "kv_heads": 4, "rope.rotary": 8},
     "smollm3": LLAMA | {"family": "smollm3", "nope_layers": [1]},
 }
 HELD_OUT = 300  # bytes of validation text: one row of a batch

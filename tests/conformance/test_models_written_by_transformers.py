@@ -5,7 +5,7 @@ import tokenizers
 import torch
 from agreement import generation_agrees
 from texts import ordinary
-from transformers import AutoConfig, AutoModelForCausalLM, GPT2Config, LlamaConfig, PreTrainedTokenizerFast
+from transformers import AutoConfig, AutoModelForCausalLM, GPT2Config, LlamaConfig, MptConfig, PreTrainedTokenizerFast
 
 VOCAB, POSITIONS = 384, 256
 GPT2 = GPT2Config(vocab_size=VOCAB, n_embd=48, n_layer=3, n_head=4, n_positions=POSITIONS)
@@ -23,6 +23,13 @@ def other(family, **settings):
                  num_key_value_heads=2, max_position_embeddings=POSITIONS, bos_token_id=0, eos_token_id=0, pad_token_id=0)
     config = AutoConfig.for_model(family, **sizes | settings)
     config._attn_implementation = "eager"  # the only one with soft limits
+    return config
+
+
+def falcon(**settings):
+    """Not in plain loops, which would add ALiBi twice."""
+    config = other("falcon", **settings)
+    config._attn_implementation = "sdpa"
     return config
 
 
@@ -57,6 +64,18 @@ MODELS = {
     "phi3, part of a head rotates": (other("phi3", partial_rotary_factor=0.5), torch.float32, {}),
     "olmo2": (other("olmo2"), torch.float32, {}),
     "starcoder2": (other("starcoder2", sliding_window=20), torch.float32, {}),
+    "opt": (other("opt", ffn_dim=72, word_embed_proj_dim=48), torch.float32, {}),
+    "opt, norms after": (other("opt", ffn_dim=72, word_embed_proj_dim=48, do_layer_norm_before=False), torch.float32, {}),
+    "mpt": (MptConfig(vocab_size=VOCAB, d_model=48, n_heads=6, n_layers=3, max_seq_len=POSITIONS), torch.float32, {}),
+    "falcon, one kv head": (falcon(), torch.float32, {}),
+    "falcon, kv groups and two norms": (falcon(num_attention_heads=6, num_kv_heads=2, new_decoder_architecture=True), torch.float32, {}),
+    "falcon, kv groups and one norm": (falcon(num_attention_heads=6, num_kv_heads=2, new_decoder_architecture=True,
+                                              num_ln_in_parallel_attn=1), torch.float32, {}),
+    "falcon, alibi and biases": (falcon(num_attention_heads=8, alibi=True, multi_query=False, parallel_attn=False, bias=True),
+                                 torch.float32, {}),
+    "phi": (other("phi"), torch.float32, {}),
+    "gpt_neox": (other("gpt_neox"), torch.float32, {}),
+    "gpt_neox, one after the other": (other("gpt_neox", use_parallel_residual=False, rotary_pct=0.5), torch.float32, {}),
     "smollm3": (other("smollm3", no_rope_layer_interval=2), torch.float32, {}),
 }
 

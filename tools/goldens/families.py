@@ -29,6 +29,13 @@ FAMILIES = {
     "phi3": (WINDOW, 107, False),
     "olmo2": ({}, 118, True),
     "starcoder2": (WINDOW, 109, False),
+    "opt": (dict(ffn_dim=24, word_embed_proj_dim=16), 111, False),
+    "mpt": (dict(d_model=16, n_heads=4, n_layers=1, max_seq_len=64, attn_config=dict(softmax_scale=0.4)), 112, False),
+    "falcon": (dict(alibi=False), 113, False),
+    "falcon_groups": (dict(model_type="falcon", num_attention_heads=8, new_decoder_architecture=True, num_kv_heads=2, bias=True), 114, False),
+    "falcon_alibi": (dict(model_type="falcon", alibi=True, multi_query=False, parallel_attn=False, bias=True), 135, False),
+    "phi": (dict(num_key_value_heads=4), 116, True),
+    "gpt_neox": (dict(rotary_pct=0.5), 117, False),
     "smollm3": (dict(num_hidden_layers=2, no_rope_layers=[1, 0]), 110, False),
 }
 
@@ -52,8 +59,9 @@ def write_gemma3_as_version_4(folder):
 def main():
     for name in sys.argv[1:] or FAMILIES:
         settings, seed, training = FAMILIES[name]
-        config = AutoConfig.for_model(name, **SIZES | settings)
-        config._attn_implementation = "eager"  # the only one with soft limits
+        config = AutoConfig.for_model(**dict(model_type=name) | SIZES | settings)
+        # Attention in plain loops, which alone has soft limits; that of Falcon would add its ALiBi twice.
+        config._attn_implementation = "sdpa" if name.startswith("falcon") else "eager"
         record(AutoModelForCausalLM.from_config(config), f"families/{name}", seed, VOCAB, training)
         if name == "gemma3_text":
             write_gemma3_as_version_4(f"families/{name}")

@@ -6,7 +6,8 @@ namespace quern::model {
 
 std::span<const Family* const> families() {
   static constexpr std::array kFamilies{&kGpt2,   &kLlama,      &kMistral, &kQwen2, &kQwen3,      &kGemma,
-                                        &kGemma2, &kGemma3Text, &kPhi3,    &kOlmo2, &kStarcoder2, &kSmolLm3};
+                                        &kGemma2, &kGemma3Text, &kPhi3,    &kOlmo2, &kStarcoder2, &kSmolLm3,
+                                        &kOpt,    &kMpt,        &kFalcon,  &kPhi,   &kGptNeoX};
   return kFamilies;
 }
 

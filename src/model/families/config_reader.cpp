@@ -170,6 +170,21 @@ void ConfigReader::expect(const char* key, bool wanted) {
     wrong(key, wanted ? "true (Quern has no other form)" : "false (Quern has no other form)");
 }
 
+void ConfigReader::expect_size(const char* key, int64_t wanted) {
+  if (integer(key, wanted) != wanted) wrong(key, fmt::format("{} (Quern has no other form)", wanted));
+}
+
+void ConfigReader::expect_null(const char* key) {
+  if (find(key)) wrong(key, "null (Quern has no other form)");
+}
+
+void ConfigReader::inside(const char* key, const std::function<void(ConfigReader&)>& read) {
+  const Json settings = object(key);
+  ConfigReader inner(settings);
+  read(inner);
+  if (inner.error_ && !error_) error_ = Error(*inner.error_).within(key);
+}
+
 void ConfigReader::common(ModelConfig& config) {
   config.vocab_size = size("vocab_size");
   config.tied_embeddings = boolean("tie_word_embeddings", config.tied_embeddings);
@@ -237,7 +252,7 @@ std::vector<int64_t> ConfigReader::zero_layers(const char* key, int64_t layers,
   return layers_where(key, layers, is_zero, zero);
 }
 
-ops::RopeConfig ConfigReader::rope(int64_t head_dim, int64_t max_positions, double theta) {
+ops::RopeConfig ConfigReader::rope(int64_t head_dim, int64_t max_positions, double theta, double partial) {
   const char* key = find("rope_parameters") ? "rope_parameters" : "rope_scaling";
   Json settings = object(key);
   if (const auto full = settings.find("full_attention"); full != settings.end() && full->is_object()) {
@@ -250,7 +265,7 @@ ops::RopeConfig ConfigReader::rope(int64_t head_dim, int64_t max_positions, doub
 
   ops::RopeConfig rope;
   rope.theta = reader.number("rope_theta", number("rope_theta", theta));
-  const double part = reader.number("partial_rotary_factor", number("partial_rotary_factor", 1.0));
+  const double part = reader.number("partial_rotary_factor", number("partial_rotary_factor", partial));
   rope.rotary = part > 0.0 && part <= 1.0 ? static_cast<int64_t>(static_cast<double>(head_dim) * part) : -1;
   rope.scaling = scaling.value_or(RopeScaling::none);
   // Dynamic NTK stretches what lies past max_position_embeddings; the others say where the unscaled model

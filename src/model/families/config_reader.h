@@ -34,8 +34,9 @@ class ConfigReader {
   std::vector<double> numbers(const char* key);
   ops::Activation activation(const char* key, const std::string& fallback);
   // rope_parameters (transformers 5), or rope_theta and rope_scaling (before).
-  // Where they are told by type of layer, those of full attention. `theta` stands where none is told.
-  ops::RopeConfig rope(int64_t head_dim, int64_t max_positions, double theta = 10000.0);
+  // Where they are told by type of layer, those of full attention. `theta` and `partial`, the part of a head that
+  // rotates, stand where none is told.
+  ops::RopeConfig rope(int64_t head_dim, int64_t max_positions, double theta = 10000.0, double partial = 1.0);
   // The theta of layers with a window: rope_parameters by type of layer (transformers 5), or
   // rope_local_base_freq.
   double local_rope_theta(double fallback);
@@ -46,6 +47,11 @@ class ConfigReader {
                                    const std::function<bool(int64_t layer)>& zero);
   // A switch that Quern has in one position only.
   void expect(const char* key, bool wanted);
+  // A number that Quern has in one size only, and a choice that it has not.
+  void expect_size(const char* key, int64_t wanted);
+  void expect_null(const char* key);
+  // Reads the keys of the object under `key`; errors name it.
+  void inside(const char* key, const std::function<void(ConfigReader& inner)>& read);
   // What every family has: vocabulary, dtype, special tokens, tying, initialisation.
   void common(ModelConfig& config);
 

@@ -5,13 +5,18 @@
 
 namespace quern::model {
 
+extern const Family kFalcon;
 extern const Family kGemma;
 extern const Family kGemma2;
 extern const Family kGemma3Text;
 extern const Family kGpt2;
+extern const Family kGptNeoX;
 extern const Family kLlama;
 extern const Family kMistral;
+extern const Family kMpt;
 extern const Family kOlmo2;
+extern const Family kOpt;
+extern const Family kPhi;
 extern const Family kPhi3;
 extern const Family kQwen2;
 extern const Family kQwen3;

@@ -8,17 +8,13 @@ namespace {
 
 ModelConfig defaults() { return gemma_defaults("gemma"); }
 
-Result<ModelConfig> read(const nlohmann::json& json) {
-  ModelConfig config = defaults();
-  ConfigReader reader(json);
+void read(ConfigReader& reader, ModelConfig& config) {
   config.head_dim = 256;
   read_llama(reader, config);
   // The first releases said gelu and meant its approximation.
   if (config.activation == ops::Activation::gelu_erf) config.activation = ops::Activation::gelu_tanh;
   config.qkv_bias = config.output_bias = reader.boolean("attention_bias", false);
   reader.expect("use_bidirectional_attention", false);
-  QUERN_CHECK(reader.finish());
-  return config;
 }
 
 nlohmann::ordered_json write(const ModelConfig& config) {
@@ -27,18 +23,13 @@ nlohmann::ordered_json write(const ModelConfig& config) {
   return json;
 }
 
-std::vector<TensorName> tensors(const ModelConfig& config) { return llama_tensors(config); }
-
 }  // namespace
 
-const Family kGemma{.name = "gemma",
-                    .architecture = "GemmaForCausalLM",
-                    .prefix = "model.",
-                    .defaults = defaults,
-                    .read = read,
-                    .write = write,
-                    .tensors = tensors,
-                    .ignores = llama_ignores,
-                    .gguf = {.architecture = "gemma", .imply = imply_norms, .tensors = gguf_tensors}};
+const Family kGemma = llama_relative({.name = "gemma",
+                                      .architecture = "GemmaForCausalLM",
+                                      .defaults = defaults,
+                                      .read = read,
+                                      .write = write,
+                                      .gguf = {.architecture = "gemma", .imply = imply_norms}});
 
 }  // namespace quern::model

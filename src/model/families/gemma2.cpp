@@ -15,12 +15,8 @@ ModelConfig defaults() {
   return config;
 }
 
-Result<ModelConfig> read(const nlohmann::json& json) {
-  ModelConfig config = defaults();
-  ConfigReader reader(json);
+void read(ConfigReader& reader, ModelConfig& config) {
   read_gemma(reader, config, [](int64_t layer) { return layer % 2 == 1; });
-  QUERN_CHECK(reader.finish());
-  return config;
 }
 
 nlohmann::ordered_json write(const ModelConfig& config) { return write_gemma(config); }
@@ -30,18 +26,14 @@ void imply_gguf(ModelConfig& config) {
   imply_gemma(config, 2, 46);
 }
 
-std::vector<TensorName> tensors(const ModelConfig& config) { return gemma_tensors(config); }
-
 }  // namespace
 
-const Family kGemma2{.name = "gemma2",
-                     .architecture = "Gemma2ForCausalLM",
-                     .prefix = "model.",
-                     .defaults = defaults,
-                     .read = read,
-                     .write = write,
-                     .tensors = tensors,
-                     .ignores = llama_ignores,
-                     .gguf = {.architecture = "gemma2", .imply = imply_gguf, .tensors = gguf_tensors}};
+const Family kGemma2 = llama_relative({.name = "gemma2",
+                                       .architecture = "Gemma2ForCausalLM",
+                                       .defaults = defaults,
+                                       .read = read,
+                                       .write = write,
+                                       .tensors = gemma_tensors,
+                                       .gguf = {.architecture = "gemma2", .imply = imply_gguf}});
 
 }  // namespace quern::model

@@ -18,14 +18,10 @@ ModelConfig defaults() {
   return config;
 }
 
-Result<ModelConfig> read(const nlohmann::json& json) {
-  ModelConfig config = defaults();
-  ConfigReader reader(json);
+void read(ConfigReader& reader, ModelConfig& config) {
   const int64_t pattern = std::max<int64_t>(reader.integer("sliding_window_pattern", 6), 1);
   read_gemma(reader, config, [=](int64_t layer) { return (layer + 1) % pattern == 0; });
   config.local_rope_theta = reader.local_rope_theta(config.local_rope_theta);
-  QUERN_CHECK(reader.finish());
-  return config;
 }
 
 nlohmann::ordered_json write(const ModelConfig& config) {
@@ -36,18 +32,14 @@ nlohmann::ordered_json write(const ModelConfig& config) {
 
 void imply_gguf(ModelConfig& config) { imply_gemma(config, 6, 62); }
 
-std::vector<TensorName> tensors(const ModelConfig& config) { return gemma_tensors(config); }
-
 }  // namespace
 
-const Family kGemma3Text{.name = "gemma3_text",
-                         .architecture = "Gemma3ForCausalLM",
-                         .prefix = "model.",
-                         .defaults = defaults,
-                         .read = read,
-                         .write = write,
-                         .tensors = tensors,
-                         .ignores = llama_ignores,
-                         .gguf = {.architecture = "gemma3", .imply = imply_gguf, .tensors = gguf_tensors}};
+const Family kGemma3Text = llama_relative({.name = "gemma3_text",
+                                           .architecture = "Gemma3ForCausalLM",
+                                           .defaults = defaults,
+                                           .read = read,
+                                           .write = write,
+                                           .tensors = gemma_tensors,
+                                           .gguf = {.architecture = "gemma3", .imply = imply_gguf}});
 
 }  // namespace quern::model

@@ -27,4 +27,8 @@ std::vector<TensorName> gguf_tensors(const ModelConfig& config, std::vector<Modu
 
 std::vector<TensorName> gguf_tensors(const ModelConfig& config) { return gguf_tensors(config, {}); }
 
+std::vector<TensorName> gguf_joined_tensors(const ModelConfig& config) {
+  return gguf_tensors(config, {{"attn_qkv", {"attention.q", "attention.k", "attention.v"}}});
+}
+
 }  // namespace quern::model

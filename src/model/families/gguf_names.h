@@ -9,5 +9,7 @@ namespace quern::model {
 std::vector<TensorName> gguf_tensors(const ModelConfig& config, std::vector<ModuleName> others);
 // With none replaced.
 std::vector<TensorName> gguf_tensors(const ModelConfig& config);
+// With queries, keys and values joined.
+std::vector<TensorName> gguf_joined_tensors(const ModelConfig& config);
 
 }  // namespace quern::model

@@ -15,9 +15,7 @@ ModelConfig defaults() {
   return config;
 }
 
-Result<ModelConfig> read(const nlohmann::json& json) {
-  ModelConfig config = defaults();
-  ConfigReader reader(json);
+void read(ConfigReader& reader, ModelConfig& config) {
   reader.common(config);
   config.layers = reader.size("n_layer");
   config.hidden = reader.size("n_embd");
@@ -30,8 +28,6 @@ Result<ModelConfig> read(const nlohmann::json& json) {
   config.dropout = reader.number("resid_pdrop", 0.1);
   reader.expect("scale_attn_by_inverse_layer_idx", false);
   reader.expect("add_cross_attention", false);
-  QUERN_CHECK(reader.finish());
-  return config;
 }
 
 nlohmann::ordered_json write(const ModelConfig& config) {
@@ -67,10 +63,6 @@ bool ignores(std::string_view name) {
   return name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias") || name == "lm_head.weight";
 }
 
-std::vector<TensorName> joined_tensors(const ModelConfig& config) {
-  return gguf_tensors(config, {{"attn_qkv", {"attention.q", "attention.k", "attention.v"}}});
-}
-
 }  // namespace
 
 const Family kGpt2{.name = "gpt2",
@@ -81,6 +73,6 @@ const Family kGpt2{.name = "gpt2",
                    .write = write,
                    .tensors = tensors,
                    .ignores = ignores,
-                   .gguf = {.architecture = "gpt2", .tensors = joined_tensors}};
+                   .gguf = {.architecture = "gpt2", .tensors = gguf_joined_tensors}};
 
 }  // namespace quern::model

@@ -8,14 +8,10 @@ namespace {
 
 ModelConfig defaults() { return llama_defaults("llama"); }
 
-Result<ModelConfig> read(const nlohmann::json& json) {
-  ModelConfig config = defaults();
-  ConfigReader reader(json);
+void read(ConfigReader& reader, ModelConfig& config) {
   read_llama(reader, config);
   config.qkv_bias = config.output_bias = reader.boolean("attention_bias", false);
   config.mlp_bias = reader.boolean("mlp_bias", false);
-  QUERN_CHECK(reader.finish());
-  return config;
 }
 
 nlohmann::ordered_json write(const ModelConfig& config) {
@@ -25,18 +21,13 @@ nlohmann::ordered_json write(const ModelConfig& config) {
   return json;
 }
 
-std::vector<TensorName> tensors(const ModelConfig& config) { return llama_tensors(config); }
-
 }  // namespace
 
-const Family kLlama{.name = "llama",
-                    .architecture = "LlamaForCausalLM",
-                    .prefix = "model.",
-                    .defaults = defaults,
-                    .read = read,
-                    .write = write,
-                    .tensors = tensors,
-                    .ignores = llama_ignores,
-                    .gguf = {.architecture = "llama", .imply = pair_neighbours, .tensors = gguf_tensors}};
+const Family kLlama = llama_relative({.name = "llama",
+                                      .architecture = "LlamaForCausalLM",
+                                      .defaults = defaults,
+                                      .read = read,
+                                      .write = write,
+                                      .gguf = {.architecture = "llama", .imply = pair_neighbours}});
 
 }  // namespace quern::model

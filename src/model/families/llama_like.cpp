@@ -27,7 +27,8 @@ void read_llama(ConfigReader& reader, ModelConfig& config, const LlamaKeys& keys
   config.max_positions = reader.integer("max_position_embeddings", 2048);
   config.norm_eps = reader.number(keys.norm_eps, config.norm_eps);
   config.activation = reader.activation(keys.activation, std::string(activation_name(config.activation)));
-  config.rope = reader.rope(config.resolved().head_dim, config.max_positions, config.rope.theta);
+  config.rope =
+      reader.rope(config.resolved().head_dim, config.max_positions, config.rope.theta, keys.partial_rotary);
 }
 
 nlohmann::ordered_json write_llama(const ModelConfig& config, const LlamaKeys& keys) {
@@ -64,6 +65,8 @@ std::vector<TensorName> llama_tensors(const ModelConfig& config, std::vector<Mod
   rows.insert(rows.end(), std::begin(llama), std::end(llama));
   return tensor_names(config, "model.layers.", rows);
 }
+
+std::vector<TensorName> llama_tensors(const ModelConfig& config) { return llama_tensors(config, {}); }
 
 bool llama_ignores(std::string_view name) {
   return name.ends_with(".rotary_emb.inv_freq") || name == "lm_head.weight";

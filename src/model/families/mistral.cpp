@@ -8,14 +8,10 @@ namespace {
 
 ModelConfig defaults() { return llama_defaults("mistral"); }
 
-Result<ModelConfig> read(const nlohmann::json& json) {
-  ModelConfig config = defaults();
-  ConfigReader reader(json);
+void read(ConfigReader& reader, ModelConfig& config) {
   config.kv_heads = 8;
   read_llama(reader, config);
   config.window = reader.is_null("sliding_window") ? 0 : reader.integer("sliding_window", 4096);
-  QUERN_CHECK(reader.finish());
-  return config;
 }
 
 nlohmann::ordered_json write(const ModelConfig& config) {
@@ -24,21 +20,14 @@ nlohmann::ordered_json write(const ModelConfig& config) {
   return json;
 }
 
-std::vector<TensorName> tensors(const ModelConfig& config) { return llama_tensors(config); }
-
 }  // namespace
 
-const Family kMistral{.name = "mistral",
-                      .architecture = "MistralForCausalLM",
-                      .prefix = "model.",
-                      .defaults = defaults,
-                      .read = read,
-                      .write = write,
-                      .tensors = tensors,
-                      .ignores = llama_ignores,
-                      .gguf = {.architecture = "llama",
-                               .marker = "attention.sliding_window",
-                               .imply = pair_neighbours,
-                               .tensors = gguf_tensors}};
+const Family kMistral = llama_relative(
+    {.name = "mistral",
+     .architecture = "MistralForCausalLM",
+     .defaults = defaults,
+     .read = read,
+     .write = write,
+     .gguf = {.architecture = "llama", .marker = "attention.sliding_window", .imply = pair_neighbours}});
 
 }  // namespace quern::model

@@ -14,13 +14,9 @@ ModelConfig defaults() {
   return config;
 }
 
-Result<ModelConfig> read(const nlohmann::json& json) {
-  ModelConfig config = defaults();
-  ConfigReader reader(json);
+void read(ConfigReader& reader, ModelConfig& config) {
   read_llama(reader, config);
   config.qkv_bias = config.output_bias = reader.boolean("attention_bias", false);
-  QUERN_CHECK(reader.finish());
-  return config;
 }
 
 nlohmann::ordered_json write(const ModelConfig& config) {
@@ -40,14 +36,12 @@ std::vector<TensorName> post_norm_tensors(const ModelConfig& config) {
 
 }  // namespace
 
-const Family kOlmo2{.name = "olmo2",
-                    .architecture = "Olmo2ForCausalLM",
-                    .prefix = "model.",
-                    .defaults = defaults,
-                    .read = read,
-                    .write = write,
-                    .tensors = tensors,
-                    .ignores = llama_ignores,
-                    .gguf = {.architecture = "olmo2", .tensors = post_norm_tensors}};
+const Family kOlmo2 = llama_relative({.name = "olmo2",
+                                      .architecture = "Olmo2ForCausalLM",
+                                      .defaults = defaults,
+                                      .read = read,
+                                      .write = write,
+                                      .tensors = tensors,
+                                      .gguf = {.architecture = "olmo2", .tensors = post_norm_tensors}});
 
 }  // namespace quern::model

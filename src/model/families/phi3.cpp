@@ -12,14 +12,10 @@ ModelConfig defaults() {
   return config;
 }
 
-Result<ModelConfig> read(const nlohmann::json& json) {
-  ModelConfig config = defaults();
-  ConfigReader reader(json);
+void read(ConfigReader& reader, ModelConfig& config) {
   read_llama(reader, config);
   config.window = reader.integer("sliding_window", 0);
   config.dropout = reader.number("resid_pdrop", 0.0);
-  QUERN_CHECK(reader.finish());
-  return config;
 }
 
 nlohmann::ordered_json write(const ModelConfig& config) {
@@ -44,14 +40,12 @@ std::vector<TensorName> joined_tensors(const ModelConfig& config) {
 
 }  // namespace
 
-const Family kPhi3{.name = "phi3",
-                   .architecture = "Phi3ForCausalLM",
-                   .prefix = "model.",
-                   .defaults = defaults,
-                   .read = read,
-                   .write = write,
-                   .tensors = tensors,
-                   .ignores = llama_ignores,
-                   .gguf = {.architecture = "phi3", .tensors = joined_tensors}};
+const Family kPhi3 = llama_relative({.name = "phi3",
+                                     .architecture = "Phi3ForCausalLM",
+                                     .defaults = defaults,
+                                     .read = read,
+                                     .write = write,
+                                     .tensors = tensors,
+                                     .gguf = {.architecture = "phi3", .tensors = joined_tensors}});
 
 }  // namespace quern::model

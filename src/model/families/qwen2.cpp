@@ -13,13 +13,9 @@ ModelConfig defaults() {
   return config;
 }
 
-Result<ModelConfig> read(const nlohmann::json& json) {
-  ModelConfig config = defaults();
-  ConfigReader reader(json);
+void read(ConfigReader& reader, ModelConfig& config) {
   read_llama(reader, config);
   read_qwen_windows(reader, config);
-  QUERN_CHECK(reader.finish());
-  return config;
 }
 
 nlohmann::ordered_json write(const ModelConfig& config) {
@@ -28,18 +24,13 @@ nlohmann::ordered_json write(const ModelConfig& config) {
   return json;
 }
 
-std::vector<TensorName> tensors(const ModelConfig& config) { return llama_tensors(config); }
-
 }  // namespace
 
-const Family kQwen2{.name = "qwen2",
-                    .architecture = "Qwen2ForCausalLM",
-                    .prefix = "model.",
-                    .defaults = defaults,
-                    .read = read,
-                    .write = write,
-                    .tensors = tensors,
-                    .ignores = llama_ignores,
-                    .gguf = {.architecture = "qwen2", .tensors = gguf_tensors}};
+const Family kQwen2 = llama_relative({.name = "qwen2",
+                                      .architecture = "Qwen2ForCausalLM",
+                                      .defaults = defaults,
+                                      .read = read,
+                                      .write = write,
+                                      .gguf = {.architecture = "qwen2"}});
 
 }  // namespace quern::model

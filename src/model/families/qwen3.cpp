@@ -13,15 +13,11 @@ ModelConfig defaults() {
   return config;
 }
 
-Result<ModelConfig> read(const nlohmann::json& json) {
-  ModelConfig config = defaults();
-  ConfigReader reader(json);
+void read(ConfigReader& reader, ModelConfig& config) {
   config.head_dim = 128;
   read_llama(reader, config);
   config.qkv_bias = config.output_bias = reader.boolean("attention_bias", false);
   read_qwen_windows(reader, config);
-  QUERN_CHECK(reader.finish());
-  return config;
 }
 
 nlohmann::ordered_json write(const ModelConfig& config) {
@@ -31,18 +27,13 @@ nlohmann::ordered_json write(const ModelConfig& config) {
   return json;
 }
 
-std::vector<TensorName> tensors(const ModelConfig& config) { return llama_tensors(config); }
-
 }  // namespace
 
-const Family kQwen3{.name = "qwen3",
-                    .architecture = "Qwen3ForCausalLM",
-                    .prefix = "model.",
-                    .defaults = defaults,
-                    .read = read,
-                    .write = write,
-                    .tensors = tensors,
-                    .ignores = llama_ignores,
-                    .gguf = {.architecture = "qwen3", .tensors = gguf_tensors}};
+const Family kQwen3 = llama_relative({.name = "qwen3",
+                                      .architecture = "Qwen3ForCausalLM",
+                                      .defaults = defaults,
+                                      .read = read,
+                                      .write = write,
+                                      .gguf = {.architecture = "qwen3"}});
 
 }  // namespace quern::model

@@ -15,9 +15,7 @@ ModelConfig defaults() {
   return config;
 }
 
-Result<ModelConfig> read(const nlohmann::json& json) {
-  ModelConfig config = defaults();
-  ConfigReader reader(json);
+void read(ConfigReader& reader, ModelConfig& config) {
   config.kv_heads = 4;
   read_llama(reader, config);
   config.qkv_bias = config.output_bias = reader.boolean("attention_bias", false);
@@ -30,8 +28,6 @@ Result<ModelConfig> read(const nlohmann::json& json) {
     config.full_layers =
         reader.full_layers(config.layers, [&](int64_t layer) { return config.rotates(layer); });
   }
-  QUERN_CHECK(reader.finish());
-  return config;
 }
 
 nlohmann::ordered_json write(const ModelConfig& config) {
@@ -52,18 +48,13 @@ void imply_gguf(ModelConfig& config) {
   for (int64_t layer = 3; layer < config.layers; layer += 4) config.nope_layers.push_back(layer);
 }
 
-std::vector<TensorName> tensors(const ModelConfig& config) { return llama_tensors(config); }
-
 }  // namespace
 
-const Family kSmolLm3{.name = "smollm3",
-                      .architecture = "SmolLM3ForCausalLM",
-                      .prefix = "model.",
-                      .defaults = defaults,
-                      .read = read,
-                      .write = write,
-                      .tensors = tensors,
-                      .ignores = llama_ignores,
-                      .gguf = {.architecture = "smollm3", .imply = imply_gguf, .tensors = gguf_tensors}};
+const Family kSmolLm3 = llama_relative({.name = "smollm3",
+                                        .architecture = "SmolLM3ForCausalLM",
+                                        .defaults = defaults,
+                                        .read = read,
+                                        .write = write,
+                                        .gguf = {.architecture = "smollm3", .imply = imply_gguf}});
 
 }  // namespace quern::model

@@ -20,16 +20,12 @@ ModelConfig defaults() {
   return config;
 }
 
-Result<ModelConfig> read(const nlohmann::json& json) {
-  ModelConfig config = defaults();
-  ConfigReader reader(json);
+void read(ConfigReader& reader, ModelConfig& config) {
   config.kv_heads = 2;
   read_llama(reader, config, kKeys);
   config.qkv_bias = config.output_bias = config.mlp_bias = reader.boolean("use_bias", true);
   config.window = reader.integer("sliding_window", 0);
   config.dropout = reader.number("residual_dropout", 0.0);
-  QUERN_CHECK(reader.finish());
-  return config;
 }
 
 nlohmann::ordered_json write(const ModelConfig& config) {
@@ -46,14 +42,12 @@ std::vector<TensorName> tensors(const ModelConfig& config) {
 
 }  // namespace
 
-const Family kStarcoder2{.name = "starcoder2",
-                         .architecture = "Starcoder2ForCausalLM",
-                         .prefix = "model.",
-                         .defaults = defaults,
-                         .read = read,
-                         .write = write,
-                         .tensors = tensors,
-                         .ignores = llama_ignores,
-                         .gguf = {.architecture = "starcoder2", .tensors = gguf_tensors}};
+const Family kStarcoder2 = llama_relative({.name = "starcoder2",
+                                           .architecture = "Starcoder2ForCausalLM",
+                                           .defaults = defaults,
+                                           .read = read,
+                                           .write = write,
+                                           .tensors = tensors,
+                                           .gguf = {.architecture = "starcoder2"}});
 
 }  // namespace quern::model

@@ -46,6 +46,7 @@ std::vector<TensorName> tensor_names(const ModelConfig& config, std::string_view
                                   std::string(path.part));
     }
     tensor.transposed = row->transposed && parameter.is_matrix();
+    if (row->grouped) tensor.groups = config.resolved().kv_heads;
     names.push_back(std::move(tensor));
   });
   return names;

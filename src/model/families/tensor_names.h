@@ -15,6 +15,7 @@ struct ModuleName {
   std::string_view file;
   std::vector<std::string_view> modules;
   bool transposed = false;  // its matrix is [in, out]
+  bool grouped = false;     // queries of one key-value head, its key and its value, then those of the next
 };
 
 // Names every parameter that a Decoder of `config` has. `blocks` stands before the number of a block in files

@@ -194,6 +194,62 @@ TEST(ReadConfig, RefusesGpt2VariantsItDoesNotCompute) {
   EXPECT_NE(error_of(config).find("scale_attn_by_inverse_layer_idx: expected false"), std::string::npos);
 }
 
+TEST(ReadConfig, TakesFalconsOfEveryGeneration) {
+  const auto falcon = [](const json& more) {
+    json config = llama_json();
+    config["model_type"] = "falcon";
+    config.update(more);
+    return read_config(config, "config.json").value();
+  };
+  using nn::BlockLayout;
+  const ModelConfig first = falcon(json::object());
+  EXPECT_EQ(first.kv_heads, 1);
+  EXPECT_EQ(first.layout, BlockLayout::parallel);
+  EXPECT_EQ(first.max_positions, 256);
+  const ModelConfig web = falcon({{"alibi", true}, {"multi_query", false}, {"parallel_attn", false}, {"bias", true}});
+  EXPECT_EQ(web.kv_heads, 4);
+  EXPECT_EQ(web.layout, BlockLayout::pre_norm);
+  EXPECT_EQ(web.positions, Positions::alibi);
+  EXPECT_TRUE(web.alibi_scaled && web.qkv_bias && web.mlp_bias);
+  json groups{{"new_decoder_architecture", true}, {"num_kv_heads", 2}};
+  EXPECT_EQ(falcon(groups).kv_heads, 2);
+  EXPECT_EQ(falcon(groups).layout, BlockLayout::parallel_norms);
+  groups["num_ln_in_parallel_attn"] = 1;
+  EXPECT_EQ(falcon(groups).layout, BlockLayout::parallel);
+}
+
+TEST(ReadConfig, TakesBothGenerationsOfPartialRotation) {
+  const auto rotary = [](const char* family, const json& more) {
+    json config = llama_json();
+    config["model_type"] = family;
+    config["num_key_value_heads"] = 4;
+    config.update(more);
+    return read_config(config, "config.json").value().rope;
+  };
+  EXPECT_EQ(rotary("phi", json::object()).rotary, 4);
+  EXPECT_EQ(rotary("phi", {{"partial_rotary_factor", 0.75}}).rotary, 6);
+  EXPECT_EQ(rotary("gpt_neox", json::object()).rotary, 2);
+  EXPECT_EQ(rotary("gpt_neox", {{"rotary_pct", 0.5}, {"rotary_emb_base", 500}}).rotary, 4);
+  EXPECT_EQ(rotary("gpt_neox", {{"rotary_pct", 0.5}, {"rotary_emb_base", 500}}).theta, 500.0);
+  const json after{{"rope_parameters", {{"rope_type", "default"}, {"rope_theta", 500}, {"partial_rotary_factor", 0.5}}}};
+  EXPECT_EQ(rotary("gpt_neox", after).rotary, 4);
+  EXPECT_EQ(rotary("gpt_neox", after).theta, 500.0);
+}
+
+TEST(ReadConfig, RefusesFormsOfAFamilyThatItDoesNotCompute) {
+  const auto error = [](const json& config) { return error_of(config); };
+  json mpt{{"model_type", "mpt"}, {"vocab_size", 100}, {"d_model", 32}, {"n_heads", 4}, {"n_layers", 2}, {"max_seq_len", 64}};
+  EXPECT_EQ(error(mpt), "");
+  mpt["attn_config"] = {{"clip_qkv", 6.0}};
+  EXPECT_NE(error(mpt).find("attn_config: clip_qkv: expected null (Quern has no other form), got 6.0"), std::string::npos) << error(mpt);
+  json opt = llama_json();
+  opt["model_type"] = "opt";
+  opt["ffn_dim"] = 64;
+  EXPECT_EQ(error(opt), "");
+  opt["word_embed_proj_dim"] = 16;
+  EXPECT_NE(error(opt).find("word_embed_proj_dim: expected 32 (Quern has no other form), got 16"), std::string::npos) << error(opt);
+}
+
 TEST(WriteConfig, ReadsBackTheSame) {
   for (const Family* family : families()) {
     ModelConfig config = tiny_config(std::string(family->name)).resolved();

@@ -91,10 +91,13 @@ constexpr const char* kWithGradients[] = {"gpt2",
                                           "llama/llama3_rope",
                                           "families/gemma2",
                                           "families/gemma3_text",
-                                          "families/olmo2"};
-constexpr const char* kWithout[] = {"families/mistral", "families/qwen2", "families/qwen3",
-                                    "families/gemma",   "families/phi3",  "families/starcoder2",
-                                    "families/smollm3"};
+                                          "families/olmo2",
+                                          "families/phi"};
+constexpr const char* kWithout[] = {"families/mistral", "families/qwen2",         "families/qwen3",
+                                    "families/gemma",   "families/phi3",          "families/starcoder2",
+                                    "families/smollm3", "families/opt",           "families/mpt",
+                                    "families/falcon",  "families/falcon_groups", "families/falcon_alibi",
+                                    "families/gpt_neox"};
 
 std::string name_of_case(const testing::TestParamInfo<const char*>& which) {
   std::string name = which.param;

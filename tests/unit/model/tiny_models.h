@@ -22,7 +22,9 @@ inline ModelConfig tiny_config(const std::string& family) {
   config.intermediate = 24;
   config.max_positions = 24;
   config.init_std = 0.3;  // far from uniform attention, so that mistakes show
-  if (family != "gpt2") config.kv_heads = 2;
+  const bool groups = family != "gpt2" && family != "opt" && family != "mpt" && family != "gpt_neox";
+  if (groups) config.kv_heads = 2;
+  if (family == "mpt") config.intermediate = 0;  // 4 * hidden always
   return config;
 }
 

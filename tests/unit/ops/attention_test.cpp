@@ -34,6 +34,7 @@ TEST(AlibiSlopes, FollowThePaper) {
   EXPECT_THAT(alibi_slopes(8).span<float>(),
               ElementsAreArray({0.5f, 0.25f, 0.125f, 0.0625f, 0.03125f, 0.015625f, 0.0078125f, 0.00390625f}));
   // Six heads: the four of a model of four, then the odd ones of a model of eight.
+  EXPECT_THAT(alibi_slopes(4, 4.0).span<float>(), ElementsAre(0.5f, 0.25f, 0.125f, 0.0625f));
   EXPECT_THAT(alibi_slopes(6).span<float>(),
               ElementsAreArray({0.25f, 0.0625f, 0.015625f, 0.00390625f, 0.5f, 0.125f}));
 }
