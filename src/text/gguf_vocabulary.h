@@ -31,4 +31,9 @@ struct GgufVocabulary {
 // (another model or an unknown `pre`: names the known ones).
 Result<Tokenizer> make_tokenizer(const GgufVocabulary& vocabulary);
 
+// The vocabulary that a GGUF file of a model with `rows` token embeddings carries for `tokenizer`; ids that no token
+// has become unused "[PAD7]". unsupported names the component of tokenizer.json that such files cannot express: they
+// know split patterns by name, and BPE models of bytes or of SentencePiece.
+Result<GgufVocabulary> make_gguf_vocabulary(const Tokenizer& tokenizer, int64_t rows);
+
 }  // namespace quern::text

@@ -1,6 +1,7 @@
 #include "text/split_patterns.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <array>
 
@@ -70,24 +71,43 @@ const std::vector<Row>& rows() {
   };
   return rows;
 }
+
+SplitRules rules_of(const Row& row) {
+  SplitRules rules{.patterns = {}, .nfc = row.nfc, .ignore_merges = row.ignore_merges};
+  for (const std::string_view pattern : row.patterns) {
+    if (!pattern.empty()) rules.patterns.emplace_back(pattern);
+  }
+  return rules;
+}
 }  // namespace
 
 Result<SplitRules> find_split_rules(std::string_view name) {
   std::string known;
   for (const Row& row : rows()) {
-    if (row.name != name) {
-      known.append(known.empty() ? "" : ", ").append(row.name);
-      continue;
-    }
-    SplitRules rules{.patterns = {}, .nfc = row.nfc, .ignore_merges = row.ignore_merges};
-    for (const std::string_view pattern : row.patterns) {
-      if (!pattern.empty()) rules.patterns.emplace_back(pattern);
-    }
-    return rules;
+    if (row.name == name) return rules_of(row);
+    known.append(known.empty() ? "" : ", ").append(row.name);
   }
   return make_error(ErrorCode::unsupported,
                     fmt::format("the pre-tokenizer '{}' of the GGUF vocabulary is not known", name),
                     "known: " + known);
+}
+
+Result<std::string> find_split_name(const SplitRules& rules) {
+  std::string nearest;
+  for (const Row& row : rows()) {
+    const SplitRules known = rules_of(row);
+    if (known.patterns != rules.patterns || known.ignore_merges != rules.ignore_merges) continue;
+    // "default" makes other programs warn.
+    if (row.name == "default") continue;
+    if (known.nfc == rules.nfc) return std::string(row.name);
+    if (nearest.empty()) nearest = row.name;
+  }
+  if (!nearest.empty()) return nearest;
+  return make_error(
+      ErrorCode::unsupported,
+      fmt::format("GGUF has no name for a tokenizer that splits by {}{}", fmt::join(rules.patterns, " then "),
+                  rules.ignore_merges ? " and ignores merges" : ""),
+      "readers of GGUF know split patterns of published models alone");
 }
 
 }  // namespace quern::text

@@ -17,5 +17,8 @@ struct SplitRules {
 
 // Errors: unsupported (lists the known names).
 Result<SplitRules> find_split_rules(std::string_view name);
+// The first name whose rules split as `rules` do; rules that differ in `nfc` alone are taken where there are no others,
+// because other readers of GGUF do not normalise. Errors: unsupported (shows the patterns).
+Result<std::string> find_split_name(const SplitRules& rules);
 
 }  // namespace quern::text
