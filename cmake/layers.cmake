@@ -12,6 +12,7 @@ quern_folder(plan         DEPS model)
 quern_folder(train        DEPS model data)
 quern_folder(quant        DEPS tensor base)
 quern_folder(infer        DEPS model text)
+quern_folder(convert      DEPS infer quant)
 quern_folder(report       DEPS base)
 quern_asset(quern_report report_html ${CMAKE_SOURCE_DIR}/web/report/report.html)
 quern_asset(quern_report report_css ${CMAKE_SOURCE_DIR}/web/report/report.css)
@@ -22,7 +23,7 @@ quern_asset(quern_eval report_perplexity_js ${CMAKE_SOURCE_DIR}/web/report/perpl
 quern_folder(recipes      DEPS train infer plan report)
 quern_asset(quern_recipes report_recipe_js ${CMAKE_SOURCE_DIR}/web/report/recipe.js)
 quern_folder(store        DEPS base CURL::libcurl OpenSSL::Crypto LibArchive::LibArchive)
-quern_folder(cli          DEPS recipes eval store CLI11::CLI11)
+quern_folder(cli          DEPS recipes eval convert store CLI11::CLI11)
 
 # Backends are linked by executables through backend::register_backends(); no other folder includes them.
 quern_folder(backend/reference DEPS backend/api)

@@ -19,6 +19,8 @@ Command chat_command();
 Command pull_command();
 Command list_command();
 Command remove_command();
+Command convert_command();
+Command quantize_command();
 Command inspect_command();
 Command imatrix_command();
 Command eval_command();
@@ -41,6 +43,8 @@ const std::vector<Command>& commands() {
       pull_command(),
       list_command(),
       remove_command(),
+      convert_command(),
+      quantize_command(),
       inspect_command(),
       imatrix_command(),
       eval_command(),

@@ -15,8 +15,8 @@ Result<void> save_model(const Decoder& model, const std::filesystem::path& folde
 Result<void> save_model(const Decoder& model, const std::filesystem::path& folder);
 
 // What a GGUF file of `model` holds: matrices as `dtype` (floating), or as the model has them when it is empty;
-// vectors and positions as f32. Metadata but for the tokenizer's. Tensors are made when they are asked for; the
-// model must stay where it is and change no weights until then. Errors as for save_model.
+// vectors and positions as f32. Metadata but for the tokenizer's. Tensors are made when they are asked for, from the
+// weights that the model had at this call. Errors as for save_model.
 Result<formats::GgufContents> gguf_contents(const Decoder& model, std::optional<DType> dtype);
 
 }  // namespace quern::model

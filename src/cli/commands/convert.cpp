@@ -1,0 +1,111 @@
+// quern convert
+#include <fmt/format.h>
+
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <system_error>
+
+#include "base/interrupt.h"
+#include "base/units.h"
+#include "cli/command_line.h"
+#include "convert/gguf_source.h"
+#include "convert/hf_target.h"
+#include "store/store.h"
+
+namespace quern::cli {
+
+namespace {
+
+enum class Format { gguf, hf };
+
+struct Arguments {
+  std::string model, output, dtype;
+  Format to = Format::gguf;
+  bool force = false;
+
+  // "smollm2-f16.gguf" or "smollm2-hf" in the current folder.
+  std::filesystem::path target(const std::filesystem::path& source) const {
+    if (!output.empty()) return std::filesystem::path(output).lexically_normal();
+    const std::string name = convert::model_name(source) + (dtype.empty() ? "" : "-" + dtype);
+    return to == Format::gguf ? name + ".gguf" : name + "-hf";
+  }
+};
+
+Result<void> write_gguf(const std::filesystem::path& source, const std::filesystem::path& target,
+                        std::optional<DType> dtype, bool force, Progress& progress) {
+  std::error_code ignored;
+  if (std::filesystem::exists(target, ignored) && !force) {
+    return make_error(ErrorCode::conflict, fmt::format("{} exists", target.string()), "--force replaces it");
+  }
+  QUERN_TRY(const formats::GgufContents contents, convert::open_as_gguf(source, dtype));
+  return formats::write_gguf(target, contents, progress);
+}
+
+uint64_t bytes_at(const std::filesystem::path& path) {
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(path, ignored)) return std::filesystem::file_size(path, ignored);
+  uint64_t bytes = 0;
+  for (const auto& file : std::filesystem::directory_iterator(path, ignored))
+    bytes += file.file_size(ignored);
+  return bytes;
+}
+
+Result<void> run(const Arguments& arguments, Context& context) {
+  const InterruptGuard guard;
+  QUERN_TRY(const std::filesystem::path source, store::Store().resolve(arguments.model));
+  const std::filesystem::path target = arguments.target(source);
+  const std::optional<DType> dtype =
+      arguments.dtype.empty() ? std::nullopt : dtype_from_name(arguments.dtype);
+  if (arguments.to == Format::gguf) {
+    QUERN_CHECK(write_gguf(source, target, dtype, arguments.force, *context.progress));
+  } else {
+    QUERN_CHECK(convert::save_as_hf(source, target, dtype, arguments.force));
+  }
+  const uint64_t before = bytes_at(source), after = bytes_at(target);
+  if (context.json) {
+    const nlohmann::ordered_json document = {{"source", source.string()},
+                                             {"path", target.string()},
+                                             {"format", arguments.to == Format::gguf ? "gguf" : "hf"},
+                                             {"bytes_before", before},
+                                             {"bytes", after}};
+    context.print(document.dump(2) + "\n");
+  } else {
+    context.print(
+        fmt::format("{}  {} (from {})\n", target.string(), human_bytes(after), human_bytes(before)));
+  }
+  return {};
+}
+
+Runner define(CommandLine& line) {
+  auto arguments = std::make_shared<Arguments>();
+  CLI::App& app = line.app();
+  app.add_option("MODEL", arguments->model, "model folder, GGUF file, or a name in the store")->required();
+  line.choice("--to", arguments->to, "format to write", {{"gguf", Format::gguf}, {"hf", Format::hf}});
+  app.add_option("--dtype", arguments->dtype,
+                 "of matrices: f16, bf16 or f32 (default: as they are; to hf, f16 for blocks)")
+      ->check(CLI::IsMember({"f16", "bf16", "f32"}));
+  app.add_option("-o,--output", arguments->output,
+                 "file or folder to write (default: named after the model)");
+  app.add_flag("--force", arguments->force, "replace what is there");
+  return [arguments](Context& context) { return run(*arguments, context); };
+}
+
+}  // namespace
+
+Command convert_command() {
+  return {
+      .name = "convert",
+      .group = Group::use,
+      .summary = "write a model as GGUF or as a Hugging Face folder",
+      .details =
+          "Weights, settings, tokenizer and chat template are carried over, so that llama.cpp opens the one\n"
+          "and transformers the other. Quantised weights stay as they are in GGUF unless --dtype is given.\n"
+          "What a format cannot express is refused by name.",
+      .examples =
+          "quern convert runs/demo/model --to gguf --dtype f16\n"
+          "quern convert SmolLM2-135M-Instruct.Q4_1.gguf --to hf --dtype bf16 -o smollm2",
+      .define = define,
+      .subcommands = {}};
+}
+
+}  // namespace quern::cli

@@ -1,0 +1,96 @@
+#include "convert/gguf_source.h"
+
+#include <fmt/format.h>
+
+#include "formats/hf_folder.h"
+#include "model/load.h"
+#include "model/save.h"
+#include "ops/cast.h"
+
+namespace quern::convert {
+
+namespace {
+
+Result<formats::GgufContents> from_folder(const std::filesystem::path& path, std::optional<DType> dtype) {
+  QUERN_TRY(const formats::ModelFolder folder, formats::ModelFolder::open(path));
+  QUERN_TRY(const model::Decoder model, model::load_model(folder.path()));
+  QUERN_TRY(formats::GgufContents contents, model::gguf_contents(model, dtype));
+  contents.metadata.set("general.name", model_name(path));
+  contents.metadata.set("general.file_type", float_file_type(dtype.value_or(model.config().dtype)));
+  QUERN_TRY(const text::Tokenizer tokenizer, text::Tokenizer::load(folder.path()));
+  Result<text::GgufVocabulary> made = text::make_gguf_vocabulary(tokenizer, model.config().vocab_size);
+  if (!made.ok()) return std::move(made).error().within(path.string());
+  text::GgufVocabulary vocabulary = std::move(made).value();
+  // What ends a text besides the tokenizer's end token: of a chat model, the end of a turn.
+  for (const int64_t end : model.config().eos_tokens) {
+    if (!vocabulary.eos) vocabulary.eos = static_cast<text::TokenId>(end);
+    if (end == *vocabulary.eos) continue;
+    contents.metadata.set("tokenizer.ggml.eot_token_id", static_cast<uint32_t>(end));
+  }
+  set_vocabulary(contents.metadata, std::move(vocabulary));
+  return contents;
+}
+
+// A tensor of another file in `dtype`, where it is a matrix that is not kept wide.
+void convert_to(DType dtype, formats::GgufEntry& entry) {
+  const bool number = is_float(entry.dtype) || is_block(entry.dtype);
+  if (entry.shape.rank() < 2 || !number || entry.name.starts_with("position_embd.")) return;
+  entry.dtype = dtype;
+  entry.tensor = [before = entry.tensor, dtype]() -> Result<Tensor> {
+    QUERN_TRY(const Tensor tensor, before());
+    return ops::cast(tensor, dtype);
+  };
+}
+
+}  // namespace
+
+std::string model_name(const std::filesystem::path& path) {
+  std::error_code ignored;
+  if (std::filesystem::is_regular_file(path, ignored)) return path.stem().string();
+  const std::filesystem::path full = std::filesystem::absolute(path).lexically_normal();
+  const std::filesystem::path folder = full.has_filename() ? full : full.parent_path();
+  return (folder.filename() == formats::kRunModel ? folder.parent_path() : folder).filename().string();
+}
+
+uint32_t float_file_type(DType dtype) { return dtype == DType::f32 ? 0 : dtype == DType::f16 ? 1 : 32; }
+
+Result<formats::GgufContents> open_as_gguf(const std::filesystem::path& path, std::optional<DType> dtype) {
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(path, ignored)) return from_folder(path, dtype);
+  QUERN_TRY(const formats::GgufArchive archive, formats::GgufArchive::open(path));
+  QUERN_TRY(formats::GgufContents contents, formats::contents_of(archive));
+  if (!dtype) return contents;
+  for (formats::GgufEntry& entry : contents.tensors) convert_to(*dtype, entry);
+  contents.metadata.set("general.file_type", float_file_type(*dtype));
+  return contents;
+}
+
+void set_vocabulary(formats::GgufMetadata& metadata, text::GgufVocabulary vocabulary) {
+  const auto put = [&](std::string_view name, auto value) {
+    metadata.set(fmt::format("tokenizer.ggml.{}", name), formats::GgufValue(std::move(value)));
+  };
+  const auto put_list = [&](std::string_view name, auto values) {
+    if (!values.empty()) put(name, formats::GgufArray(std::move(values)));
+  };
+  put("model", std::move(vocabulary.model));
+  put("pre", std::move(vocabulary.pre));
+  put_list("tokens", std::move(vocabulary.tokens));
+  put_list("scores", std::move(vocabulary.scores));
+  put_list("token_type", std::move(vocabulary.types));
+  put_list("merges", std::move(vocabulary.merges));
+  for (const auto& [name, id] : {std::pair{"bos", vocabulary.bos},
+                                 {"eos", vocabulary.eos},
+                                 {"unknown", vocabulary.unk},
+                                 {"padding", vocabulary.pad}}) {
+    if (id) put(fmt::format("{}_token_id", name), static_cast<uint32_t>(*id));
+  }
+  for (const auto& [name, flag] : {std::pair{"add_bos_token", vocabulary.add_bos},
+                                   {"add_eos_token", vocabulary.add_eos},
+                                   {"add_space_prefix", vocabulary.add_space_prefix}}) {
+    if (flag) put(name, *flag);
+  }
+  if (!vocabulary.chat_template.empty())
+    metadata.set("tokenizer.chat_template", std::move(vocabulary.chat_template));
+}
+
+}  // namespace quern::convert

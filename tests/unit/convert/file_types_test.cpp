@@ -1,0 +1,87 @@
+#include "convert/file_types.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+
+namespace quern::convert {
+namespace {
+
+// The types of one module in all layers, as letters of a word: "6" Q6_K, "4" Q4_K and so on.
+std::string types(std::string_view type, const std::string& module, const ModelFacts& facts) {
+  static const std::map<DType, char> kLetters{{DType::q2_k, '2'}, {DType::q3_k, '3'},   {DType::q4_k, '4'},
+                                              {DType::q5_k, '5'}, {DType::q6_k, '6'},   {DType::q8_0, '8'},
+                                              {DType::q4_0, 'a'}, {DType::iq4_xs, 'x'}, {DType::q4_1, 'b'}};
+  std::string word;
+  for (int64_t layer = 0; layer < facts.layers; ++layer) {
+    const std::string name = "blk." + std::to_string(layer) + "." + module + ".weight";
+    word += kLetters.at(type_in_file(*find_file_type(type).value(), name, {512, 512}, DType::f16, facts));
+  }
+  return word;
+}
+
+// Recorded from llama-quantize with a model of 16 layers and two queries to a key.
+TEST(FileTypes, GiveMoreBitsWhereOtherProgramsDo) {
+  const ModelFacts facts{.layers = 16, .queries_per_key = 2};
+  EXPECT_EQ(types("q4_k_m", "ffn_down", facts), "6644644644644666");
+  EXPECT_EQ(types("q4_k_m", "attn_v", facts), "6644644644644666");
+  EXPECT_EQ(types("q4_k_m", "attn_q", facts), "4444444444444444");
+  EXPECT_EQ(types("q5_k_m", "ffn_down", facts), "6655655655655666");
+  EXPECT_EQ(types("q4_k_s", "ffn_down", facts), "5544444444444444");
+  EXPECT_EQ(types("q4_k_s", "attn_v", facts), "5555444444444444");
+  EXPECT_EQ(types("q3_k_m", "ffn_down", facts), "5444444444444444");
+  EXPECT_EQ(types("q3_k_m", "attn_v", facts), "5544444444444444");
+  EXPECT_EQ(types("q3_k_m", "attn_output", facts), "4444444444444444");
+  EXPECT_EQ(types("q3_k_l", "ffn_down", facts), "5555555555555555");
+  EXPECT_EQ(types("q2_k", "attn_v", facts), "3333333333333333");
+  EXPECT_EQ(types("iq4_xs", "ffn_down", facts), "55xxxxxxxxxxxxxx");
+  EXPECT_EQ(types("q4_0", "ffn_down", facts), "aaaaaaaaaaaaaaaa");
+}
+
+TEST(FileTypes, DependOnSharedKeysAndImportance) {
+  ModelFacts facts{.layers = 16, .queries_per_key = 4};
+  EXPECT_EQ(types("q2_k", "attn_v", facts), "4444444444444444");
+  EXPECT_EQ(types("iq4_xs", "attn_v", facts), "5555555555555555");
+  facts.importance = true;
+  EXPECT_EQ(types("iq4_xs", "ffn_down", facts), "xxxxxxxxxxxxxxxx");
+  EXPECT_EQ(types("q4_0", "ffn_down", facts), "bbaaaaaaaaaaaaaa");
+}
+
+TEST(FileTypes, TreatATiedEmbeddingAsTheOutput) {
+  const FileType& type = *find_file_type("q4_k_m").value();
+  ModelFacts facts{.layers = 16};
+  const Shape shape{1000, 512};
+  EXPECT_EQ(type_in_file(type, "token_embd.weight", shape, DType::f16, facts), DType::q4_k);
+  EXPECT_EQ(type_in_file(type, "output.weight", shape, DType::f16, facts), DType::q6_k);
+  facts.tied = true;
+  EXPECT_EQ(type_in_file(type, "token_embd.weight", shape, DType::f16, facts), DType::q6_k);
+}
+
+TEST(FileTypes, KeepWhatIsNoMatrixOfWeights) {
+  const FileType& type = *find_file_type("q4_0").value();
+  for (const char* name : {"blk.0.attn_q.bias", "position_embd.weight", "blk.0.attn_q_norm.weight"}) {
+    EXPECT_EQ(type_in_file(type, name, {32, 32}, DType::f32, {.layers = 1}), DType::f32) << name;
+  }
+  EXPECT_EQ(type_in_file(type, "output_norm.weight", {32}, DType::f32, {.layers = 1}), DType::f32);
+}
+
+TEST(FileTypes, FallBackToSmallerBlocks) {
+  EXPECT_EQ(fitting(DType::q4_k, 512), DType::q4_k);
+  const std::map<DType, DType> expected{{DType::q2_k, DType::q4_0}, {DType::q3_k, DType::q4_0},
+                                        {DType::q4_k, DType::q5_0}, {DType::q5_k, DType::q5_1},
+                                        {DType::q6_k, DType::q8_0}, {DType::iq4_xs, DType::iq4_nl}};
+  for (const auto& [wanted, instead] : expected) EXPECT_EQ(fitting(wanted, 576), instead) << name_of(wanted);
+  EXPECT_EQ(fitting(DType::q4_k, 40), DType::f16);
+  EXPECT_EQ(fitting(DType::q8_0, 40), DType::f16);
+}
+
+TEST(FileTypes, AreFoundByName) {
+  EXPECT_EQ(find_file_type("Q4_K_M").value()->id, 15u);
+  EXPECT_EQ(find_file_type("q5_k").value()->name, "q5_k_m");
+  const auto unknown = find_file_type("q9_9");
+  EXPECT_EQ(unknown.error().code, ErrorCode::unsupported);
+  EXPECT_NE(unknown.error().hint.find("q4_k_m"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace quern::convert
