@@ -19,6 +19,9 @@ void ModelOptions::define(CommandLine& line) {
   app.add_option("--dtype", dtype, "of activations: f32, bf16 or f16")
       ->capture_default_str()
       ->check(CLI::IsMember({"f32", "bf16", "f16"}));
+  app.add_option("--cache-dtype", cache_dtype,
+                 "of keys and values: f32, f16, bf16 or q8_0 [f16; bf16 with bf16]")
+      ->check(CLI::IsMember({"f32", "f16", "bf16", "q8_0"}));
   line.config(*this);
   for (const auto& [flag, key] : std::initializer_list<std::pair<const char*, const char*>>{
            {"--context", "context"},
@@ -52,6 +55,11 @@ Result<infer::LoadedModel> ModelOptions::open() {
   const auto start = std::chrono::steady_clock::now();
   QUERN_TRY(infer::LoadedModel loaded, infer::open_model(path, *dtype_from_name(dtype)));
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  if (!cache_dtype.empty()) {
+    const DType wanted = *dtype_from_name(cache_dtype);
+    QUERN_CHECK(model::check_cache_dtype(loaded.model.config(), wanted));
+    loaded.model.set_cache_dtype(wanted);
+  }
   completion.end_tokens = loaded.end_tokens;
   QUERN_CHECK(take_defaults(loaded.sampling));
   if (verbose) terminal::print_line(describe(loaded, seconds.count()));

@@ -15,6 +15,7 @@ struct ModelOptions {
   bool verbose = false;
   std::string model;
   std::string dtype = "f32";
+  std::string cache_dtype;  // empty: model::default_cache_dtype
   int64_t context = 0;
   infer::CompletionOptions completion;
 

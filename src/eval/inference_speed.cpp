@@ -136,7 +136,9 @@ Result<InferenceSpeed> measure_inference_speed(const std::function<Result<infer:
     speed.weight_bytes += parameter.value().bytes();
     if (parameter.strips().defined()) speed.packed_bytes += parameter.strips().bytes();
   });
-  speed.cache_bytes_per_token = model.make_cache(1, 1).bytes();
+  speed.cache_bytes_per_token =
+      model::cache_spec(model.config(), {.capacity = ops::kKvSlots}, model.cache_dtype()).bytes() /
+      ops::kKvSlots;
   int64_t context = 0;
   for (SpeedTest& test : speed.tests) {
     context = std::max(context, std::max<int64_t>(test.depth, 1) + test.prompt + test.generate);

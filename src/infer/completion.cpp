@@ -42,7 +42,8 @@ Result<Completion> complete(Session& session, const text::Tokenizer& tokenizer,
   GenerateOptions generation{.sampling = options.sampling,
                              .max_tokens = options.max_tokens,
                              .end_tokens = {},
-                             .stream = options.stream};
+                             .stream = options.stream,
+                             .context_shift = options.context_shift};
   if (!options.ignore_eos) generation.end_tokens = options.end_tokens;
   text::StreamDecoder decoder(tokenizer);
   StopStrings stops(options.stop);

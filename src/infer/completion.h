@@ -19,6 +19,7 @@ struct CompletionOptions {
   std::vector<std::string> stop;    // text that ends the answer; not part of it
   std::vector<int32_t> end_tokens;  // LoadedModel::end_tokens
   bool ignore_eos = false;          // they do not end the answer
+  bool context_shift = false;       // GenerateOptions::context_shift
   uint64_t stream = 0;
 
   void fields(Fields& f);

@@ -25,6 +25,9 @@ struct GenerateOptions {
   int64_t max_tokens = 256;
   std::vector<int32_t> end_tokens;  // finish, and are not passed on
   uint64_t stream = 0;              // which of several answers to one prompt
+  // In a full context, forget half of what follows the prompt (Session::shift) and go on; of a prompt of more than half
+  // the context, that half is kept.
+  bool context_shift = false;
 };
 
 // Continues the session until something ends it; `receive` gets each token and returns false to stop. The

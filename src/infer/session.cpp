@@ -16,7 +16,9 @@ int64_t clamp_context(const model::Decoder& model, int64_t context) {
 }  // namespace
 
 Session::Session(const model::Decoder& model, int64_t context)
-    : model_(model), context_(clamp_context(model, context)), cache_(model.make_cache(1, context_)) {}
+    : model_(model),
+      context_(clamp_context(model, context)),
+      cache_(model.make_cache({.capacity = context_, .chunk = model::kPromptChunk})) {}
 
 Result<void> Session::set_tokens(std::span<const int32_t> tokens) {
   const auto count = static_cast<int64_t>(tokens.size());
@@ -37,21 +39,34 @@ Result<void> Session::set_tokens(std::span<const int32_t> tokens) {
   }
   // At least the last token is computed again: its logits are what the caller is after.
   const auto differs = std::ranges::mismatch(tokens, tokens_).in1;
-  const auto keep = std::min<int64_t>(differs - tokens.begin(), count - 1);
-  tokens_.resize(static_cast<size_t>(keep));
-  cache_.truncate(0, keep);
-  compute(tokens.subspan(static_cast<size_t>(keep)));
+  go_back_to(std::min<int64_t>(differs - tokens.begin(), count - 1));
+  compute(tokens.subspan(tokens_.size()));
   return {};
+}
+
+// Holds the first `length` tokens, or none where a window's keys for them are gone.
+void Session::go_back_to(int64_t length) { tokens_.resize(static_cast<size_t>(cache_.truncate(0, length))); }
+
+void Session::shift(int64_t keep, int64_t count) {
+  const auto at = [&](int64_t n) { return tokens_.begin() + static_cast<std::ptrdiff_t>(n); };
+  if (model_.can_shift_cache()) {
+    model_.shift_cache(cache_, 0, keep, keep + count);
+    tokens_.erase(at(keep), at(keep + count));
+    return;
+  }
+  std::vector<int32_t> rest = tokens_;
+  rest.erase(rest.begin() + static_cast<std::ptrdiff_t>(keep),
+             rest.begin() + static_cast<std::ptrdiff_t>(keep + count));
+  go_back_to(keep);
+  compute(std::span(rest).subspan(tokens_.size()));
 }
 
 void Session::append(int32_t token) { compute(std::span(&token, 1)); }
 
 void Session::compute(std::span<const int32_t> tokens) {
-  // Chunks bound the memory of a long prompt's activations.
-  constexpr size_t kChunk = 512;
   const autograd::NoGrad no_grad;
-  for (; !tokens.empty(); tokens = tokens.subspan(std::min(kChunk, tokens.size()))) {
-    const std::span<const int32_t> chunk = tokens.first(std::min(kChunk, tokens.size()));
+  for (std::span<const int32_t> chunk; !tokens.empty(); tokens = tokens.subspan(chunk.size())) {
+    chunk = tokens.first(std::min<size_t>(model::kPromptChunk, tokens.size()));
     const auto time = static_cast<int64_t>(chunk.size());
     const Tensor states = model_.hidden(Tensor::from(chunk, {1, time}), cache_.next(time));
     cache_.commit(time);

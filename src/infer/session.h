@@ -14,7 +14,8 @@ namespace quern::infer {
 // changed. The model must outlive it. Not thread-safe; many sessions may share one model from one thread.
 class Session {
  public:
-  // Room for `context` tokens; 0 or more than the model has positions: all its positions.
+  // Room for `context` tokens; 0 or more than the model has positions: all its positions. Keys and values are kept in
+  // model.cache_dtype().
   Session(const model::Decoder& model, int64_t context);
 
   // Makes `tokens` the sequence, computing only what follows the longest common prefix with what it was.
@@ -24,6 +25,12 @@ class Session {
   // Appends one token. Precondition: !full().
   void append(int32_t token);
 
+  // Forgets `count` tokens after the first `keep` and moves the others up, so that a full context goes on. Keys are
+  // turned to their new positions where they are rotary, which is an approximation: they and their values were computed
+  // in sight of what is forgotten. With learned positions the rest is computed again. Preconditions: count >= 0, keep >=
+  // 0, keep + count is less than the number of tokens.
+  void shift(int64_t keep, int64_t count);
+
   // f32 [V]: the logits after the last token. Precondition: the sequence is not empty.
   std::span<const float> logits() const { return logits_.span<float>(); }
   const std::vector<int32_t>& tokens() const { return tokens_; }
@@ -32,6 +39,7 @@ class Session {
   const model::Decoder& model() const { return model_; }
 
  private:
+  void go_back_to(int64_t length);
   void compute(std::span<const int32_t> tokens);
 
   const model::Decoder& model_;

@@ -78,8 +78,7 @@ Decoder::Decoder(const ModelConfig& config)
   if (c.local_rope_theta > 0.0) local_rotary_ = std::make_shared<nn::Rotary>(local_rope(c));
   blocks_.reserve(static_cast<size_t>(c.layers));
   for (int64_t layer = 0; layer < c.layers; ++layer) {
-    const auto& rotary = local_rotary_ && c.window_of(layer) > 0 ? local_rotary_ : rotary_;
-    blocks_.emplace_back(block_spec(c, layer), c.rotates(layer) ? rotary : nullptr);
+    blocks_.emplace_back(block_spec(c, layer), rotary_of(layer));
   }
   if (c.layout != nn::BlockLayout::post_norm) final_norm_.emplace(c.hidden, norm_spec(c));
   if (!c.tied_embeddings) head_.emplace(c.hidden, c.vocab_size, false, c.init_std);
@@ -176,13 +175,28 @@ Tensor Decoder::loss(const Tensor& states, const Tensor& targets, const Tensor& 
                                     .softcap = config_.logit_softcap});
 }
 
-nn::ContiguousKvCache Decoder::make_cache(int64_t batch, int64_t capacity) const {
-  return nn::ContiguousKvCache({.layers = config_.layers,
-                                .batch = batch,
-                                .capacity = capacity,
-                                .kv_heads = config_.kv_heads,
-                                .head_dim = config_.head_dim,
-                                .dtype = compute_dtype_});
+void Decoder::set_cache_dtype(DType dtype) {
+  if (const Result<void> possible = check_cache_dtype(config_, dtype); !possible.ok())
+    throw ShapeError("[cache] " + possible.error().message);
+  cache_dtype_ = dtype;
+}
+
+nn::ContiguousKvCache Decoder::make_cache(const CacheSize& size) const {
+  return nn::ContiguousKvCache(cache_spec(config_, size, cache_dtype()));
+}
+
+const std::shared_ptr<nn::Rotary>& Decoder::rotary_of(int64_t layer) const {
+  static const std::shared_ptr<nn::Rotary> none;
+  if (!config_.rotates(layer)) return none;
+  return local_rotary_ && config_.window_of(layer) > 0 ? local_rotary_ : rotary_;
+}
+
+void Decoder::shift_cache(nn::ContiguousKvCache& cache, int64_t b, int64_t begin, int64_t end) const {
+  if (!can_shift_cache()) throw ShapeError("[shift_cache] expected positions that are not learned");
+  cache.drop(b, begin, end, [&](int64_t layer, const Tensor& keys) {
+    const auto& rotary = rotary_of(layer);
+    return rotary ? rotary->turned_back(keys, end - begin) : keys;
+  });
 }
 
 }  // namespace quern::model

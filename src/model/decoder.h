@@ -4,7 +4,7 @@
 #include <optional>
 #include <vector>
 
-#include "model/config.h"
+#include "model/cache.h"
 #include "nn/block.h"
 #include "nn/embedding.h"
 
@@ -47,17 +47,27 @@ class Decoder final : public nn::Module {
   // undefined for ones.
   Tensor loss(const Tensor& states, const Tensor& targets, const Tensor& weights) const;
 
-  // A cache for `batch` sequences of up to `capacity` tokens, in the compute dtype.
-  nn::ContiguousKvCache make_cache(int64_t batch, int64_t capacity) const;
+  // What keys and values of caches are kept in: default_cache_dtype of the compute dtype unless set. Throws ShapeError on
+  // a dtype that check_cache_dtype refuses.
+  void set_cache_dtype(DType dtype);
+  DType cache_dtype() const { return cache_dtype_.value_or(default_cache_dtype(compute_dtype_)); }
+  nn::ContiguousKvCache make_cache(const CacheSize& size) const;
+  // Whether shift_cache can be: not with learned positions, which are in more than the keys.
+  bool can_shift_cache() const { return config_.positions != Positions::learned; }
+  // Forgets tokens [begin, end) of sequence b; keys of those after them are turned back to their new positions. An
+  // approximation, see ContiguousKvCache::drop. Throws ShapeError where it cannot be.
+  void shift_cache(nn::ContiguousKvCache& cache, int64_t b, int64_t begin, int64_t end) const;
 
  private:
   explicit Decoder(const ModelConfig& config);
+  const std::shared_ptr<nn::Rotary>& rotary_of(int64_t layer) const;  // null where nothing turns
   void expect_inputs(const Tensor& tokens, const nn::ForwardContext& context) const;
   Tensor head_bias() const { return head_bias_ ? head_bias_->value() : Tensor(); }
   const nn::Parameter& head() const { return head_ ? head_->weight() : embedding_.weight(); }
 
   ModelConfig config_;
   DType compute_dtype_ = DType::f32;
+  std::optional<DType> cache_dtype_;
   nn::Embedding embedding_;
   std::optional<nn::Embedding> position_;
   std::shared_ptr<nn::Rotary> rotary_;

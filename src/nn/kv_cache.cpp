@@ -1,45 +1,66 @@
 #include "nn/kv_cache.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "base/exception.h"
 
 namespace quern::nn {
 
+using ops::kKvSlots;
+
 namespace {
 
-// Copies rows [T, K, D] of each sequence to the slots that `positions` ([B, T]) name in store [B, capacity,
-// K, D].
-void put(const Tensor& rows, const Tensor& positions, const Tensor& store) {
-  const Tensor values = rows.to(store.dtype());
-  const int64_t time = positions.dim(1), capacity = store.dim(1);
-  const auto row_bytes = static_cast<size_t>(rows.dim(2) * rows.dim(3) * size_of(store.dtype()));
-  const auto* from = static_cast<const std::byte*>(values.raw());
-  auto* to = static_cast<std::byte*>(store.raw());
-  for (int64_t i = 0; i < positions.numel(); ++i) {
-    const int64_t slot = i / time * capacity + positions.data<int32_t>()[i];
-    std::memcpy(to + static_cast<size_t>(slot) * row_bytes, from + static_cast<size_t>(i) * row_bytes,
-                row_bytes);
+int64_t blocks_for(int64_t tokens) { return (tokens + kKvSlots - 1) / kKvSlots; }
+
+// Block i of sequence b is its block i mod `ring`.
+Tensor ring_table(int64_t batch, int64_t row, int64_t ring) {
+  Tensor table({batch, row}, DType::i32);
+  for (int64_t b = 0; b < batch; ++b) {
+    for (int64_t i = 0; i < row; ++i)
+      table.data<int32_t>()[b * row + i] = static_cast<int32_t>(b * ring + i % ring);
   }
+  return table;
 }
 
 }  // namespace
 
-ContiguousKvCache::ContiguousKvCache(const Spec& spec)
-    : spec_(spec), lengths_(static_cast<size_t>(spec.batch), 0) {
-  const Shape shape{spec.batch, spec.capacity, spec.kv_heads, spec.head_dim};
+int64_t KvCacheSpec::blocks(int64_t layer) const {
+  const int64_t all = blocks_for(capacity);
+  const int64_t window = windows.empty() ? 0 : windows[static_cast<size_t>(layer)];
+  if (window == 0) return all;
+  // The first query of a pass sees window - 1 keys before it; wherever that begins within a block.
+  return std::min(all, blocks_for(window - 1 + longest_pass() - 1) + 1);
+}
+
+int64_t KvCacheSpec::bytes() const {
+  int64_t count = 0;
+  for (int64_t layer = 0; layer < layers; ++layer) count += blocks(layer);
+  return 2 * batch * count * ops::KvStore::block_bytes(kv_heads, head_dim, dtype);
+}
+
+ContiguousKvCache::ContiguousKvCache(const KvCacheSpec& spec)
+    : spec_(spec),
+      lengths_(static_cast<size_t>(spec.batch), 0),
+      written_(static_cast<size_t>(spec.batch), 0) {
   for (int64_t layer = 0; layer < spec.layers; ++layer) {
-    keys_.emplace_back(shape, spec.dtype);
-    values_.emplace_back(shape, spec.dtype);
+    const int64_t blocks = spec.blocks(layer);
+    stores_.push_back(ops::KvStore::create(
+        spec.batch * blocks, spec.kv_heads, spec.head_dim, spec.dtype,
+        ring_table(spec.batch, blocks_for(spec.capacity), std::max<int64_t>(blocks, 1))));
   }
 }
 
 int64_t ContiguousKvCache::bytes() const {
-  return keys_.empty() ? 0 : 2 * spec_.layers * keys_.front().bytes();
+  int64_t bytes = 0;
+  for (const ops::KvStore& store : stores_) bytes += store.bytes();
+  return bytes;
 }
 
 ForwardContext ContiguousKvCache::next(int64_t time) {
+  if (time > spec_.longest_pass()) {
+    throw ShapeError("[kv_cache] expected at most " + std::to_string(spec_.longest_pass()) +
+                     " tokens at once, got " + std::to_string(time));
+  }
   ForwardContext context;
   const Shape shape{spec_.batch, time};
   context.positions = Tensor(shape, DType::i32);
@@ -55,6 +76,7 @@ ForwardContext ContiguousKvCache::next(int64_t time) {
       context.positions.data<int32_t>()[b * time + t] = position;
       context.mask.end.data<int32_t>()[b * time + t] = position + 1;
     }
+    written_[static_cast<size_t>(b)] = std::max(written_[static_cast<size_t>(b)], length(b) + time);
   }
   return context;
 }
@@ -63,19 +85,51 @@ void ContiguousKvCache::commit(int64_t time) {
   for (int64_t& length : lengths_) length += time;
 }
 
-void ContiguousKvCache::truncate(int64_t b, int64_t length) {
+// The first token of sequence b whose keys the ring of `layer` still holds, with all that follow it.
+int64_t ContiguousKvCache::first_kept(int64_t layer, int64_t b) const {
+  const int64_t last_block = (written_[static_cast<size_t>(b)] - 1) / kKvSlots;
+  return std::max<int64_t>(0, last_block - spec_.blocks(layer) + 1) * kKvSlots;
+}
+
+int64_t ContiguousKvCache::truncate(int64_t b, int64_t length) {
   int64_t& held = lengths_[static_cast<size_t>(b)];
-  held = std::min(held, length);
+  if (length >= held) return held;
+  for (int64_t layer = 0; layer < static_cast<int64_t>(spec_.windows.size()); ++layer) {
+    const int64_t window = spec_.windows[static_cast<size_t>(layer)];
+    if (window > 0 && std::max<int64_t>(0, length - window + 1) < first_kept(layer, b)) length = 0;
+  }
+  if (length == 0) written_[static_cast<size_t>(b)] = 0;
+  return held = length;
+}
+
+void ContiguousKvCache::drop(int64_t b, int64_t begin, int64_t end,
+                             const std::function<Tensor(int64_t, const Tensor&)>& turn) {
+  int64_t& held = lengths_[static_cast<size_t>(b)];
+  if (begin < 0 || begin > end || end > held) {
+    throw ShapeError("[kv_cache] expected a range of the " + std::to_string(held) + " tokens, got " +
+                     std::to_string(begin) + " to " + std::to_string(end));
+  }
+  for (int64_t layer = 0; layer < spec_.layers; ++layer) {
+    const ops::KvStore& store = stores_[static_cast<size_t>(layer)];
+    // A ring keeps the last tokens only, and no query will look further back than they reach.
+    const int64_t first = std::max(end, first_kept(layer, b));
+    const auto [keys, values] = ops::load_kv(store, b, first, held);
+    Tensor positions({1, held - first}, DType::i32);
+    for (int64_t i = 0; i < held - first; ++i)
+      positions.data<int32_t>()[i] = static_cast<int32_t>(first + i - (end - begin));
+    ops::KvStore one = store;
+    one.table = store.table.sliced(b, b + 1);
+    ops::store_kv(one, turn(layer, keys), values, positions);
+  }
+  held -= end - begin;
 }
 
 Tensor ContiguousKvCache::attend(int64_t layer, const Tensor& q, const Tensor& k, const Tensor& v,
                                  const ops::AttentionMask& mask, const ForwardContext& context,
                                  const ops::AttentionOptions& options) {
-  const Tensor& keys = keys_[static_cast<size_t>(layer)];
-  const Tensor& values = values_[static_cast<size_t>(layer)];
-  put(k, context.positions, keys);
-  put(v, context.positions, values);
-  return ops::attention(q.to(spec_.dtype), keys, values, mask, options).to(q.dtype());
+  const ops::KvStore& store = stores_[static_cast<size_t>(layer)];
+  ops::store_kv(store, k, v, context.positions);
+  return ops::attention(q, store, mask, options);
 }
 
 }  // namespace quern::nn

@@ -1,10 +1,11 @@
 // Keys and values of past tokens, so that a new token attends without computing them again.
 #pragma once
 
-#include <span>
+#include <functional>
 #include <vector>
 
 #include "nn/context.h"
+#include "ops/kv_store.h"
 
 namespace quern::nn {
 
@@ -20,37 +21,59 @@ class KvCache {
                         const ops::AttentionOptions& options) = 0;
 };
 
-// One dense run of slots per sequence: [B, capacity, K, D] for each layer. Not thread-safe.
+struct KvCacheSpec {
+  int64_t layers = 0, batch = 0, capacity = 0, kv_heads = 0, head_dim = 0;
+  DType dtype = DType::f32;  // f32, f16, bf16, or q8_0 where 32 divides head_dim
+  // Keys a query of each layer sees at most, 0 for all; empty: all in every layer. A layer with a window keeps no more
+  // than it and a chunk need.
+  std::vector<int64_t> windows = {};
+  int64_t chunk = 0;  // tokens of one forward pass at most; 0: the capacity
+
+  int64_t longest_pass() const { return chunk > 0 && chunk < capacity ? chunk : capacity; }
+  // Blocks of 64 tokens that a sequence has in `layer`.
+  int64_t blocks(int64_t layer) const;
+  // Of all layers and sequences.
+  int64_t bytes() const;
+};
+
+// One run of slots per sequence, as long as the capacity, or a ring where a layer has a window. Not thread-safe.
 class ContiguousKvCache final : public KvCache {
  public:
-  struct Spec {
-    int64_t layers, batch, capacity, kv_heads, head_dim;
-    DType dtype = DType::f32;  // f32, bf16 or f16
-  };
-  explicit ContiguousKvCache(const Spec& spec);
+  // Throws ShapeError on a dtype that cannot be.
+  explicit ContiguousKvCache(const KvCacheSpec& spec);
 
+  const KvCacheSpec& spec() const { return spec_; }
   int64_t batch() const { return spec_.batch; }
   int64_t capacity() const { return spec_.capacity; }
+  int64_t bytes() const;  // of memory
   // Tokens held by sequence b.
   int64_t length(int64_t b) const { return lengths_[static_cast<size_t>(b)]; }
-  int64_t bytes() const;
 
   // The context of a forward pass over the next `time` tokens of every sequence (prefill: the prompt; decode:
   // 1). Throws ShapeError when they do not fit. commit(time) afterwards makes them part of the past.
   ForwardContext next(int64_t time);
   void commit(int64_t time);
-  // Forgets what sequence b holds past `length` (a rejected draft, an edited prompt).
-  void truncate(int64_t b, int64_t length);
+  // Forgets what sequence b holds past `length` (a rejected draft, an edited prompt), and returns what it holds then:
+  // nothing where a window would reach back to keys that a ring has given up.
+  int64_t truncate(int64_t b, int64_t length);
+
+  // Forgets tokens [begin, end) of sequence b and moves those after them to their places. `turn` gives keys f32 [1, T,
+  // K, D] of a layer as they are at positions lower by end - begin. An approximation: what is kept was computed in
+  // sight of what is forgotten.
+  void drop(int64_t b, int64_t begin, int64_t end,
+            const std::function<Tensor(int64_t layer, const Tensor& keys)>& turn);
 
   Tensor attend(int64_t layer, const Tensor& q, const Tensor& k, const Tensor& v,
                 const ops::AttentionMask& mask, const ForwardContext& context,
                 const ops::AttentionOptions& options) override;
 
  private:
-  Spec spec_;
+  int64_t first_kept(int64_t layer, int64_t b) const;
+
+  KvCacheSpec spec_;
   std::vector<int64_t> lengths_;
-  std::vector<Tensor> keys_;    // per layer [B, capacity, K, D]
-  std::vector<Tensor> values_;  // per layer [B, capacity, K, D]
+  std::vector<int64_t> written_;  // per sequence: the end of what its rings have held since they were empty
+  std::vector<ops::KvStore> stores_;  // per layer
 };
 
 }  // namespace quern::nn

@@ -22,4 +22,12 @@ Tensor Rotary::forward(const Tensor& x, const Tensor& positions) const {
   return ops::rope(x, positions, table_);
 }
 
+Tensor Rotary::turned_back(const Tensor& x, int64_t distance) const {
+  ops::RopeConfig turn = config_;
+  turn.attention_factor = 1.0;  // x has been scaled already
+  Tensor positions({x.dim(0), x.dim(1)}, DType::i32);
+  positions.fill(static_cast<double>(distance));
+  return ops::rope_back(x, positions, ops::RopeTable(turn, distance + 1));
+}
+
 }  // namespace quern::nn

@@ -17,6 +17,8 @@ class Rotary {
   void reserve(int64_t count);
   // x [B, T, H, D] rotated by the angles of positions (i32 [B, T]).
   Tensor forward(const Tensor& x, const Tensor& positions) const;
+  // Rotated x as it is at positions lower by `distance`, which is below max_positions. Not recorded.
+  Tensor turned_back(const Tensor& x, int64_t distance) const;
 
  private:
   ops::RopeConfig config_;

@@ -6,7 +6,9 @@
 
 namespace quern::ops {
 
-namespace {
+double attention_scale(const AttentionOptions& options, int64_t head_dim) {
+  return options.scale != 0.0 ? options.scale : 1.0 / std::sqrt(static_cast<double>(head_dim));
+}
 
 void check_mask(const AttentionMask& mask, const Shape& shape, int64_t keys) {
   expect_like("attention", "mask begin", mask.begin, shape, DType::i32);
@@ -14,6 +16,8 @@ void check_mask(const AttentionMask& mask, const Shape& shape, int64_t keys) {
   expect_range("attention", "mask begin", mask.begin, 0, int64_t{1} << 31);
   expect_range("attention", "mask end", mask.end, 0, keys + 1);
 }
+
+namespace {
 
 void check(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionMask& mask,
            const Tensor& slopes) {
@@ -30,7 +34,6 @@ void check(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionMas
 
 backend::AttentionArgs arguments(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionMask& mask,
                                  const AttentionOptions& options, const Tensor& y, const Tensor& lse) {
-  const double scale = options.scale != 0.0 ? options.scale : 1.0 / std::sqrt(static_cast<double>(q.dim(3)));
   return {.batch = q.dim(0),
           .queries = q.dim(1),
           .keys = k.dim(1),
@@ -43,7 +46,7 @@ backend::AttentionArgs arguments(const Tensor& q, const Tensor& k, const Tensor&
           .begin = mask.begin.data<int32_t>(),
           .end = mask.end.data<int32_t>(),
           .slopes = static_cast<const float*>(options.slopes.raw()),
-          .scale = scale,
+          .scale = attention_scale(options, q.dim(3)),
           .softcap = options.softcap,
           .y = y.raw(),
           .lse = lse.raw(),

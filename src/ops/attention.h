@@ -33,6 +33,11 @@ struct AttentionOptions {
   Tensor slopes = {};    // f32 [H] or undefined: score += slope * (key - query position); no gradient
 };
 
+// The scale in force for heads of `head_dim` channels.
+double attention_scale(const AttentionOptions& options, int64_t head_dim);
+// Throws ShapeError unless the mask has this shape, [B, T], and stays within [0, keys].
+void check_mask(const AttentionMask& mask, const Shape& shape, int64_t keys);
+
 // y[B, T, H, D] = softmax(scale q·k over the keys the mask shows) · v, with q [B, T, H, D] and k, v [B, S, K,
 // D] where K divides H (query head h reads key head h / (H/K)). One dtype. Throws ShapeError, also for a mask
 // that leaves [0, S]. Differentiable in q, k and v.

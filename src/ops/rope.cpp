@@ -14,14 +14,18 @@ Tensor rotated(const Tensor& x, const Tensor& positions, const RopeTable& table,
                         table.config().half_split, inverse, x.raw(), y.raw(), x.dtype()});
   return y;
 }
-}  // namespace
 
-Tensor rope(const Tensor& x, const Tensor& positions, const RopeTable& table) {
+void check(const Tensor& x, const Tensor& positions, const RopeTable& table) {
   expect_float("rope", "input", x);
   expect(x.shape().rank() == 4 && x.dim(3) >= table.config().rotary, "rope",
          "input [B, T, H, D] with D >= {} rotary channels, got {}", table.config().rotary, x.describe());
   expect_like("rope", "positions", positions, {x.dim(0), x.dim(1)}, DType::i32);
   expect_range("rope", "positions", positions, 0, table.rows());
+}
+}  // namespace
+
+Tensor rope(const Tensor& x, const Tensor& positions, const RopeTable& table) {
+  check(x, positions, table);
   Tensor y = rotated(x, positions, table, false);
   if (!autograd::recording({&x})) return y;
   // Saved for backward: positions and the table.
@@ -29,6 +33,11 @@ Tensor rope(const Tensor& x, const Tensor& positions, const RopeTable& table) {
     inputs.give(0, rotated(dy, positions, table, true));
   });
   return y;
+}
+
+Tensor rope_back(const Tensor& x, const Tensor& positions, const RopeTable& table) {
+  check(x, positions, table);
+  return rotated(x, positions, table, true);
 }
 
 }  // namespace quern::ops

@@ -67,5 +67,7 @@ class RopeTable {
 // y[B, T, H, D] = x rotated by positions i32 [B, T], each in [0, table rows); channels from `rotary` on pass
 // unchanged. Throws ShapeError. Differentiable in x.
 Tensor rope(const Tensor& x, const Tensor& positions, const RopeTable& table);
+// x rotated the other way round. Not recorded.
+Tensor rope_back(const Tensor& x, const Tensor& positions, const RopeTable& table);
 
 }  // namespace quern::ops

@@ -36,8 +36,9 @@ int64_t step_bytes(const model::Decoder& model, const Precision& precision) {
 }
 
 int64_t cache_bytes(const model::Decoder& model, int64_t tokens, const Precision& precision) {
-  const model::ModelConfig& c = model.config();
-  return 2 * c.layers * tokens * precision.size(1, c.kv_heads * c.head_dim);
+  return model::cache_spec(model.config(), {.capacity = tokens, .chunk = model::kPromptChunk},
+                           *dtype_from_name(precision.name))
+      .bytes();
 }
 
 }  // namespace quern::plan

@@ -31,7 +31,8 @@ std::span<const Precision> cache_precisions();
 int64_t weight_bytes(const model::Decoder& model, const Precision& precision);
 // The weights a decoding step reads: without tables of which it looks up one row.
 int64_t step_bytes(const model::Decoder& model, const Precision& precision);
-// Keys and values of one sequence of `tokens` tokens: 2 L K D per token.
+// Keys and values of one sequence with room for `tokens` tokens, as the engine keeps them: 2 L K D numbers per token in
+// whole blocks of 64 tokens, and no more than a window and a chunk of prompt where a layer has a window.
 int64_t cache_bytes(const model::Decoder& model, int64_t tokens, const Precision& precision);
 
 }  // namespace quern::plan

@@ -15,6 +15,7 @@
 
 #include <cstdint>
 
+#include "backend/api/kv_blocks.h"
 #include "tensor/dtype.h"
 
 namespace quern::backend {
@@ -196,6 +197,9 @@ struct RopeArgs {
 // masks alike. An empty range gives a zero row. H = groups * K: query head h reads key head h / (H/K).
 // score = scale * q·k; then softcap * tanh(score / softcap) when softcap > 0; then + slope[h] * (key - query
 // position) when slopes are given (ALiBi, arXiv 2108.12409; query position = end - 1); softmax; times v.
+//
+// With `blocks`, k and v are the blocks of a cache, in a dtype of its own; they are read as the f32 numbers they stand
+// for. A row's result depends on its query and its keys alone: not on other rows, threads, or where blocks lie.
 struct AttentionArgs {
   int64_t batch, queries, keys, heads, kv_heads, head_dim;
   const void* q;         // [B, T, H, D]
@@ -209,6 +213,19 @@ struct AttentionArgs {
   void* y;                  // [B, T, H, D]
   void* lse;                // wide [B, H, T]: log-sum-exp of the scores, for backward; or null
   int64_t kv_batch_stride;  // elements between sequences of k and v: S*K*D when dense, more in a cache
+  DType dtype;
+  KvBlocks blocks = {};
+};
+// Puts k and v into the blocks of a cache, at positions [B, T] of their sequences. Q8_0: a scale is the largest
+// magnitude of 32 channels / 127, rounded to f16; numbers are rounded to nearest even under the scale before rounding.
+struct StoreKvArgs {
+  int64_t batch, time, kv_heads, head_dim;
+  const void* k;  // [B, T, K, D]
+  const void* v;  // [B, T, K, D]
+  const int32_t* positions;
+  void* keys;
+  void* values;
+  KvBlocks blocks;
   DType dtype;
 };
 struct AttentionBackwardArgs {
@@ -324,6 +341,7 @@ struct KernelTable {
   bool (*gated)(const GatedArgs&);
   bool (*gated_backward)(const GatedBackwardArgs&);
   bool (*rope)(const RopeArgs&);
+  bool (*store_kv)(const StoreKvArgs&);
   bool (*attention)(const AttentionArgs&);
   bool (*attention_backward)(const AttentionBackwardArgs&);
   bool (*cross_entropy)(const CrossEntropyArgs&);

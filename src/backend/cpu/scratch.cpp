@@ -22,18 +22,26 @@ struct Buffer {
     data = nullptr;
     bytes = 0;
   }
+  void* at_least(int64_t wanted) {
+    if (wanted > bytes) {
+      release();
+      bytes = wanted;
+      data = ::operator new(static_cast<size_t>(bytes), alignment());
+      advise_huge_pages(data, bytes);
+    }
+    return data;
+  }
 };
 }  // namespace
 
 void* scratch(int64_t bytes) {
   thread_local Buffer buffer;
-  if (bytes > buffer.bytes) {
-    buffer.release();
-    buffer.bytes = bytes;
-    buffer.data = ::operator new(static_cast<size_t>(bytes), buffer.alignment());
-    advise_huge_pages(buffer.data, bytes);
-  }
-  return buffer.data;
+  return buffer.at_least(bytes);
+}
+
+void* shared_scratch(int64_t bytes) {
+  thread_local Buffer buffer;
+  return buffer.at_least(bytes);
 }
 
 }  // namespace quern::backend::cpu

@@ -9,5 +9,7 @@ namespace quern::backend::cpu {
 // thread's next call; kept between calls, since fresh pages cost more than most kernels. Throws
 // std::bad_alloc.
 void* scratch(int64_t bytes);
+// The same, of another buffer: what the threads of a kernel leave for the one that called it.
+void* shared_scratch(int64_t bytes);
 
 }  // namespace quern::backend::cpu

@@ -13,8 +13,9 @@ namespace {
 
 // One query row: its place in q and y, the key/value head it reads and the range of keys it sees.
 struct Row {
-  int64_t q;      // offset of q[b, t, h, 0]
-  int64_t kv;     // offset of k[b, 0, kv_head, 0]
+  int64_t q;  // offset of q[b, t, h, 0]
+  int64_t batch, kv_head;
+  int64_t kv;     // offset of k[b, 0, kv_head, 0] where keys are dense
   int64_t stats;  // index of lse[b, h, t]
   int64_t begin, end;
   double slope;
@@ -23,12 +24,40 @@ struct Row {
 Row row_of(const AttentionArgs& a, int64_t b, int64_t h, int64_t t) {
   const int64_t place = b * a.queries + t;
   return {.q = (place * a.heads + h) * a.head_dim,
+          .batch = b,
+          .kv_head = h / (a.heads / a.kv_heads),
           .kv = b * a.kv_batch_stride + h / (a.heads / a.kv_heads) * a.head_dim,
           .stats = (b * a.heads + h) * a.queries + t,
           .begin = a.begin[place],
           .end = a.end[place],
           .slope = a.slopes == nullptr ? 0.0 : static_cast<double>(a.slopes[h])};
 }
+
+// Where keys and values are read from: dense tensors of T, or the blocks of a cache.
+template <class T>
+struct DenseKv {
+  const AttentionArgs& a;
+  double key(const Row& row, int64_t s, int64_t d) const { return at(a.k, row, s, d); }
+  double value(const Row& row, int64_t s, int64_t d) const { return at(a.v, row, s, d); }
+  double at(const void* x, const Row& row, int64_t s, int64_t d) const {
+    return to_double(static_cast<const T*>(x)[row.kv + s * a.kv_heads * a.head_dim + d]);
+  }
+};
+struct BlockKv {
+  const AttentionArgs& a;
+  double key(const Row& row, int64_t s, int64_t d) const {
+    return at(a.k, row, s, d, kv_key_index(s % kKvSlots, d));
+  }
+  double value(const Row& row, int64_t s, int64_t d) const {
+    return at(a.v, row, s, d, kv_value_index(s % kKvSlots, d, a.head_dim));
+  }
+  double at(const void* x, const Row& row, int64_t s, int64_t d, int64_t index) const {
+    const int64_t head = a.blocks.block(row.batch, s) * a.kv_heads + row.kv_head;
+    return static_cast<double>(
+        kv_element(static_cast<const char*>(x) + head * kv_head_bytes(a.blocks.dtype, a.head_dim),
+                   a.blocks.dtype, a.head_dim, index, kv_scale_index(s % kKvSlots, d)));
+  }
+};
 
 template <class T>
 double dot(const T* x, const T* y, int64_t count) {
@@ -42,11 +71,12 @@ struct Score {
   double value;
   double slope;
 };
-template <class T>
-Score score(const AttentionArgs& a, const Row& row, int64_t s) {
+template <class T, class Kv>
+Score score(const AttentionArgs& a, const Kv& kv, const Row& row, int64_t s) {
   const T* q = static_cast<const T*>(a.q) + row.q;
-  const T* k = static_cast<const T*>(a.k) + row.kv + s * a.kv_heads * a.head_dim;
-  double value = a.scale * dot(q, k, a.head_dim), slope = a.scale;
+  double value = 0.0, slope = a.scale;
+  for (int64_t d = 0; d < a.head_dim; ++d) value += to_double(q[d]) * kv.key(row, s, d);
+  value *= a.scale;
   if (a.softcap > 0.0) {
     const double t = std::tanh(value / a.softcap);
     value = a.softcap * t;
@@ -55,23 +85,19 @@ Score score(const AttentionArgs& a, const Row& row, int64_t s) {
   return {value + row.slope * static_cast<double>(s - (row.end - 1)), slope};
 }
 
-template <class T, class Wide>
-void attend(const AttentionArgs& a, const Row& row, std::vector<double>& scores) {
+template <class T, class Wide, class Kv>
+void attend(const AttentionArgs& a, const Kv& kv, const Row& row, std::vector<double>& scores) {
   scores.clear();
   double top = -std::numeric_limits<double>::infinity(), total = 0.0;
   for (int64_t s = row.begin; s < row.end; ++s) {
-    scores.push_back(score<T>(a, row, s).value);
+    scores.push_back(score<T>(a, kv, row, s).value);
     top = std::max(top, scores.back());
   }
   for (double& value : scores) total += value = std::exp(value - top);
-  const int64_t stride = a.kv_heads * a.head_dim;
   for (int64_t d = 0; d < a.head_dim; ++d) {
-    const T* v = static_cast<const T*>(a.v) + row.kv + row.begin * stride + d;
     double sum = 0.0;
-    for (const double weight : scores) {
-      sum += weight * to_double(*v);
-      v += stride;
-    }
+    for (int64_t s = row.begin; s < row.end; ++s)
+      sum += scores[static_cast<size_t>(s - row.begin)] * kv.value(row, s, d);
     static_cast<T*>(a.y)[row.q + d] = from_double<T>(scores.empty() ? 0.0 : sum / total);
   }
   if (a.lse != nullptr) static_cast<Wide*>(a.lse)[row.stats] = static_cast<Wide>(top + std::log(total));
@@ -95,7 +121,7 @@ void attend_backward(const AttentionBackwardArgs& a, const Row& row, KeySums& su
   for (int64_t s = row.begin; s < row.end; ++s) {
     const int64_t key = row.kv + s * f.kv_heads * f.head_dim;
     const T* k = static_cast<const T*>(f.k) + key;
-    const Score at_key = score<T>(f, row, s);
+    const Score at_key = score<T>(f, DenseKv<T>{f}, row, s);
     const double p = std::exp(at_key.value - lse);
     const double dscore = p * (dot(dy, static_cast<const T*>(f.v) + key, f.head_dim) - shift) * at_key.slope;
     for (int64_t d = 0; d < f.head_dim; ++d) {
@@ -136,8 +162,11 @@ bool attention(const AttentionArgs& a) {
     parallel_for(a.batch * a.heads * a.queries, 64, [&](int64_t begin, int64_t end) {
       std::vector<double> scores;
       for (int64_t i = begin; i < end; ++i) {
-        attend<T, Wide>(a, row_of(a, i / (a.heads * a.queries), i / a.queries % a.heads, i % a.queries),
-                        scores);
+        const Row row = row_of(a, i / (a.heads * a.queries), i / a.queries % a.heads, i % a.queries);
+        if (a.blocks.table != nullptr)
+          attend<T, Wide>(a, BlockKv{a}, row, scores);
+        else
+          attend<T, Wide>(a, DenseKv<T>{a}, row, scores);
       }
     });
   });

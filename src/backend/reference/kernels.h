@@ -18,6 +18,7 @@ bool activation_backward(const ActivationBackwardArgs& args);
 bool gated(const GatedArgs& args);
 bool gated_backward(const GatedBackwardArgs& args);
 bool rope(const RopeArgs& args);
+bool store_kv(const StoreKvArgs& args);
 bool attention(const AttentionArgs& args);
 bool attention_backward(const AttentionBackwardArgs& args);
 bool cross_entropy(const CrossEntropyArgs& args);

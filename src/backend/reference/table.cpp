@@ -22,6 +22,7 @@ constexpr KernelTable kTable = {
     .gated = reference::gated,
     .gated_backward = reference::gated_backward,
     .rope = reference::rope,
+    .store_kv = reference::store_kv,
     .attention = reference::attention,
     .attention_backward = reference::attention_backward,
     .cross_entropy = reference::cross_entropy,

@@ -89,6 +89,8 @@ Runner define(CommandLine& line) {
   line.app().add_flag("--chat", arguments->in_chat,
                       "answer the prompt as a message, through the chat template");
   arguments->chat.define(line);
+  line.app().add_flag("--context-shift", arguments->options.completion.context_shift,
+                      "go on past a full context: forget half of what follows the prompt (an approximation)");
   return [arguments](Context& context) { return generate(*arguments, context); };
 }
 

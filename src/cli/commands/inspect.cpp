@@ -13,6 +13,7 @@
 #include "formats/gguf/archive.h"
 #include "formats/hf_folder.h"
 #include "formats/safetensors.h"
+#include "model/cache.h"
 #include "model/load.h"
 #include "store/store.h"
 
@@ -50,9 +51,23 @@ Result<Inspection> look(const std::filesystem::path& path) {
   return result;
 }
 
-// Keys and values of one token over all layers.
-int64_t kv_bytes_per_token(const model::ModelConfig& c, DType dtype) {
-  return 2 * c.layers * c.kv_heads * c.head_dim * size_of(dtype);
+// Of one sequence with room for `tokens` tokens, as generation keeps it.
+uint64_t cache_bytes(const model::ModelConfig& c, int64_t tokens, DType dtype) {
+  return static_cast<uint64_t>(
+      model::cache_spec(c, {.capacity = tokens, .chunk = model::kPromptChunk}, dtype).bytes());
+}
+
+constexpr DType kCacheDtypes[] = {DType::f32, DType::f16, DType::q8_0};
+
+// "46 MiB for 1024 tokens, 184 MiB for 4096 tokens": up to the whole context.
+std::string cache_text(const model::ModelConfig& c, DType dtype) {
+  std::string text;
+  for (int64_t tokens = 1024;; tokens *= 4) {
+    const int64_t length = std::min(tokens, c.max_positions);
+    text += fmt::format("{}{} for {} tokens", text.empty() ? "" : ", ",
+                        human_bytes(cache_bytes(c, length, dtype)), length);
+    if (length == c.max_positions) return text;
+  }
 }
 
 // ", window 4096 in 13 of 26 blocks", or nothing where every block sees all keys.
@@ -78,11 +93,9 @@ std::string to_text(const Inspection& found, bool tensors) {
       {"vocabulary", fmt::format("{}{}", c.vocab_size, c.tied_embeddings ? ", tied to the output" : "")});
   for (const auto& [dtype, bytes] : found.bytes_by_dtype)
     table.add({"weights in " + dtype, human_bytes(bytes)});
-  for (const DType dtype : {DType::f32, DType::bf16}) {
-    const auto per_token = static_cast<uint64_t>(kv_bytes_per_token(c, dtype));
-    table.add({fmt::format("cache in {}", name_of(dtype)),
-               fmt::format("{} per token, {} for a full context", human_bytes(per_token),
-                           human_bytes(per_token * static_cast<uint64_t>(c.max_positions)))});
+  for (const DType dtype : kCacheDtypes) {
+    if (model::check_cache_dtype(c, dtype).ok())
+      table.add({fmt::format("cache in {}", name_of(dtype)), cache_text(c, dtype)});
   }
   for (const auto& [name, value] : found.language->rows()) table.add({name, value});
   std::string text = table.to_string(0) + found.language->findings();
@@ -105,13 +118,13 @@ nlohmann::ordered_json to_json(const Inspection& found) {
                        {"shape", entry.shape},
                        {"bytes", entry.bytes()}});
   }
-  return {
-      {"parameters", found.parameters},
-      {"config", fields_of(config).to_json()},
-      {"kv_bytes_per_token",
-       {{"f32", kv_bytes_per_token(config, DType::f32)}, {"bf16", kv_bytes_per_token(config, DType::bf16)}}},
-      {"tokenizer", found.language->to_json()},
-      {"tensors", tensors}};
+  return {{"parameters", found.parameters},
+          {"config", fields_of(config).to_json()},
+          {"cache_bytes_of_full_context",
+           {{"f32", cache_bytes(config, config.max_positions, DType::f32)},
+            {"f16", cache_bytes(config, config.max_positions, DType::f16)}}},
+          {"tokenizer", found.language->to_json()},
+          {"tensors", tensors}};
 }
 
 // As one document; a file may hold text that is not UTF-8.

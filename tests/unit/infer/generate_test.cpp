@@ -57,6 +57,19 @@ TEST_F(GenerateTest, EndTokensFinishAndAreNotPassedOn) {
   EXPECT_EQ(session_.tokens(), (std::vector<int32_t>{0, 5, 6, 7}));
 }
 
+TEST_F(GenerateTest, AShiftedContextGoesOn) {
+  Session session(model_, 4);
+  session.set_tokens(std::vector<int32_t>{0}).value();
+  GenerateOptions options = up_to(6);
+  options.context_shift = true;
+  size_t heard = 0;
+  EXPECT_EQ(generate(session, options, [&](const SampledToken&) { return ++heard > 0; }),
+            FinishReason::length);
+  EXPECT_EQ(heard, 6);
+  EXPECT_EQ(session.tokens().front(), 0) << "the prompt is kept";
+  EXPECT_LE(session.tokens().size(), 4);
+}
+
 TEST_F(GenerateTest, AFullContextSaysSo) {
   const Heard heard = run(session_, up_to(100));
   EXPECT_EQ(heard.tokens, (std::vector<int32_t>{5, 6, 7, 8, 9, 5, 6}));  // 1 + 7 tokens in 8 positions

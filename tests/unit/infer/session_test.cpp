@@ -17,7 +17,9 @@ using testing::HasSubstr;
 constexpr int64_t kVocab = 48, kPositions = 24;
 
 model::Decoder tiny_model(const std::string& family) {
-  return model::Decoder::create(model::tiny_config(family), 3).value();
+  model::Decoder model = model::Decoder::create(model::tiny_config(family), 3).value();
+  model.set_cache_dtype(DType::f32);
+  return model;
 }
 
 std::vector<int32_t> tokens_of(int64_t count, uint64_t seed = 1) {
@@ -149,7 +151,8 @@ TEST(Session, LongPromptsAreComputedInChunks) {
   const ops::BatchInvariant invariant;
   model::ModelConfig config = model::tiny_config("llama");
   config.max_positions = 1200;
-  const model::Decoder model = model::Decoder::create(config, 3).value();
+  model::Decoder model = model::Decoder::create(config, 3).value();
+  model.set_cache_dtype(DType::f32);
   const std::vector<int32_t> tokens = tokens_of(1100);
   Session whole(model, 0), pieces(model, 0);
   ASSERT_TRUE(whole.set_tokens(tokens).ok());
@@ -157,6 +160,73 @@ TEST(Session, LongPromptsAreComputedInChunks) {
     ASSERT_TRUE(pieces.set_tokens(std::span(tokens).first(end)).ok());
   EXPECT_EQ(logits_of(whole), logits_of(pieces));
   expect_close(logits_of(whole), full_forward(model, tokens).back(), "the full forward");
+}
+
+// The contract of the product: however a prompt is cut, in whatever the cache is kept, on any number of threads, the
+// bits are those of one token at a time.
+TEST(Session, AnyCutOfThePromptGivesTheSameBitsInEveryCache) {
+  const ops::BatchInvariant invariant;
+  model::ModelConfig config = model::tiny_config("llama");
+  config.max_positions = 700;
+  config.head_dim = config.rope.rotary = 32;
+  config.window = 90;
+  config.full_layers = {0};
+  model::Decoder model = model::Decoder::create(config, 3).value();
+  const std::vector<int32_t> tokens = tokens_of(640);
+  for (const DType dtype : {DType::f32, DType::f16, DType::bf16, DType::q8_0}) {
+    model.set_cache_dtype(dtype);
+    Session one_by_one(model, 0);
+    ASSERT_TRUE(one_by_one.set_tokens(std::span(tokens).first(1)).ok());
+    for (size_t t = 1; t < tokens.size(); ++t) one_by_one.append(tokens[t]);
+    for (const size_t cut : {size_t{3}, size_t{64}, size_t{171}, size_t{640}}) {
+      Session pieces(model, 0);
+      for (size_t end = cut; end < tokens.size() + cut; end += cut)
+        ASSERT_TRUE(pieces.set_tokens(std::span(tokens).first(std::min(end, tokens.size()))).ok());
+      EXPECT_EQ(logits_of(pieces), logits_of(one_by_one)) << name_of(dtype) << ", cut at " << cut;
+    }
+  }
+}
+
+// A window whose keys a ring gave up is computed again.
+TEST(Session, AnEditFarBackUnderAWindowEqualsAFreshSession) {
+  const ops::BatchInvariant invariant;
+  model::ModelConfig config = model::tiny_config("llama");
+  config.max_positions = 1400;
+  config.window = 20;
+  const model::Decoder model = model::Decoder::create(config, 3).value();
+  const std::vector<int32_t> tokens = tokens_of(1300);
+  Session session(model, 0), fresh(model, 0);
+  ASSERT_TRUE(session.set_tokens(tokens).ok());
+  for (const size_t length : {size_t{1250}, size_t{300}, size_t{310}}) {
+    ASSERT_TRUE(session.set_tokens(std::span(tokens).first(length)).ok());
+    Session again(model, 0);
+    ASSERT_TRUE(again.set_tokens(std::span(tokens).first(length)).ok());
+    EXPECT_EQ(logits_of(session), logits_of(again)) << length;
+  }
+}
+
+// Shifting the first tokens away leaves nothing that was computed in sight of them in a model of one layer, whose keys
+// depend on a token and its place alone: the session then equals one that never had them.
+TEST(Session, AShiftTurnsKeysToTheirNewPlaces) {
+  const ops::BatchInvariant invariant;
+  for (const char* family : {"llama", "gpt2"}) {
+    model::ModelConfig config = model::tiny_config(family);
+    config.layers = 1;
+    config.max_positions = 200;
+    model::Decoder model = model::Decoder::create(config, 3).value();
+    model.set_cache_dtype(DType::f32);
+    const std::vector<int32_t> tokens = tokens_of(150);
+    Session shifted(model, 0), never(model, 0);
+    ASSERT_TRUE(shifted.set_tokens(tokens).ok());
+    shifted.shift(4, 90);
+    std::vector<int32_t> rest(tokens.begin(), tokens.begin() + 4);
+    rest.insert(rest.end(), tokens.begin() + 94, tokens.end());
+    EXPECT_EQ(shifted.tokens(), rest);
+    ASSERT_TRUE(never.set_tokens(rest).ok());
+    shifted.append(5);
+    never.append(5);
+    expect_close(logits_of(shifted), logits_of(never), family);
+  }
 }
 
 }  // namespace

@@ -38,7 +38,11 @@ const std::map<std::string, ModelConfig (*)()> kConfigs{
 
 class Forward : public testing::TestWithParam<std::string> {
  protected:
-  Decoder model(uint64_t seed = 11) const { return Decoder::create(kConfigs.at(GetParam())(), seed).value(); }
+  Decoder model(uint64_t seed = 11) const {
+    Decoder decoder = Decoder::create(kConfigs.at(GetParam())(), seed).value();
+    decoder.set_cache_dtype(DType::f32);  // to have the bits of a pass without a cache
+    return decoder;
+  }
 
   static Tensor logits(const Decoder& model, const Tensor& tokens, const ForwardContext& context) {
     return model.logits(model.hidden(tokens, context));
@@ -53,7 +57,7 @@ TEST_P(Forward, PrefillAndDecodeEqualTheFullForward) {
   const Tensor tokens = random_tokens(batch, time, vocab, 1);
   const Tensor full = logits(decoder, tokens, ForwardContext::causal(batch, time));
 
-  nn::ContiguousKvCache cache = decoder.make_cache(batch, time);
+  nn::ContiguousKvCache cache = decoder.make_cache({.batch = batch, .capacity = time});
   for (const int64_t piece : {5, 3, 1, 1, 1, 1}) {
     const int64_t begin = cache.length(0);
     Tensor part({batch, piece}, DType::i32);
@@ -78,7 +82,7 @@ TEST_P(Forward, ATruncatedCacheForgets) {
   const Tensor wrong = random_tokens(1, 3, decoder.config().vocab_size, 2);
   const Tensor next = random_tokens(1, 2, decoder.config().vocab_size, 3);
   const auto after = [&](bool detour) {
-    nn::ContiguousKvCache cache = decoder.make_cache(1, 16);
+    nn::ContiguousKvCache cache = decoder.make_cache({.capacity = 16});
     logits(decoder, first, cache.next(6));
     cache.commit(6);
     if (detour) {

@@ -69,10 +69,11 @@ TEST_P(GoldenGradients, LossAndEveryGradientAgree) {
 }
 
 TEST_P(Golden, GreedyGenerationWithTheCacheAgrees) {
-  const Decoder model = load_model(folder()).value();
+  Decoder model = load_model(folder()).value();
+  model.set_cache_dtype(DType::f32);
   const autograd::NoGrad no_grad;
   const Tensor generated = ids("generated"), prompt = ids("prompt");
-  nn::ContiguousKvCache cache = model.make_cache(1, prompt.numel() + generated.numel());
+  nn::ContiguousKvCache cache = model.make_cache({.capacity = prompt.numel() + generated.numel()});
   Tensor tokens = prompt.reshaped({1, prompt.numel()});
   for (const int32_t wanted : generated.span<int32_t>()) {
     const Tensor states = model.hidden(tokens, cache.next(tokens.dim(1)));

@@ -19,7 +19,7 @@ Tensor random(const Shape& shape, uint64_t seed) {
 
 ContiguousKvCache tiny(int64_t batch, DType dtype = DType::f32) {
   return ContiguousKvCache(
-      {.layers = 2, .batch = batch, .capacity = 6, .kv_heads = 1, .head_dim = 4, .dtype = dtype});
+      KvCacheSpec{.layers = 2, .batch = batch, .capacity = 6, .kv_heads = 1, .head_dim = 4, .dtype = dtype});
 }
 
 Tensor attend(ContiguousKvCache& cache, const Tensor& q, const Tensor& k, const Tensor& v) {
@@ -55,6 +55,83 @@ TEST(ContiguousKvCache, KeepsAnotherDtypeAndAnswersInThatOfTheQuery) {
   ASSERT_EQ(near.dtype(), DType::f32);
   for (int64_t i = 0; i < exact.numel(); ++i)
     EXPECT_NEAR(near.data<float>()[i], exact.data<float>()[i], 0.05);
+}
+
+// One layer with a window, in a ring, and one without, in a cache of `capacity` tokens and passes of up to 50.
+ContiguousKvCache windowed(int64_t window, int64_t capacity) {
+  return ContiguousKvCache(KvCacheSpec{.layers = 2,
+                                       .batch = 1,
+                                       .capacity = capacity,
+                                       .kv_heads = 1,
+                                       .head_dim = 4,
+                                       .windows = {window, 0},
+                                       .chunk = 50});
+}
+
+// Feeds `count` tokens in passes of `piece` to layer 0 under a window of 100; keys are a function of the position.
+// Returns what the last query sees.
+std::vector<float> feed(ContiguousKvCache& cache, int64_t count, int64_t piece) {
+  Tensor last;
+  for (int64_t left = count; left > 0; left -= piece) {
+    const int64_t time = std::min(left, piece);
+    const ForwardContext context = cache.next(time);
+    const auto first = static_cast<uint64_t>(cache.length(0));
+    Tensor k({1, time, 1, 4}, DType::f32), v({1, time, 1, 4}, DType::f32);
+    for (int64_t t = 0; t < time; ++t) {
+      const Tensor key = random({1, 1, 1, 4}, 100 + first + static_cast<uint64_t>(t));
+      std::ranges::copy(key.span<float>(), k.data<float>() + t * 4);
+      std::ranges::copy(key.span<float>(), v.data<float>() + t * 4);
+    }
+    last = cache.attend(0, k, k, v, narrowed(context.mask, 100), context, {});
+    cache.commit(time);
+  }
+  const auto row = last.span<float>().last(4);
+  return {row.begin(), row.end()};
+}
+
+TEST(ContiguousKvCache, ARingSeesWhatAWholeCacheSees) {
+  ContiguousKvCache ring = windowed(100, 1000), whole = windowed(0, 1000);
+  EXPECT_EQ(ring.spec().blocks(0), 4) << "100 + 50 - 2 tokens begin anywhere in a block of 64";
+  EXPECT_EQ(ring.spec().blocks(1), 16);
+  EXPECT_EQ(ring.bytes(), (4 + 16) * 2 * 64 * 4 * 4);
+  for (const int64_t piece : {50, 1, 7, 50, 33})
+    EXPECT_EQ(feed(ring, 171, piece), feed(whole, 171, piece)) << piece;
+  EXPECT_THROW(ring.next(51), ShapeError);
+}
+
+// Going back a little finds the window in the ring; going back far finds nothing, and says so.
+TEST(ContiguousKvCache, ARingForgetsWhatItCannotShow) {
+  ContiguousKvCache ring = windowed(100, 1000), whole = windowed(0, 1000);
+  feed(ring, 700, 50), feed(whole, 700, 50);
+  EXPECT_EQ(ring.truncate(0, 660), 660);
+  whole.truncate(0, 660);
+  EXPECT_EQ(feed(ring, 30, 10), feed(whole, 30, 10));
+  EXPECT_EQ(ring.truncate(0, 400), 0);
+  EXPECT_EQ(whole.truncate(0, 400), 400);
+  EXPECT_EQ(ring.length(0), 0);
+  whole.truncate(0, 0);
+  EXPECT_EQ(feed(ring, 80, 10), feed(whole, 80, 10));
+}
+
+// What is kept moves up, in the ring as in the whole cache, and no other token is touched.
+TEST(ContiguousKvCache, DropsTokensFromTheMiddle) {
+  ContiguousKvCache ring = windowed(100, 1000), whole = windowed(0, 1000);
+  feed(ring, 500, 50), feed(whole, 500, 50);
+  int64_t turned = 0;
+  const auto turn = [&](int64_t, const Tensor& keys) { return ++turned, keys; };
+  ring.drop(0, 3, 203, turn);
+  whole.drop(0, 3, 203, turn);
+  EXPECT_EQ(turned, 4);
+  EXPECT_EQ(ring.length(0), 300);
+  EXPECT_EQ(feed(ring, 20, 1), feed(whole, 20, 1));
+  // Dropped from the end, it is as if they had never been.
+  ContiguousKvCache never = windowed(0, 1000);
+  feed(whole, 60, 20), feed(never, 200, 50);
+  whole.truncate(0, 0);
+  feed(whole, 260, 50);
+  whole.drop(0, 200, 260, turn);
+  EXPECT_EQ(feed(whole, 5, 1), feed(never, 5, 1));
+  EXPECT_THROW(whole.drop(0, 10, 1000, turn), ShapeError);
 }
 
 TEST(ContiguousKvCache, RefusesMoreTokensThanItHolds) {

@@ -35,17 +35,28 @@ TEST(Inference, ATiedHeadIsReadAndPositionsAreNot) {
 // 128 KiB per token: 2 * 32 layers * 8 heads * 128 channels * 2 bytes.
 TEST(Inference, CacheOfLlama3) {
   const model::Decoder model = preset("llama-3-8b");
-  EXPECT_EQ(cache_bytes(model, 1, kBf16), 128 << 10);
+  EXPECT_EQ(cache_bytes(model, 64, kBf16), 64 * 128 << 10);
+  EXPECT_EQ(cache_bytes(model, 1, kBf16), 64 * 128 << 10) << "whole blocks";
   EXPECT_EQ(cache_bytes(model, 8192, kBf16), int64_t{1} << 30);
-  EXPECT_EQ(cache_bytes(model, 1, kQ8_0), 2 * 32 * 1024 / 32 * 34);
+  EXPECT_EQ(cache_bytes(model, 64, kQ8_0), 64 * 2 * 32 * 1024 / 32 * 34);
 }
 
-// The engine's own cache is of the size that is planned.
+// The engine's own cache is of the size that is planned, with and without windows.
 TEST(Inference, CacheIsWhatTheEngineAllocates) {
-  model::Decoder model = preset("gpt2");
-  const int64_t before = memory_stats().live;
-  const nn::ContiguousKvCache cache = model.make_cache(2, 64);
-  EXPECT_EQ(memory_stats().live - before, 2 * cache_bytes(model, 64, kF32));
+  model::ModelConfig windowed = model::find_preset("gpt2")->config;
+  windowed.window = 300;
+  windowed.full_layers = {0, 5};
+  for (const auto& config : {model::find_preset("gpt2")->config, windowed}) {
+    model::Decoder model = model::Decoder::create(config).value();
+    for (const Precision& precision : cache_precisions()) {
+      model.set_cache_dtype(*dtype_from_name(precision.name));
+      const nn::ContiguousKvCache cache = model.make_cache({.capacity = 1000, .chunk = model::kPromptChunk});
+      EXPECT_EQ(cache.bytes(), cache_bytes(model, 1000, precision)) << precision.name;
+    }
+  }
+  const model::Decoder model = model::Decoder::create(windowed).value();
+  // 16 blocks of 64 tokens in 2 layers; 300 + 512 - 2 tokens take 13 and one more in the others.
+  EXPECT_EQ(cache_bytes(model, 1000, kF32), (2 * 16 + 10 * 14) * 64 * 2 * 768 * 4);
 }
 
 }  // namespace

@@ -10,7 +10,7 @@ namespace quern::backend::cpu::QUERN_ISA {
 // Keys of a tile. Tiles start at multiples of this, whatever the query sees, so that a row's sums are cut in
 // the same places in a full pass and in a decode step.
 inline constexpr int64_t kKeyTile = 64;
-static_assert(kKeyTile % kWidth == 0);
+static_assert(kKeyTile % kWidth == 0 && kKeyTile == kKvSlots);
 
 constexpr int64_t round_up(int64_t n, int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
 

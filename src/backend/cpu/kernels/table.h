@@ -19,6 +19,7 @@
 #include "backend/cpu/kernels/pack_strips.kernel.h"
 #include "backend/cpu/kernels/rope.kernel.h"
 #include "backend/cpu/kernels/softmax.kernel.h"
+#include "backend/cpu/kernels/store_kv.kernel.h"
 #include "backend/cpu/kernels/sum.kernel.h"
 
 namespace quern::backend::cpu::QUERN_ISA {
@@ -40,6 +41,7 @@ constexpr KernelTable make_table(const char* name) {
       .gated = gated,
       .gated_backward = gated_backward,
       .rope = rope,
+      .store_kv = store_kv,
       .attention = attention,
       .attention_backward = attention_backward,
       .cross_entropy = cross_entropy,

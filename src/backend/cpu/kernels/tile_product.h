@@ -7,23 +7,25 @@ namespace quern::backend::cpu::QUERN_ISA {
 
 // C[rows, n] (+)= A[rows, k]·B[k, n], where n is `vectors` whole vectors and A may be stored either way
 // round. Every element of C takes its k products in order, one fma each, so that it depends on its own row
-// and column alone.
-struct TileProduct {
+// and column alone; and not on whether B was widened before.
+template <class T>
+struct ProductWith {
   const float* a;
   int64_t a_row, a_step;  // A[i, j] is a[i * a_row + j * a_step]
-  const float* b;
+  const T* b;
   int64_t b_row;
   float* c;
   int64_t c_row;
   bool accumulate;
 };
+using TileProduct = ProductWith<float>;
 
 // The block of C kept in registers: 24 of the 32 of AVX-512, 12 of the 16 of AVX2.
 inline constexpr int kBlockRows = 6;
 inline constexpr int kBlockVectors = kWidth == 16 ? 4 : 2;
 
-template <int kRows, int kVectors>
-inline void block_product(const TileProduct& t, int64_t k) {
+template <int kRows, int kVectors, class T>
+inline void block_product(const ProductWith<T>& t, int64_t k) {
   Vec sum[kRows][kVectors];
   for (int r = 0; r < kRows; ++r) {
     for (int v = 0; v < kVectors; ++v) {
@@ -32,7 +34,7 @@ inline void block_product(const TileProduct& t, int64_t k) {
   }
   for (int64_t j = 0; j < k; ++j) {
     const float* a = t.a + j * t.a_step;
-    const float* b = t.b + j * t.b_row;
+    const T* b = t.b + j * t.b_row;
     Vec column[kVectors];
     for (int v = 0; v < kVectors; ++v) column[v] = Vec::load(b + v * kWidth);
     for (int r = 0; r < kRows; ++r) {
@@ -46,8 +48,8 @@ inline void block_product(const TileProduct& t, int64_t k) {
 }
 
 // Finds the instantiation for the rows and vectors at hand: 1 <= rows <= kRows, 1 <= vectors <= kVectors.
-template <int kRows, int kVectors>
-inline void edge_product(const TileProduct& t, int64_t rows, int64_t vectors, int64_t k) {
+template <int kRows, int kVectors, class T>
+inline void edge_product(const ProductWith<T>& t, int64_t rows, int64_t vectors, int64_t k) {
   if constexpr (kRows > 1) {
     if (rows < kRows) return edge_product<kRows - 1, kVectors>(t, rows, vectors, k);
   }
@@ -57,10 +59,11 @@ inline void edge_product(const TileProduct& t, int64_t rows, int64_t vectors, in
   block_product<kRows, kVectors>(t, k);
 }
 
-inline void tile_product(const TileProduct& t, int64_t rows, int64_t vectors, int64_t k) {
+template <class T = float>
+inline void tile_product(const ProductWith<T>& t, int64_t rows, int64_t vectors, int64_t k) {
   for (int64_t v = 0; v < vectors; v += kBlockVectors) {
     for (int64_t r = 0; r < rows; r += kBlockRows) {
-      TileProduct block = t;
+      ProductWith<T> block = t;
       block.a += r * t.a_row;
       block.b += v * kWidth;
       block.c += r * t.c_row + v * kWidth;

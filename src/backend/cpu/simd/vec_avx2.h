@@ -64,6 +64,9 @@ struct Vec {
     return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
   }
   static Vec load(const float16* p, FirstLanes lanes) { return _mm256_cvtph_ps(load_16bit(p, lanes)); }
+  static Vec load(const int8_t* p, AllLanes = {}) {
+    return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
+  }
 
   void store(float* p, AllLanes = {}) const { _mm256_storeu_ps(p, v); }
   void store(float* p, FirstLanes lanes) const { _mm256_maskstore_ps(p, mask(lanes), v); }

@@ -54,6 +54,9 @@ struct Vec {
   static Vec load(const float16* p, FirstLanes lanes) {
     return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(mask(lanes), p));
   }
+  static Vec load(const int8_t* p, AllLanes = {}) {
+    return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+  }
 
   void store(float* p, AllLanes = {}) const { _mm512_storeu_ps(p, v); }
   void store(float* p, FirstLanes lanes) const { _mm512_mask_storeu_ps(p, mask(lanes), v); }
