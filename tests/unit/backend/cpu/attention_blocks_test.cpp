@@ -147,12 +147,12 @@ TEST(CpuAttentionBlocks, DecodingEqualsThePromptBitForBit) {
   for (const KernelTable* table : test::tables()) {
     for (const DType dtype : kCacheDtypes) {
       for (const int64_t window : {int64_t{1} << 30, int64_t{70}}) {
-        Cache cache(1, 1100, 2, 64, dtype);
+        Cache cache(1, 600, 1, 64, dtype);
         cache.store(*table);
-        Queries prompt(cache, 1100, 2, window, DType::f32);
+        Queries prompt(cache, 600, 2, window, DType::f32);
         prompt.attend(*table, cache);
         const int64_t row = prompt.heads * cache.head_dim;
-        for (const int64_t t : {0, 1, 63, 64, 511, 512, 513, 1030, 1099}) {
+        for (const int64_t t : {0, 63, 64, 511, 512, 599}) {
           Cache part = cache;
           part.tokens = t + 1;
           Queries one(part, 1, 2, window, DType::f32);
