@@ -42,7 +42,7 @@ TEST(InferenceSpeed, MeasuresEveryTestAtEveryDepth) {
 
 TEST(InferenceSpeed, CountsTheBytesOfADecodedToken) {
   const InferenceSpeed speed = measure(quick()).value();
-  // One layer with one head of the hidden size: a key and a value of f32.
+  // One layer with one head of the hidden size: a key and a value of f16.
   EXPECT_EQ(speed.cache_bytes_per_token, 2 * kPositions * 2);
   const SpeedTest &first = speed.tests[2], &deep = speed.tests[5];
   EXPECT_EQ(deep.bytes_per_token - first.bytes_per_token, 10 * speed.cache_bytes_per_token);
