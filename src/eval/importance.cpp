@@ -31,14 +31,30 @@ void ImportanceCollector::input(const nn::Parameter& weight, const Tensor& x) {
   });
 }
 
+namespace {
+
+// Every tensor that GGUF files of the model have.
+Result<std::vector<model::TensorName>> gguf_tensors(const model::Decoder& model) {
+  const model::ModelConfig& config = model.config();
+  QUERN_TRY(const model::Family* family, model::find_family(config.family));
+  if (family->gguf.tensors == nullptr) {
+    return make_error(
+        ErrorCode::unsupported,
+        fmt::format("an importance matrix names weights as GGUF does, which has no '{}'", config.family));
+  }
+  return family->gguf.tensors(config);
+}
+
+}  // namespace
+
 Result<formats::ImportanceMatrix> ImportanceCollector::matrix(const model::Decoder& model) const {
   std::unordered_map<std::string, const Sums*> seen;
   nn::visit(model, [&](const std::string& name, const nn::Parameter& parameter) {
     if (const auto found = sums_.find(&parameter); found != sums_.end()) seen[name] = &found->second;
   });
-  QUERN_TRY(const model::Family* family, model::find_family(model.config().family));
+  QUERN_TRY(const std::vector<model::TensorName> tensors, gguf_tensors(model));
   formats::ImportanceMatrix matrix;
-  for (const model::TensorName& tensor : family->gguf.tensors(model.config())) {
+  for (const model::TensorName& tensor : tensors) {
     // Parameters that a file joins along their outputs have the same input.
     const auto found = seen.find(tensor.parameters.front());
     if (found == seen.end()) continue;
@@ -57,6 +73,7 @@ Result<formats::ImportanceMatrix> ImportanceCollector::matrix(const model::Decod
 Result<formats::ImportanceMatrix> measure_importance(const model::Decoder& model, const EvaluationText& text,
                                                      const WindowOptions& options, Progress& progress) {
   QUERN_CHECK(check_text_fits(text, options, model));
+  QUERN_CHECK(gguf_tensors(model));
   QUERN_TRY(const std::vector<Window> windows,
             windows_over(static_cast<int64_t>(text.tokens.size()), options));
   const autograd::NoGrad no_grad;

@@ -19,8 +19,8 @@ class ImportanceCollector final : public nn::LinearObserver {
  public:
   void input(const nn::Parameter& weight, const Tensor& x) override;
 
-  // What was seen of `model`, under the names that GGUF files of its family give the weights. diverged when inputs
-  // were no finite numbers.
+  // What was seen of `model`, under the names that GGUF files of its family give the weights. unsupported when GGUF
+  // has no such family; diverged when inputs were no finite numbers.
   Result<formats::ImportanceMatrix> matrix(const model::Decoder& model) const;
 
  private:

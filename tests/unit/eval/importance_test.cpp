@@ -1,5 +1,6 @@
 #include "eval/importance.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -62,6 +63,23 @@ TEST(MeasureImportance, AWeightThatAFileJoinsHasOneEntry) {
   const auto matrix = measure_importance(gpt2, numbers(40), {.context = 16}, null_progress()).value();
   EXPECT_TRUE(matrix.entries.contains("blk.0.attn_qkv.weight"));
   EXPECT_FALSE(matrix.entries.contains("blk.0.attn_q.weight"));
+}
+
+TEST(MeasureImportance, SeesEveryFamilyThatGgufHas) {
+  for (const char* name : {"falcon", "gpt_neox", "gemma2", "olmo2", "phi", "phi3", "starcoder2"}) {
+    const model::Decoder model = model::load_model(kGolden / "families" / name).value();
+    const auto matrix = measure_importance(model, numbers(32), {.context = 16}, null_progress()).value();
+    for (const char* weight : {"attn_output", "ffn_up", "ffn_down"})
+      EXPECT_TRUE(matrix.entries.contains(fmt::format("blk.0.{}.weight", weight))) << name << " " << weight;
+  }
+}
+
+TEST(MeasureImportance, RefusesAFamilyThatGgufLacks) {
+  const model::Decoder opt = model::load_model(kGolden / "families" / "opt").value();
+  const auto matrix = measure_importance(opt, numbers(32), {.context = 16}, null_progress());
+  ASSERT_FALSE(matrix.ok());
+  EXPECT_EQ(matrix.error().code, ErrorCode::unsupported);
+  EXPECT_THAT(matrix.error().message, HasSubstr("has no 'opt'"));
 }
 
 TEST(MeasureImportance, TheFirstInputIsTheNormedEmbedding) {
