@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <future>
+
 #include "formats/gguf/archive.h"
 #include "formats/hf_folder.h"
 
@@ -13,9 +15,11 @@ Result<LoadedModel> open_model(const std::filesystem::path& path, DType compute_
     QUERN_TRY(const formats::ModelFolder folder, formats::ModelFolder::open(path));
     source = folder.path();
   }
+  // Neither needs the other, and each takes a good part of the time until the first token.
+  auto reading = std::async(std::launch::async, [&] { return open_language(source); });
   QUERN_TRY(model::Decoder model, model::load_model(source, {.compute_dtype = compute_dtype}));
   model.pack();
-  QUERN_TRY(Language language, open_language(source));
+  QUERN_TRY(Language language, reading.get());
   const int64_t known = model.config().vocab_size;
   if (language.tokenizer.vocab_size() > known) {
     return make_error(ErrorCode::conflict,
