@@ -44,7 +44,7 @@ class PretrainStage final : public Stage {
 }  // namespace
 
 StageKind pretrain_stage() {
-  return {"pretrain", "a model trained on text", 1,
+  return {"pretrain", "a model trained on text", 2,
           [] { return std::unique_ptr<Stage>(std::make_unique<PretrainStage>()); }};
 }
 

@@ -92,7 +92,7 @@ class QuestionsStage final : public Stage {
 }  // namespace
 
 StageKind questions_stage() {
-  return {"questions", "exact answers of a model to held-out questions", 1,
+  return {"questions", "exact answers of a model to held-out questions", 2,
           [] { return std::unique_ptr<Stage>(std::make_unique<QuestionsStage>()); }};
 }
 

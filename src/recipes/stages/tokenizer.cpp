@@ -24,7 +24,7 @@ class TokenizerStage final : public Stage {
 }  // namespace
 
 StageKind tokenizer_stage() {
-  return {"tokenizer", "a byte-level BPE tokenizer trained on text", 1,
+  return {"tokenizer", "a byte-level BPE tokenizer trained on text", 2,
           [] { return std::unique_ptr<Stage>(std::make_unique<TokenizerStage>()); }};
 }
 
