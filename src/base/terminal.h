@@ -12,8 +12,8 @@ bool is_interactive();
 // Columns of the terminal, at least 40; 80 when unknown.
 int width();
 
-// Valid UTF-8 without what a terminal obeys: control characters but for line ends and tabs become U+FFFD. For text
-// from elsewhere (what a model writes) that goes to a terminal.
+// Valid UTF-8 without what a terminal obeys: control characters but for line ends and tabs become U+FFFD. For
+// text from elsewhere (what a model writes) that goes to a terminal.
 std::string without_controls(std::string_view text);
 
 // Replaces the live line. Precondition: no newline in it. Only call when is_interactive().

@@ -8,16 +8,16 @@
 
 namespace quern::cli {
 
-// Messages come from stdin, answers go to stdout, the prompt to stderr. Colours only where stdout is a terminal and
-// NO_COLOR is not set. What the model writes cannot control the terminal.
+// Messages come from stdin, answers go to stdout, the prompt to stderr. Colours only where stdout is a
+// terminal and NO_COLOR is not set. What the model writes cannot control the terminal.
 class ChatConsole {
  public:
   // `talks`: show a prompt where stdin is a terminal.
   explicit ChatConsole(bool talks);
 
   bool is_interactive() const { return interactive_; }
-  // The next message: a line; lines that end in "\" and the one after; all lines between two of """; what was pasted
-  // at once. Nothing at the end of the input, and after Ctrl-C was pressed twice.
+  // The next message: a line; lines that end in "\" and the one after; all lines between two of """; what was
+  // pasted at once. Nothing at the end of the input, and after Ctrl-C was pressed twice.
   std::optional<std::string> read();
 
   void show(const infer::AnswerPiece& piece);

@@ -19,8 +19,8 @@ struct ChatOptions {
 
   // --system, --template, --no-template, --tools, --keep.
   void define(CommandLine& line);
-  // A conversation with `loaded`, whose chat template it may replace. Warns once about a template that does not fit
-  // the model. Errors of Chat::create, of the files, and of templates.
+  // A conversation with `loaded`, whose chat template it may replace. Warns once about a template that does
+  // not fit the model. Errors of Chat::create, of the files, and of templates.
   Result<infer::Chat> open(infer::LoadedModel& loaded, const ModelOptions& model, bool quiet) const;
 };
 

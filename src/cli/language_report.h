@@ -1,4 +1,5 @@
-// What a model has for text, for `quern inspect`: tokenizer, chat templates, end tokens, and what does not fit together.
+// What a model has for text, for `quern inspect`: tokenizer, chat templates, end tokens, and what does not
+// fit together.
 #pragma once
 
 #include <filesystem>

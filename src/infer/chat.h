@@ -19,8 +19,8 @@ struct ChatOptions {
   std::string system = {};            // what the model is told before the conversation
   nlohmann::ordered_json tools = {};  // as ChatRequest::tools
   nlohmann::ordered_json variables = nlohmann::ordered_json::object();  // as ChatRequest::variables
-  // When the context is full, exchanges (a question and its answer) are forgotten, whole, the oldest first; but
-  // not these first ones, and never the system prompt.
+  // When the context is full, exchanges (a question and its answer) are forgotten, whole, the oldest first;
+  // but not these first ones, and never the system prompt.
   int64_t keep = 1;
 };
 
@@ -40,25 +40,27 @@ struct ChatAnswer {
 // Gets each piece of an answer as soon as it is certain; returns false to stop.
 using AnswerReceiver = std::function<bool(const AnswerPiece&)>;
 
-// Keeps the messages and the session that holds them: a turn computes only what is new. `loaded` must outlive it.
-// Not thread-safe.
+// Keeps the messages and the session that holds them: a turn computes only what is new. `loaded` must outlive
+// it. Not thread-safe.
 class Chat {
  public:
   // unsupported when the model has no chat template, or one that refuses a conversation.
   static Result<Chat> create(const LoadedModel& loaded, ChatOptions options);
 
   // Says `message` and streams the answer. On an error the message is taken back: invalid_argument, with the
-  // numbers, when it does not fit the context even after what could be forgotten; those of ChatTemplates::render.
+  // numbers, when it does not fit the context even after what could be forgotten; those of
+  // ChatTemplates::render.
   Result<ChatAnswer> say(const std::string& message, const AnswerReceiver& receive);
-  // Answers the last message once more, with the next stream of random numbers. not_found when nothing was said.
+  // Answers the last message once more, with the next stream of random numbers. not_found when nothing was
+  // said.
   Result<ChatAnswer> retry(const AnswerReceiver& receive);
   // Takes the last message and its answer back; false when there is none.
   bool undo();
   // Forgets all but the system prompt.
   void reset();
 
-  // The conversation as a list of {"role", "content"}, the system prompt first; what the assistant thought aloud is
-  // in "reasoning_content", which templates read, or leave out.
+  // The conversation as a list of {"role", "content"}, the system prompt first; what the assistant thought
+  // aloud is in "reasoning_content", which templates read, or leave out.
   nlohmann::ordered_json messages() const { return with_system(turns_); }
   // Replaces the conversation. invalid_argument for anything but a list of messages.
   Result<void> set_messages(const nlohmann::ordered_json& messages);

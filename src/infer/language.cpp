@@ -69,8 +69,8 @@ Result<Language> read_gguf(const formats::GgufMetadata& metadata) {
   return language;
 }
 
-// The token that closes the assistant's turn ends an answer, whatever the files say. Templates that refuse the probe
-// teach nothing; the audit names them.
+// The token that closes the assistant's turn ends an answer, whatever the files say. Templates that refuse
+// the probe teach nothing; the audit names them.
 void learn_from_template(Language& language) {
   language.end_tokens = language.listed_ends;
   if (const auto eos = language.tokenizer.special_ids().eos) language.end_tokens.push_back(*eos);
@@ -80,9 +80,9 @@ void learn_from_template(Language& language) {
       if (probe->begins_with_bos) language.chat_bos.reset();
     }
   }
-  std::ranges::sort(language.end_tokens);
-  const auto repeated = std::ranges::unique(language.end_tokens);
-  language.end_tokens.erase(repeated.begin(), repeated.end());
+  std::vector<int32_t>& ends = language.end_tokens;
+  std::ranges::sort(ends);
+  ends.erase(std::unique(ends.begin(), ends.end()), ends.end());
 }
 
 }  // namespace

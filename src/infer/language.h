@@ -1,4 +1,5 @@
-// What stands between people and a model's tokens: its tokenizer, chat templates, end tokens and how its makers sample.
+// What stands between people and a model's tokens: its tokenizer, chat templates, end tokens and how its
+// makers sample.
 #pragma once
 
 #include <cstdint>
@@ -25,8 +26,8 @@ struct Language {
   text::ChatTemplates templates = {};
   std::vector<int32_t> end_tokens = {};   // each ends an answer
   std::vector<int32_t> listed_ends = {};  // those of them that the model's files list
-  // Put before a rendered conversation: the beginning-of-text token where a GGUF file asks for one and the template
-  // does not write it. Hugging Face folders leave it to the template.
+  // Put before a rendered conversation: the beginning-of-text token where a GGUF file asks for one and the
+  // template does not write it. Hugging Face folders leave it to the template.
   std::optional<int32_t> chat_bos = {};
   SamplingDefaults sampling = {};
 };
@@ -35,7 +36,8 @@ struct Language {
 // formats::ModelFolder::open, Tokenizer::load, make_tokenizer and ChatTemplates::load.
 Result<Language> open_language(const std::filesystem::path& path);
 
-// Replaces the chat templates by one, in Jinja, with the end of turn that it writes. Errors of ChatTemplates::add.
+// Replaces the chat templates by one, in Jinja, with the end of turn that it writes. Errors of
+// ChatTemplates::add.
 Result<void> use_template(Language& language, std::string_view source);
 
 // Whether the tokenizer puts a beginning-of-text token before texts.

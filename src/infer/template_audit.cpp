@@ -19,7 +19,8 @@ std::string token_name(const text::Tokenizer& tokenizer, int32_t id) {
   return tokenizer.id_to_token(id).value_or(fmt::format("token {}", id));
 }
 
-// What the form of special tokens marks in `text`: <|...|>, its full-width sister of DeepSeek, and <start_of_turn>.
+// What the form of special tokens marks in `text`: <|...|>, its full-width sister of DeepSeek, and
+// <start_of_turn>.
 std::set<std::string> special_looking(std::string_view text) {
   constexpr size_t kLongest = 64;
   constexpr std::string_view kWideBar = "\uFF5C";

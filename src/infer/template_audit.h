@@ -1,5 +1,5 @@
-// Where a model's chat template, its tokenizer and its list of end tokens do not fit together: the mistakes in
-// published files that make a model ramble on, or answer worse than it could, without any error.
+// Where a model's chat template, its tokenizer and its list of end tokens do not fit together: the mistakes
+// in published files that make a model ramble on, or answer worse than it could, without any error.
 #pragma once
 
 #include <string>

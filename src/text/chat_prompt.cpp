@@ -13,7 +13,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// Signs of Linear A (U+10600 and on): letters to a template, with no case, and nothing that a text needs all of.
+// Signs of Linear A (U+10600 and on): letters to a template, with no case, and nothing that a text needs all
+// of.
 constexpr char32_t kFirstSign = 0x10600;
 constexpr int kSigns = 300;
 
@@ -48,12 +49,11 @@ class SpecialTexts {
   std::set<char> first_bytes_;
 };
 
-// The tags that a template compares text with: its quoted strings that begin like a special token, as far as they
-// have no escapes.
+// The tags that a template compares text with: its quoted strings that begin like a special token, as far as
+// they have no escapes.
 std::vector<std::string_view> tags_of(std::string_view source, const SpecialTexts& specials) {
   std::vector<std::string_view> tags;
-  for (size_t at = source.find_first_of("'\""); at != source.npos;
-       at = source.find_first_of("'\"", at + 1)) {
+  for (size_t at = source.find_first_of("'\""); at != source.npos; at = source.find_first_of("'\"", at + 1)) {
     const char stops[] = {source[at], '\\', '\n'};
     const std::string_view rest = source.substr(at + 1);
     const std::string_view tag = rest.substr(0, rest.find_first_of(std::string_view(stops, 3)));

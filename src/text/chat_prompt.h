@@ -1,14 +1,15 @@
-// A conversation rendered for a model, in which what people typed stays text: no special token can be written by
-// typing what it looks like.
+// A conversation rendered for a model, in which what people typed stays text: no special token can be written
+// by typing what it looks like.
 //
-// Templates work on text, so the prompt is rendered first and split into tokens afterwards; by then "<|im_end|>" of
-// the template and "<|im_end|>" of a message look alike. To tell them apart, every character of the request that a
-// special token could begin with gets a sign behind it that occurs nowhere else. The signs travel through the
-// template (trimming, slicing, joining, tojson) with the text and are taken out of the result, where each has marked
-// the character before it as typed. Tags that the template itself looks for ("</think>") stay whole, unless a special
-// token could begin in them.
+// Templates work on text, so the prompt is rendered first and split into tokens afterwards; by then
+// "<|im_end|>" of the template and "<|im_end|>" of a message look alike. To tell them apart, every character
+// of the request that a special token could begin with gets a sign behind it that occurs nowhere else. The
+// signs travel through the template (trimming, slicing, joining, tojson) with the text and are taken out of
+// the result, where each has marked the character before it as typed. Tags that the template itself looks for
+// ("</think>") stay whole, unless a special token could begin in them.
 //
-// Names of roles are written by the program, not by people: a template may build its special tokens from them.
+// Names of roles are written by the program, not by people: a template may build its special tokens from
+// them.
 #pragma once
 
 #include <string>

@@ -4,10 +4,10 @@
 //   std::vector<TokenId> ids = tokenizer.encode("Hello <|endoftext|>", {.allow_special = false});
 //   std::string text = tokenizer.decode(ids);
 //
-// Ids are those of Hugging Face tokenizers, token for token, for valid UTF-8; only characters added to Unicode after
-// version 12 may have another normal form, and those after 14 be split differently by a pattern that lexer.h does not
-// know. Ill-formed UTF-8 is read as U+FFFD, one per maximal subpart (repair_utf8 counts them). `truncation` and
-// `padding` of the file are read and kept but not applied.
+// Ids are those of Hugging Face tokenizers, token for token, for valid UTF-8; only characters added to
+// Unicode after version 12 may have another normal form, and those after 14 be split differently by a pattern
+// that lexer.h does not know. Ill-formed UTF-8 is read as U+FFFD, one per maximal subpart (repair_utf8 counts
+// them). `truncation` and `padding` of the file are read and kept but not applied.
 #pragma once
 
 #include <filesystem>
@@ -31,8 +31,8 @@ struct EncodeOptions {
   // Read "<|endoftext|>" and other special tokens in the text as such. Switch it off for text that is not
   // trusted: then they are ordinary text.
   bool allow_special = true;
-  // Bytes of the text, in order, that no special token may take part in: what people typed, in a text whose other
-  // parts are trusted.
+  // Bytes of the text, in order, that no special token may take part in: what people typed, in a text whose
+  // other parts are trusted.
   std::span<const Span> plain = {};
 };
 
@@ -63,8 +63,9 @@ struct Pipeline;
 // Cheap to copy; copies share everything. All methods are const and thread-safe.
 class Tokenizer {
  public:
-  // A folder with tokenizer.json (and tokenizer_config.json, chat_template.jinja when there) or, without it, with
-  // tokenizer.model of SentencePiece; or one of these files. Errors: not_found, io, corrupt (names the field), unsupported (names the component).
+  // A folder with tokenizer.json (and tokenizer_config.json, chat_template.jinja when there) or, without it,
+  // with tokenizer.model of SentencePiece; or one of these files. Errors: not_found, io, corrupt (names the
+  // field), unsupported (names the component).
   static Result<Tokenizer> load(const std::filesystem::path& path);
   // From the contents of the three files; all but the first may be empty.
   static Result<Tokenizer> from_json(std::string_view tokenizer_json, std::string_view config_json = {},

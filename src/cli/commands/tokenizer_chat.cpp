@@ -31,7 +31,8 @@ struct ChatArguments {
   bool ids = false;
 };
 
-// A folder of tokenizer files needs no model; a GGUF file has both. The tokenizer is there where it is needed.
+// A folder of tokenizer files needs no model; a GGUF file has both. The tokenizer is there where it is
+// needed.
 struct Source {
   text::ChatTemplates templates;
   std::optional<text::Tokenizer> tokenizer;

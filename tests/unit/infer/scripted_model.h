@@ -22,8 +22,7 @@ namespace quern::infer {
 inline text::Tokenizer byte_tokenizer(bool chat = true) {
   text::BpeTrainOptions options;
   if (chat) {
-    for (const std::string& marker : text::own_chat_markers())
-      options.special_tokens.push_back(marker);
+    for (const std::string& marker : text::own_chat_markers()) options.special_tokens.push_back(marker);
   }
   options.vocab_size = 256 + static_cast<int64_t>(options.special_tokens.size());
   std::optional<std::string_view> text = "text";

@@ -160,8 +160,8 @@ Json with_suffix(const Json& json, const std::string& suffix) {
   return result;
 }
 
-// The templates of tests/golden with the constructs of published ones, over conversations of all kinds: the text is
-// the template's, and typed special tokens are as many tokens of the prompt as typed letters are.
+// The templates of tests/golden with the constructs of published ones, over conversations of all kinds: the
+// text is the template's, and typed special tokens are as many tokens of the prompt as typed letters are.
 TEST(ChatPromptGolden, TypedTokensChangeNoTemplate) {
   const std::vector<std::string> specials = {
       "<|im_start|>",        "<|im_end|>",       "<s>", "</s>", "[INST]", "[/INST]", "<|eot_id|>",
