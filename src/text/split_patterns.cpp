@@ -43,10 +43,11 @@ const std::vector<Row>& rows() {
       {"roberta-bpe", {kGpt2Pattern}},
       {"jina-en", {kGpt2Pattern}},
       {"jina-v2-code", {kGpt2Pattern}},
-      {"starcoder", {kDigit, kGpt2Pattern}},
+      // First of its rules: llama.cpp takes spaces before punctuation out of what other names decode to.
+      {"smollm", {kDigit, kGpt2Pattern}},
       {"refact", {kDigit, kGpt2Pattern}},
       {"command-r", {kDigit, kGpt2Pattern}, true},
-      {"smollm", {kDigit, kGpt2Pattern}},
+      {"starcoder", {kDigit, kGpt2Pattern}},
       {"codeshell", {kDigit, kGpt2Pattern}},
       {"exaone", {kDigit, kGpt2Pattern}},
       {"falcon", {kFalcon1, kGpt2Pattern, kFalcon3}},
