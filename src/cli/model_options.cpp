@@ -22,6 +22,7 @@ void ModelOptions::define(CommandLine& line) {
   app.add_option("--cache-dtype", cache_dtype,
                  "of keys and values: f32, f16, bf16 or q8_0 [f16; bf16 with bf16]")
       ->check(CLI::IsMember({"f32", "f16", "bf16", "q8_0"}));
+  app.add_flag("--no-pack", no_pack_, kNoPackHelp);
   line.config(*this);
   for (const auto& [flag, key] : std::initializer_list<std::pair<const char*, const char*>>{
            {"--context", "context"},
@@ -53,7 +54,7 @@ Result<infer::LoadedModel> ModelOptions::open() {
   if (!stop_.empty()) completion.stop = stop_;
   QUERN_TRY(const std::filesystem::path path, store::Store().resolve(model));
   const auto start = std::chrono::steady_clock::now();
-  QUERN_TRY(infer::LoadedModel loaded, infer::open_model(path, *dtype_from_name(dtype)));
+  QUERN_TRY(infer::LoadedModel loaded, infer::open_model(path, *dtype_from_name(dtype), !no_pack_));
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
   if (!cache_dtype.empty()) {
     const DType wanted = *dtype_from_name(cache_dtype);

@@ -11,6 +11,9 @@
 
 namespace quern::cli {
 
+inline constexpr const char* kNoPackHelp =
+    "read block-quantised weights as they lie in the file: less memory, the same text, slower";
+
 struct ModelOptions {
   bool verbose = false;
   std::string model;
@@ -30,6 +33,7 @@ struct ModelOptions {
   std::string describe(const infer::LoadedModel& loaded, double seconds) const;
 
   const CommandLine* line_ = nullptr;  // knows what was said
+  bool no_pack_ = false;
   std::vector<std::string> stop_;      // flags, which win over a file
   std::vector<std::string> of_model_;  // settings that came with the model
 };

@@ -14,8 +14,9 @@ namespace quern::cli {
 struct NamedModel {
   std::string name;          // a path, or a name in the store
   DType dtype = DType::f32;  // of activations
+  bool no_pack = false;      // see model::LoadOptions::pack
 
-  // MODEL and --dtype.
+  // MODEL, --dtype and --no-pack.
   void define(CommandLine& line);
   Result<infer::LoadedModel> open() const;
 };

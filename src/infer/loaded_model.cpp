@@ -9,7 +9,7 @@
 
 namespace quern::infer {
 
-Result<LoadedModel> open_model(const std::filesystem::path& path, DType compute_dtype) {
+Result<LoadedModel> open_model(const std::filesystem::path& path, DType compute_dtype, bool pack) {
   std::filesystem::path source = path;
   if (path.extension() != formats::kGgufExtension) {
     QUERN_TRY(const formats::ModelFolder folder, formats::ModelFolder::open(path));
@@ -17,8 +17,7 @@ Result<LoadedModel> open_model(const std::filesystem::path& path, DType compute_
   }
   // Neither needs the other, and each takes a good part of the time until the first token.
   auto reading = std::async(std::launch::async, [&] { return open_language(source); });
-  QUERN_TRY(model::Decoder model, model::load_model(source, {.compute_dtype = compute_dtype}));
-  model.pack();
+  QUERN_TRY(model::Decoder model, model::load_model(source, {.compute_dtype = compute_dtype, .pack = pack}));
   QUERN_TRY(Language language, reading.get());
   const int64_t known = model.config().vocab_size;
   if (language.tokenizer.vocab_size() > known) {

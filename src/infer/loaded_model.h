@@ -15,6 +15,7 @@ struct LoadedModel : Language {
 
 // A Hugging Face folder, a training run, or a GGUF file (any file of a split one). Errors of load_model and
 // open_language; conflict when the tokenizer has more tokens than the model.
-Result<LoadedModel> open_model(const std::filesystem::path& path, DType compute_dtype);
+// `pack`: see model::LoadOptions.
+Result<LoadedModel> open_model(const std::filesystem::path& path, DType compute_dtype, bool pack = true);
 
 }  // namespace quern::infer

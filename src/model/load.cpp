@@ -141,7 +141,12 @@ Result<Decoder> load_model(const std::filesystem::path& path, const LoadOptions&
   if (is_gguf(path)) {
     QUERN_TRY(const formats::GgufArchive archive, formats::GgufArchive::open(path));
     QUERN_TRY(const ModelConfig config, read_gguf_config(archive));
-    return load(archive, config);
+    QUERN_TRY(Decoder model, load(archive, config));
+    if (options.pack) {
+      model.pack();
+      archive.release();
+    }
+    return model;
   }
   QUERN_TRY(const ModelConfig config, load_config(path));
   QUERN_TRY(const formats::ModelFolder files, formats::ModelFolder::open(path));

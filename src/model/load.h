@@ -16,6 +16,8 @@ struct LoadOptions {
   bool trainable = false;
   // Of activations (see Decoder::set_compute_dtype).
   DType compute_dtype = DType::f32;
+  // Lays out block-quantised matrices for fast products (see Decoder::pack) and lets go of their mapped bytes.
+  bool pack = false;
 };
 
 // Of the config.json of a folder, or the metadata of a GGUF file. not_found, corrupt, invalid_argument, or

@@ -137,4 +137,8 @@ Result<Tensor> GgufArchive::tensor(std::string_view name) const {
   return reinterpret_cast<uintptr_t>(data) % alignment == 0 ? mapped : mapped.clone();
 }
 
+void GgufArchive::release() const {
+  for (const auto& file : files_) file->done_with(0, file->size());
+}
+
 }  // namespace quern::formats

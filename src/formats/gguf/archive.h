@@ -40,6 +40,8 @@ class GgufArchive {
   // before writing. A tensor that the file does not align to its element size is a copy. not_found, or
   // unsupported for a type that Tensor does not have.
   Result<Tensor> tensor(std::string_view name) const;
+  // Drops the mapped bytes from this process's memory; what is read again comes back from the file.
+  void release() const;
   // Of the first file.
   const GgufMetadata& metadata() const { return metadata_; }
   uint32_t version() const { return version_; }
