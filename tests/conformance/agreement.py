@@ -39,7 +39,8 @@ def generation_agrees(quern, folder, model, tokenizer, prompt, measured):
     """The folder in both (theirs is opened already, in f32): the same prompt ids, the same greedy text, and the same
     log-probabilities of sampled tokens, which reach beyond the likeliest."""
     prompt_ids = tokenizer(prompt)["input_ids"]
-    arguments = ("generate", folder, "-p", prompt, "-n", NEW_TOKENS, "--ignore-eos")
+    # Keys and values in f32, as theirs are.
+    arguments = ("generate", folder, "-p", prompt, "-n", NEW_TOKENS, "--ignore-eos", "--cache-dtype", "f32")
     greedy = quern.json(*arguments, "-t", 0)
     assert greedy["prompt_tokens"] == len(prompt_ids)
 

@@ -112,7 +112,7 @@ def f32_peer(f32):
 
 
 def greedy(quern, model, prompt):
-    return quern.json("generate", model, "-p", prompt, "-t", 0, "-n", NEW_TOKENS, "--ignore-eos")["tokens"]
+    return quern.json("generate", model, "-p", prompt, "-t", 0, "-n", NEW_TOKENS, "--ignore-eos", "--cache-dtype", "f32")["tokens"]
 
 
 @pytest.mark.parametrize("prompt", PROMPTS, ids=range(len(PROMPTS)))
@@ -127,7 +127,7 @@ def test_greedy_text_of_blocks(quern, smollm2, peer, measured, prompt):
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=range(len(QUESTIONS)))
 def test_chat_in_f32(quern, f32, f32_peer, measured, question):
-    ours = quern.json("chat", f32, "-m", question, "-t", 0, "-n", NEW_TOKENS)
+    ours = quern.json("chat", f32, "-m", question, "-t", 0, "-n", NEW_TOKENS, "--cache-dtype", "f32")
     assert agree(ours["tokens"], f32_peer.chat(question), EXACT, measured) > 0
 
 
@@ -155,7 +155,7 @@ def test_converted_folder_opens_in_transformers(quern, smollm2, measured, tmp_pa
     tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path / "hf")
     model = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "hf", dtype=torch.float32)
     for prompt in PROMPTS[:2]:
-        ours = quern.json("generate", tmp_path / "hf", "-p", prompt, "-t", 0, "-n", NEW_TOKENS)["tokens"]
+        ours = quern.json("generate", tmp_path / "hf", "-p", prompt, "-t", 0, "-n", NEW_TOKENS, "--cache-dtype", "f32")["tokens"]
         ids = tokenizer(prompt, return_tensors="pt").input_ids
         with torch.no_grad():
             theirs = model.generate(ids, max_new_tokens=NEW_TOKENS, do_sample=False)[0, ids.shape[1]:].tolist()
