@@ -11,7 +11,8 @@
 // and 3, 5 and 6 bits are the planes of 2 + 1, 4 + 1 and 4 + 2, the lowest bits first. The scales of a group are
 // [columns / columns_per_scale][16 rows], then as many mins. Where they are `fine` they are i8 and multiply an f16 that
 // 256 columns share: those lie before the scales of all groups, [16 rows] of scales, then of mins, for each 256
-// columns. Rows beyond N are zero. No std templates: the kernels of backend/cpu/isa include this file.
+// columns. Rows beyond N are zero. No std templates, and functions
+// inlined always: the kernels of backend/cpu/isa include this file, and each instruction set has its own copy.
 #pragma once
 
 #include <cstdint>
@@ -37,7 +38,7 @@ struct StripFormat {
 };
 
 // Types that stand in no line of their own are decoded and rounded to 8 bits.
-constexpr StripFormat strip_format(DType dtype) {
+[[gnu::always_inline]] constexpr StripFormat strip_format(DType dtype) {
   using enum StripLevels;
   using enum StripScale;
   switch (dtype) {
@@ -79,26 +80,34 @@ struct StripLayout {
   StripFormat format;
   int64_t columns;
 
-  constexpr int64_t groups() const { return columns / kStripGroup; }
-  constexpr int64_t code_bytes() const { return 64 * format.bits; }  // of a group
-  constexpr int64_t scale_runs() const { return kStripGroup / format.columns_per_scale; }
-  constexpr int64_t scale_size() const {
+  [[gnu::always_inline]] constexpr int64_t groups() const { return columns / kStripGroup; }
+  [[gnu::always_inline]] constexpr int64_t code_bytes() const { return 64 * format.bits; }  // of a group
+  [[gnu::always_inline]] constexpr int64_t scale_runs() const {
+    return kStripGroup / format.columns_per_scale;
+  }
+  [[gnu::always_inline]] constexpr int64_t scale_size() const {
     return format.scale == StripScale::fine ? 1 : format.scale == StripScale::f32 ? 4 : 2;
   }
-  constexpr int64_t super_bytes() const {
+  [[gnu::always_inline]] constexpr int64_t super_bytes() const {
     return format.scale == StripScale::fine ? kStripRows * 2 * (format.mins ? 2 : 1) : 0;
   }
-  constexpr int64_t scale_bytes() const {  // of a group
+  [[gnu::always_inline]] constexpr int64_t scale_bytes() const {  // of a group
     return scale_runs() * kStripRows * scale_size() * (format.mins ? 2 : 1);
   }
-  constexpr int64_t scales_at() const { return (columns + kStripSuper - 1) / kStripSuper * super_bytes(); }
-  constexpr int64_t codes_at() const { return (scales_at() + groups() * scale_bytes() + 63) / 64 * 64; }
-  constexpr int64_t bytes() const { return codes_at() + groups() * code_bytes(); }
+  [[gnu::always_inline]] constexpr int64_t scales_at() const {
+    return (columns + kStripSuper - 1) / kStripSuper * super_bytes();
+  }
+  [[gnu::always_inline]] constexpr int64_t codes_at() const {
+    return (scales_at() + groups() * scale_bytes() + 63) / 64 * 64;
+  }
+  [[gnu::always_inline]] constexpr int64_t bytes() const { return codes_at() + groups() * code_bytes(); }
 };
 
-constexpr int64_t strip_count(int64_t rows) { return (rows + kStripRows - 1) / kStripRows; }
+[[gnu::always_inline]] constexpr int64_t strip_count(int64_t rows) {
+  return (rows + kStripRows - 1) / kStripRows;
+}
 // Whether a matrix of this dtype and K can be laid out so.
-constexpr bool has_strips(DType dtype, int64_t columns) {
+[[gnu::always_inline]] constexpr bool has_strips(DType dtype, int64_t columns) {
   return is_block(dtype) && columns > 0 && columns % kStripGroup == 0;
 }
 
