@@ -74,8 +74,8 @@ MODELS = {
     "falcon, alibi and biases": (falcon(num_attention_heads=8, alibi=True, multi_query=False, parallel_attn=False, bias=True),
                                  torch.float32, {}),
     "phi": (other("phi"), torch.float32, {}),
-    "gpt_neox": (other("gpt_neox"), torch.float32, {}),
-    "gpt_neox, one after the other": (other("gpt_neox", use_parallel_residual=False, rotary_pct=0.5), torch.float32, {}),
+    "gpt_neox": (other("gpt_neox", rotary_pct=0.5), torch.float32, {}),
+    "gpt_neox, one after the other": (other("gpt_neox", use_parallel_residual=False, rotary_pct=0.5, rotary_emb_base=500), torch.float32, {}),
     "smollm3": (other("smollm3", no_rope_layer_interval=2), torch.float32, {}),
 }
 
