@@ -67,6 +67,18 @@ Result<void> check_layers(std::string_view field, const std::vector<int64_t>& li
   return {};
 }
 
+Result<void> check_experts(const ModelConfig& c) {
+  if (c.experts == 0) return {};
+  if (c.experts < 0 || c.experts > kMaxExperts || c.experts * c.layers > kMaxExtent / 16)
+    return wrong("experts must be at most {}, and 2^20 in all layers, got {} in {}", kMaxExperts, c.experts,
+                 c.layers);
+  if (c.experts_per_token < 1 || c.experts_per_token > c.experts)
+    return wrong("experts_per_token must be in [1, {}], got {}", c.experts, c.experts_per_token);
+  if (c.shared_intermediate < 0 || c.shared_intermediate > kMaxExtent)
+    return wrong("shared_intermediate must be in [0, 2^24], got {}", c.shared_intermediate);
+  return check_extent("expert_intermediate", c.expert_intermediate);
+}
+
 }  // namespace
 
 int64_t ModelConfig::window_of(int64_t layer) const {
@@ -75,6 +87,10 @@ int64_t ModelConfig::window_of(int64_t layer) const {
 
 bool ModelConfig::rotates(int64_t layer) const {
   return positions == Positions::rope && !std::ranges::binary_search(nope_layers, layer);
+}
+
+bool ModelConfig::has_experts(int64_t layer) const {
+  return experts > 0 && !std::ranges::binary_search(dense_layers, layer);
 }
 
 ModelConfig ModelConfig::resolved() const {
@@ -90,6 +106,13 @@ ModelConfig ModelConfig::resolved() const {
     c.rope = {};
     c.nope_layers.clear();
     c.local_rope_theta = 0.0;
+  }
+  if (c.experts == 0) {
+    c.experts_per_token = c.expert_intermediate = c.shared_intermediate = 0;
+    c.renormalise_experts = true;
+    c.dense_layers.clear();
+  } else if (c.expert_intermediate == 0) {
+    c.expert_intermediate = c.intermediate;
   }
   if (c.positions != Positions::learned) c.position_offset = 0;
   if (c.positions != Positions::alibi) {
@@ -140,6 +163,13 @@ void ModelConfig::fields(Fields& f) {
   f.add("qkv_bias", qkv_bias, "bias of the query, key and value projections");
   f.add("output_bias", output_bias, "bias of the attention output projection");
   f.add("mlp_bias", mlp_bias, "bias of the MLP projections");
+  f.add("experts", experts, "MLPs of which each token meets some; 0: one for all").at_least(0);
+  f.add("experts_per_token", experts_per_token, "experts that compute a token").at_least(0);
+  f.add("expert_intermediate", expert_intermediate, "width inside an expert; 0: intermediate").at_least(0);
+  f.add("shared_intermediate", shared_intermediate, "width inside the expert of all tokens; 0: none")
+      .at_least(0);
+  f.add("renormalise_experts", renormalise_experts, "weights of a token's experts add up to 1");
+  f.add("dense_layers", dense_layers, "layers with one MLP all the same");
   f.add("positions", positions, "how positions enter",
         {{"none", Positions::none},
          {"learned", Positions::learned},
@@ -189,6 +219,8 @@ Result<void> ModelConfig::validate() const {
   if (c.layers > kMaxLayers) return wrong("layers must be at most {}, got {}", kMaxLayers, c.layers);
   QUERN_CHECK(check_layers("nope_layers", nope_layers, c.layers));
   QUERN_CHECK(check_layers("full_layers", full_layers, c.layers));
+  QUERN_CHECK(check_experts(c));
+  QUERN_CHECK(check_layers("dense_layers", dense_layers, c.layers));
   if (c.heads * c.head_dim > kMaxExtent) {
     return wrong("heads * head_dim must be at most 2^24, got {} * {}", c.heads, c.head_dim);
   }

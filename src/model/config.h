@@ -13,7 +13,7 @@
 namespace quern::model {
 
 // Beyond any model.
-inline constexpr int64_t kMaxLayers = int64_t{1} << 14;
+inline constexpr int64_t kMaxLayers = int64_t{1} << 14, kMaxExperts = int64_t{1} << 12;
 
 enum class Positions : uint8_t { none, learned, rope, alibi };
 
@@ -39,6 +39,13 @@ struct ModelConfig {
   bool qkv_bias = true;
   bool output_bias = true;
   bool mlp_bias = true;
+
+  int64_t experts = 0;  // MLPs of which each token meets some (nn/moe.h); 0: one MLP for all
+  int64_t experts_per_token = 0;
+  int64_t expert_intermediate = 0;    // width inside an expert; 0: intermediate
+  int64_t shared_intermediate = 0;    // width inside the expert that every token meets; 0: there is none
+  bool renormalise_experts = true;    // weights of a token's experts add up to 1
+  std::vector<int64_t> dense_layers;  // ascending; they have one MLP all the same
 
   Positions positions = Positions::learned;
   int64_t position_offset = 0;  // rows of learned positions before that of position 0 (OPT: 2)
@@ -80,6 +87,7 @@ struct ModelConfig {
   // What one layer has of the choices above.
   int64_t window_of(int64_t layer) const;  // 0: it sees all keys
   bool rotates(int64_t layer) const;
+  bool has_experts(int64_t layer) const;
 };
 
 }  // namespace quern::model

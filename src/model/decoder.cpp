@@ -50,6 +50,13 @@ nn::BlockSpec block_spec(const ModelConfig& c, int64_t layer) {
               .bias = c.mlp_bias,
               .init_std = c.init_std,
               .init_std_residual = residual_std};
+  if (!c.has_experts(layer)) return spec;
+  spec.experts = {.expert = spec.mlp,
+                  .experts = c.experts,
+                  .chosen = c.experts_per_token,
+                  .renormalise = c.renormalise_experts,
+                  .shared_intermediate = c.shared_intermediate};
+  spec.experts->expert.intermediate = c.expert_intermediate;
   return spec;
 }
 

@@ -12,7 +12,8 @@ namespace quern::model {
 
 // Parameters are named embedding.weight, position.weight,
 // blocks.<l>.{attention_norm,attention.{q,k,v,q_norm,k_norm,o},attention_post_norm,mlp_norm,
-// mlp.{gate,up,down},mlp_post_norm}.{weight,bias},
+// mlp.{gate,up,down},mlp_post_norm}.{weight,bias}, in mixtures of experts mlp.{router,experts.<e>.{gate,up,down},
+// shared.{gate,up,down},shared_gate} in place of mlp.{gate,up,down},
 // final_norm.{weight,bias}, head.weight (absent when tied) and head.bias. Calls are for one thread at a time. A
 // checkpointed or recorded forward refers to the model until its backward has run: the model must stay where
 // it is.

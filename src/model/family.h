@@ -18,6 +18,7 @@ struct TensorName {
   std::vector<std::string>
       parameters;           // in Decoder; several when the file joins them along the output dimension
   bool transposed = false;  // the file holds [in, out] where Decoder holds [out, in]
+  bool stacked = false;     // the parameters lie one after the other along a dimension of their own
   int64_t groups = 1;       // rows of the joined take turns: a part of each so many times
 };
 

@@ -1,6 +1,7 @@
 #include "model/flops.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace quern::model {
 
@@ -17,6 +18,21 @@ int64_t product_parameters(const Decoder& model) {
   return count;
 }
 
+double active_share(const Decoder& model, const std::string& name) {
+  const ModelConfig& c = model.config();
+  if (name.find(".mlp.experts.") == name.npos) return 1.0;
+  return static_cast<double>(c.experts_per_token) / static_cast<double>(c.experts);
+}
+
+int64_t active_product_parameters(const Decoder& model) {
+  double count = 0.0;
+  nn::visit(model, [&](const std::string& name, const nn::Parameter& parameter) {
+    if (in_product(model, name, parameter))
+      count += active_share(model, name) * static_cast<double>(parameter.shape().numel());
+  });
+  return std::llround(count);
+}
+
 namespace {
 
 // Keys that the queries at positions [0, count) see together: 1 + 2 + ..., at most `window` each.
@@ -30,8 +46,9 @@ double keys_seen(int64_t count, int64_t window) {
 double forward_flops(const Decoder& model, int64_t first, int64_t count, int64_t logit_rows) {
   const ModelConfig& c = model.config();
   const int64_t head = c.vocab_size * c.hidden;
-  const double products = static_cast<double>(product_parameters(model) - head) * static_cast<double>(count) +
-                          static_cast<double>(head) * static_cast<double>(logit_rows);
+  const double products =
+      static_cast<double>(active_product_parameters(model) - head) * static_cast<double>(count) +
+      static_cast<double>(head) * static_cast<double>(logit_rows);
   double keys = 0.0;
   for (int64_t layer = 0; layer < c.layers; ++layer) {
     const int64_t window = c.window_of(layer);

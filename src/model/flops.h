@@ -14,6 +14,10 @@ bool in_product(const Decoder& model, const std::string& name, const nn::Paramet
 
 // The weights of those matrices, each counted once.
 int64_t product_parameters(const Decoder& model);
+// Those that one token meets: of the experts the chosen ones.
+int64_t active_product_parameters(const Decoder& model);
+// The part of a parameter's weights that one token meets: of experts the share of the chosen, else 1.
+double active_share(const Decoder& model, const std::string& name);
 
 // FLOPs of a forward pass over positions [first, first + count) of one sequence, with logits for the last
 // `logit_rows` of them: 2 per weight of a product and token, and 4 H D per layer and key seen, causally and

@@ -44,6 +44,21 @@ Result<const Family*> find_gguf_family(const GgufMetadata& metadata, const std::
                     "Quern knows: " + known);
 }
 
+// Of a family with experts; others have none.
+void read_experts(GgufKeys& keys, ModelConfig& c) {
+  if (c.experts == 0) {
+    keys.count("expert_count", 0, 0, 0);
+    return;
+  }
+  c.experts = keys.count("expert_count", 1, kMaxExperts);
+  c.experts_per_token = keys.count("expert_used_count", 1, c.experts);
+  const bool own_width = c.expert_intermediate > 0;
+  c.expert_intermediate = keys.count("expert_feed_forward_length", 1, kMaxSize,
+                                     own_width ? c.intermediate / c.experts_per_token : c.intermediate);
+  if (c.shared_intermediate > 0)
+    c.shared_intermediate = keys.count("expert_shared_feed_forward_length", 1, kMaxSize, c.intermediate);
+}
+
 void read_sizes(GgufKeys& keys, const Source& source, ModelConfig& c) {
   c.layers = keys.count("block_count", 1, kMaxGgufLayers);
   c.max_positions = keys.count("context_length", 1, kMaxSize);
@@ -53,9 +68,7 @@ void read_sizes(GgufKeys& keys, const Source& source, ModelConfig& c) {
   c.head_dim = keys.count("attention.key_length", 1, kMaxSize, c.hidden / c.heads);
   keys.count("attention.value_length", c.head_dim, c.head_dim, c.head_dim);  // as wide as keys
   c.intermediate = keys.count("feed_forward_length", 1, kMaxSize, {}, c.layers);
-  if (keys.count("expert_count", 0, kMaxSize, 0) > 0) {
-    keys.fail(make_error(ErrorCode::unsupported, "gguf: mixtures of experts cannot be computed yet"));
-  }
+  read_experts(keys, c);
   c.norm_eps = keys.number(norm_eps_key(c), {});
   if (const auto embedding = source.shape("token_embd.weight"); embedding && embedding->rank() == 2) {
     c.vocab_size = (*embedding)[0];
@@ -98,11 +111,15 @@ void read_optional_tensors(const Source& source, const GgufForm& form, ModelConf
     for (const std::string& parameter : name.parameters)
       present[parameter] = source.shape(name.file).has_value();
   }
-  c.qkv_bias = present.at("blocks.0.attention.q.bias");
-  c.output_bias = present.at("blocks.0.attention.o.bias");
-  c.mlp_bias = present.at("blocks.0.mlp.down.bias");
-  c.head_bias = present.at("head.bias");
-  c.tied_embeddings = !present.at("head.weight");
+  const auto has = [&](const std::string& parameter) {
+    const auto at = present.find(parameter);
+    return at != present.end() && at->second;
+  };
+  c.qkv_bias = has("blocks.0.attention.q.bias");
+  c.output_bias = has("blocks.0.attention.o.bias");
+  c.mlp_bias = has("blocks.0.mlp.down.bias");
+  c.head_bias = has("head.bias");
+  c.tied_embeddings = !has("head.weight");
 }
 
 Result<void> read_tokens(const GgufMetadata& metadata, ModelConfig& c) {
@@ -211,6 +228,12 @@ Result<formats::GgufContents> write_gguf_config(const ModelConfig& config) {
   keys.count("attention.value_length", c.head_dim);
   keys.count("vocab_size", c.vocab_size);
   keys.put(norm_eps_key(c), static_cast<float>(c.norm_eps));
+  if (c.experts > 0) {
+    keys.count("expert_count", c.experts);
+    keys.count("expert_used_count", c.experts_per_token);
+    keys.count("expert_feed_forward_length", c.expert_intermediate);
+    if (c.shared_intermediate > 0) keys.count("expert_shared_feed_forward_length", c.shared_intermediate);
+  }
   if (family->defaults().layout == nn::BlockLayout::parallel_norms)
     keys.put("use_parallel_residual", c.layout == nn::BlockLayout::parallel_norms);
   if (c.window > 0) write_window(keys, c);

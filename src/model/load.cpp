@@ -78,10 +78,13 @@ Result<void> assign(Decoder& model, const Archive& archive, const Entries& entri
     used.insert(entry->name);
     std::vector<Shape> shapes;
     for (const std::string& parameter : name.parameters) shapes.push_back(parameters.at(parameter)->shape());
-    QUERN_TRY(const Tensor tensor, archive.tensor(entry->name));
+    QUERN_TRY(Tensor tensor, archive.tensor(entry->name));
+    const Shape wanted = file_shape(name, shapes);
+    if (wanted.rank() == 2 && wanted[0] == 1 && tensor.shape() == Shape{wanted[1]})
+      tensor = tensor.reshaped(wanted);
     const bool numbers = is_float(tensor.dtype()) || (is_block(tensor.dtype()) && !name.transposed);
-    if (tensor.shape() != file_shape(name, shapes) || !numbers) {
-      misfit.misshapen(entry->name, file_shape(name, shapes), entry->describe());
+    if (tensor.shape() != wanted || !numbers) {
+      misfit.misshapen(entry->name, wanted, entry->describe());
       continue;
     }
     const std::vector<Tensor> parts = split(name, tensor, shapes);

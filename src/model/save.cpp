@@ -38,7 +38,9 @@ Tensor file_tensor(const TensorName& name, const std::map<std::string, Tensor>& 
 DType gguf_dtype(const TensorName& name, const std::map<std::string, Tensor>& masters,
                  std::optional<DType> wanted) {
   const Tensor& first = masters.at(name.parameters.front());
-  if (first.shape().rank() < 2 || name.file.starts_with("position_embd.")) return DType::f32;
+  if (first.shape().rank() < 2 || name.file.starts_with("position_embd.") ||
+      name.file.find(".ffn_gate_inp") != name.file.npos)
+    return DType::f32;
   if (wanted) return *wanted;
   const auto same = [&](const std::string& other) { return masters.at(other).dtype() == first.dtype(); };
   return std::ranges::all_of(name.parameters, same) ? first.dtype() : DType::f16;

@@ -70,6 +70,9 @@ Tensor regrouped(const Tensor& whole, const std::vector<int64_t>& rows, int64_t 
 }  // namespace
 
 Shape file_shape(const TensorName& name, const std::vector<Shape>& parameters) {
+  if (name.stacked) {
+    return {static_cast<int64_t>(parameters.size()), parameters.front()[0], parameters.front()[1]};
+  }
   int64_t out = 0;
   for (const Shape& shape : parameters) out += shape[0];
   const Shape shape = parameters.front().with(0, out);
@@ -77,6 +80,12 @@ Shape file_shape(const TensorName& name, const std::vector<Shape>& parameters) {
 }
 
 std::vector<Tensor> split(const TensorName& name, const Tensor& tensor, const std::vector<Shape>& shapes) {
+  if (name.stacked) {
+    std::vector<Tensor> parts;
+    for (int64_t i = 0; i < tensor.dim(0); ++i)
+      parts.push_back(tensor.sliced(i, i + 1).reshaped(shapes[static_cast<size_t>(i)]));
+    return parts;
+  }
   Tensor whole = name.transposed ? transposed(tensor) : tensor;
   if (shapes.size() == 1) return {whole};
   if (name.groups > 1) {
@@ -94,6 +103,14 @@ std::vector<Tensor> split(const TensorName& name, const Tensor& tensor, const st
 }
 
 Tensor join(const TensorName& name, const std::vector<Tensor>& parameters) {
+  if (name.stacked) {
+    std::vector<Shape> shapes;
+    for (const Tensor& part : parameters) shapes.push_back(part.shape());
+    const Tensor stack(file_shape(name, shapes), parameters.front().dtype());
+    for (int64_t i = 0; i < stack.dim(0); ++i)
+      stack.sliced(i, i + 1).reshaped(shapes.front()).copy_from(parameters[static_cast<size_t>(i)]);
+    return stack;
+  }
   Tensor whole = parameters.front();
   if (parameters.size() > 1) {
     std::vector<int64_t> rows;

@@ -11,7 +11,7 @@ Block::Block(const BlockSpec& spec, std::shared_ptr<Rotary> rotary)
       layer_(static_cast<uint64_t>(spec.attention.layer)),
       attention_norm_(spec.attention.hidden, spec.norm),
       attention_(spec.attention, std::move(rotary)),
-      mlp_(spec.mlp) {
+      mlp_(spec.experts ? decltype(mlp_)(MixtureOfExperts(*spec.experts)) : decltype(mlp_)(Mlp(spec.mlp))) {
   if (layout_ != BlockLayout::parallel) mlp_norm_.emplace(spec.mlp.hidden, spec.norm);
   if (layout_ == BlockLayout::sandwich) {
     attention_post_norm_.emplace(spec.attention.hidden, spec.norm);
@@ -24,7 +24,8 @@ Tensor Block::attend(const Tensor& x, const ForwardContext& context) const {
 }
 
 Tensor Block::feed_forward(const Tensor& x, const ForwardContext& context) const {
-  return dropout(mlp_.forward(x, context), dropout_, context.dropout, 2 + 2 * layer_);
+  const Tensor y = std::visit([&](const auto& mlp) { return mlp.forward(x, context); }, mlp_);
+  return dropout(y, dropout_, context.dropout, 2 + 2 * layer_);
 }
 
 Tensor Block::forward(const Tensor& x, const ForwardContext& context) const {
@@ -53,7 +54,7 @@ void Block::visit(const Visitor& visitor, const std::string& prefix) {
   attention_.visit(visitor, prefix + "attention.");
   if (attention_post_norm_) attention_post_norm_->visit(visitor, prefix + "attention_post_norm.");
   if (mlp_norm_) mlp_norm_->visit(visitor, prefix + "mlp_norm.");
-  mlp_.visit(visitor, prefix + "mlp.");
+  std::visit([&](auto& mlp) { mlp.visit(visitor, prefix + "mlp."); }, mlp_);
   if (mlp_post_norm_) mlp_post_norm_->visit(visitor, prefix + "mlp_post_norm.");
 }
 

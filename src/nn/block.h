@@ -1,8 +1,10 @@
 // One layer of the decoder: attention and MLP around the residual stream.
 #pragma once
 
+#include <variant>
+
 #include "nn/attention.h"
-#include "nn/mlp.h"
+#include "nn/moe.h"
 #include "nn/norm.h"
 
 namespace quern::nn {
@@ -21,7 +23,8 @@ struct BlockSpec {
   NormSpec norm;
   AttentionSpec attention;
   MlpSpec mlp;
-  double dropout = 0.0;  // on each branch before it joins the residual stream
+  std::optional<MoeSpec> experts = {};  // in place of the MLP
+  double dropout = 0.0;                 // on each branch before it joins the residual stream
 };
 
 class Block final : public Module {
@@ -44,7 +47,7 @@ class Block final : public Module {
   std::optional<Norm> attention_post_norm_;  // in a sandwich
   std::optional<Norm> mlp_norm_;             // absent in a parallel block
   std::optional<Norm> mlp_post_norm_;        // in a sandwich
-  Mlp mlp_;
+  std::variant<Mlp, MixtureOfExperts> mlp_;
 };
 
 }  // namespace quern::nn

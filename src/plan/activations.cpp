@@ -19,14 +19,21 @@ int64_t norms_of(nn::BlockLayout layout) {
 int64_t block_bytes(const model::ModelConfig& c, int64_t layer, int64_t size) {
   const int64_t q = c.heads * c.head_dim, kv = c.kv_heads * c.head_dim;
   const int64_t norms = norms_of(c.layout);
-  int64_t values = norms * c.hidden;                            // norm
-  values += q + 2 * kv;                                         // projections
-  if (c.qk_norm != nn::QkNorm::none) values += q + kv;          // norms of queries and keys
-  if (c.rotates(layer)) values += q + kv;                       // rotation
-  values += q + c.hidden;                                       // attention, its output projection
-  values += (c.gated_mlp ? 3 : 2) * c.intermediate + c.hidden;  // MLP
-  values += 2 * c.hidden;                                       // both additions to the residual stream
-  if (c.dropout > 0.0) values += 2 * c.hidden;                  // dropout of both branches
+  int64_t values = norms * c.hidden;                    // norm
+  values += q + 2 * kv;                                 // projections
+  if (c.qk_norm != nn::QkNorm::none) values += q + kv;  // norms of queries and keys
+  if (c.rotates(layer)) values += q + kv;               // rotation
+  values += q + c.hidden;                               // attention, its output projection
+  const int64_t inner = c.gated_mlp ? 3 : 2;
+  if (c.has_experts(layer)) {
+    values += c.experts_per_token * (inner * c.expert_intermediate + 2 * c.hidden) +
+              c.hidden;  // experts, their sum
+    if (c.shared_intermediate > 0) values += inner * c.shared_intermediate + 3 * c.hidden;
+  } else {
+    values += inner * c.intermediate + c.hidden;  // MLP
+  }
+  values += 2 * c.hidden;                       // both additions to the residual stream
+  if (c.dropout > 0.0) values += 2 * c.hidden;  // dropout of both branches
   int64_t statistics = norms * (c.norm == ops::NormKind::layer ? 2 : 1) + c.heads;  // log-sum-exp per head
   if (c.qk_norm == nn::QkNorm::head) statistics += c.heads + c.kv_heads;
   if (c.qk_norm == nn::QkNorm::whole) statistics += 2;

@@ -1,5 +1,6 @@
 #include "plan/inference.h"
 
+#include <cmath>
 #include <string>
 
 #include "model/flops.h"
@@ -28,11 +29,12 @@ int64_t weight_bytes(const model::Decoder& model, const Precision& precision) {
 }
 
 int64_t step_bytes(const model::Decoder& model, const Precision& precision) {
-  int64_t bytes = 0;
+  double bytes = 0.0;
   nn::visit(model, [&](const std::string& name, const nn::Parameter& p) {
-    if (!p.is_matrix() || model::in_product(model, name, p)) bytes += bytes_of(p, precision);
+    if (p.is_matrix() && !model::in_product(model, name, p)) return;
+    bytes += model::active_share(model, name) * static_cast<double>(bytes_of(p, precision));
   });
-  return bytes;
+  return std::llround(bytes);
 }
 
 int64_t cache_bytes(const model::Decoder& model, int64_t tokens, const Precision& precision) {

@@ -97,7 +97,8 @@ Result<int64_t> length_of(std::string_view what, int64_t asked, int64_t usual, i
 Result<void> check_size(const PlanConfig& config) {
   const model::ModelConfig c = config.model.resolved();
   const auto real = [](int64_t value) { return static_cast<double>(value); };
-  const double width = real(c.hidden) + real(c.heads) * real(c.head_dim) + real(c.intermediate);
+  const double width = real(c.hidden) + real(c.heads) * real(c.head_dim) + real(c.intermediate) +
+                       real(c.experts) * real(c.expert_intermediate) + real(c.shared_intermediate);
   const double weights = 4.0 * real(c.layers) * real(c.hidden) * width +
                          2.0 * real(c.hidden) * (real(c.vocab_size) + real(c.max_positions));
   const double adapters = 8.0 * real(c.layers) * real(config.rank) * width;
@@ -216,6 +217,7 @@ Result<ModelPlan> plan_model(const PlanConfig& config) {
   plan.config = model.config();
   plan.parameters = count_parameters(model);
   plan.product_parameters = model::product_parameters(model);
+  plan.active_parameters = model::active_product_parameters(model);
   plan.count = config.count;
   plan.mfu = config.mfu;
   QUERN_CHECK(plan_training(config, model, plan));

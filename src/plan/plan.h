@@ -85,6 +85,7 @@ struct ModelPlan {
   model::ModelConfig config;
   ParameterCount parameters;
   int64_t product_parameters = 0;
+  int64_t active_parameters = 0;  // of those, what one token meets: of experts the chosen ones
 
   TrainingSetup setup;
   TrainingMemory full, lora, qlora;

@@ -39,6 +39,7 @@ std::string parameters_section(const ModelPlan& plan) {
   add("total", p.total());
   add("without embeddings", p.without_embeddings());
   add("in matrix products", plan.product_parameters);
+  if (plan.active_parameters != plan.product_parameters) add("met by one token", plan.active_parameters);
   const model::ModelConfig& c = plan.config;
   return fmt::format(
       "Model: {}, {} layers of {}, {} heads ({} for keys and values), MLP {}, {} tokens, {} "
@@ -193,7 +194,8 @@ nlohmann::ordered_json to_json(const ModelPlan& plan) {
             {"norms", p.norms},
             {"head", p.head},
             {"without_embeddings", p.without_embeddings()},
-            {"in_matrix_products", plan.product_parameters}}},
+            {"in_matrix_products", plan.product_parameters},
+            {"met_by_one_token", plan.active_parameters}}},
           {"training",
            {{"batch", plan.setup.batch},
             {"sequence", plan.setup.sequence},

@@ -38,6 +38,9 @@ MODELS = {
     "falcon, two norms": LLAMA | {"family": "falcon", "layout": "parallel_norms"},
     "phi": LLAMA | {"family": "phi", "rope.rotary": 8},
     "gpt_neox": LLAMA | {"family": "gpt_neox", "kv_heads": 4, "rope.rotary": 8},
+    "mixtral": LLAMA | {"family": "mixtral", "experts": 4, "experts_per_token": 2},
+    "qwen2_moe": LLAMA | {"family": "qwen2_moe", "experts": 4, "experts_per_token": 2, "expert_intermediate": 24,
+                          "shared_intermediate": 40, "dense_layers": [0]},
     "smollm3": LLAMA | {"family": "smollm3", "nope_layers": [1]},
 }
 HELD_OUT = 300  # bytes of validation text: one row of a batch

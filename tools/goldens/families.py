@@ -36,6 +36,10 @@ FAMILIES = {
     "falcon_alibi": (dict(model_type="falcon", alibi=True, multi_query=False, parallel_attn=False, bias=True), 135, False),
     "phi": (dict(num_key_value_heads=4), 116, True),
     "gpt_neox": (dict(rotary_pct=0.5), 117, False),
+    "mixtral": (dict(num_local_experts=3, num_experts_per_tok=2), 121, False),
+    "qwen2_moe": (dict(num_experts=4, num_experts_per_tok=2, moe_intermediate_size=8, shared_expert_intermediate_size=12,
+                       num_hidden_layers=2, mlp_only_layers=[0]), 132, False),
+    "qwen3_moe": (WIDE | dict(num_experts=4, num_experts_per_tok=2, moe_intermediate_size=8, norm_topk_prob=True), 123, False),
     "smollm3": (dict(num_hidden_layers=2, no_rope_layers=[1, 0]), 110, False),
 }
 

@@ -88,6 +88,11 @@ std::string to_text(const Inspection& found, bool tensors) {
   table.add({"attention", fmt::format("{} heads of {}, {} for keys and values{}", c.heads, c.head_dim,
                                       c.kv_heads, window_text(c))});
   table.add({"MLP", fmt::format("{}{}", c.intermediate, c.gated_mlp ? ", gated" : "")});
+  if (c.experts > 0) {
+    table.add({"experts",
+               fmt::format("{} of {} for a token, {} wide{}", c.experts_per_token, c.experts,
+                           c.expert_intermediate, c.shared_intermediate > 0 ? ", and one for all" : "")});
+  }
   table.add({"context", fmt::format("{} tokens", c.max_positions)});
   table.add(
       {"vocabulary", fmt::format("{}{}", c.vocab_size, c.tied_embeddings ? ", tied to the output" : "")});

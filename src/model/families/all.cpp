@@ -5,9 +5,10 @@
 namespace quern::model {
 
 std::span<const Family* const> families() {
-  static constexpr std::array kFamilies{&kGpt2,   &kLlama,      &kMistral, &kQwen2, &kQwen3,      &kGemma,
-                                        &kGemma2, &kGemma3Text, &kPhi3,    &kOlmo2, &kStarcoder2, &kSmolLm3,
-                                        &kOpt,    &kMpt,        &kFalcon,  &kPhi,   &kGptNeoX};
+  static constexpr std::array kFamilies{&kGpt2,   &kLlama,      &kMixtral, &kMistral,    &kQwen2,
+                                        &kQwen3,  &kGemma,      &kGemma2,  &kGemma3Text, &kPhi3,
+                                        &kOlmo2,  &kStarcoder2, &kSmolLm3, &kOpt,        &kMpt,
+                                        &kFalcon, &kPhi,        &kGptNeoX, &kQwen2Moe,   &kQwen3Moe};
   return kFamilies;
 }
 

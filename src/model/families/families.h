@@ -13,13 +13,16 @@ extern const Family kGpt2;
 extern const Family kGptNeoX;
 extern const Family kLlama;
 extern const Family kMistral;
+extern const Family kMixtral;
 extern const Family kMpt;
 extern const Family kOlmo2;
 extern const Family kOpt;
 extern const Family kPhi;
 extern const Family kPhi3;
 extern const Family kQwen2;
+extern const Family kQwen2Moe;
 extern const Family kQwen3;
+extern const Family kQwen3Moe;
 extern const Family kSmolLm3;
 extern const Family kStarcoder2;
 

@@ -59,6 +59,14 @@ std::vector<TensorName> llama_tensors(const ModelConfig& config, std::vector<Mod
                               {"mlp.gate_proj", {"mlp.gate"}},
                               {"mlp.up_proj", {"mlp.up"}},
                               {"mlp.down_proj", {"mlp.down"}},
+                              {"mlp.gate", {"mlp.router"}},
+                              {"mlp.experts.*.gate_proj", {"mlp.experts.*.gate"}},
+                              {"mlp.experts.*.up_proj", {"mlp.experts.*.up"}},
+                              {"mlp.experts.*.down_proj", {"mlp.experts.*.down"}},
+                              {"mlp.shared_expert_gate", {"mlp.shared_gate"}},
+                              {"mlp.shared_expert.gate_proj", {"mlp.shared.gate"}},
+                              {"mlp.shared_expert.up_proj", {"mlp.shared.up"}},
+                              {"mlp.shared_expert.down_proj", {"mlp.shared.down"}},
                               {"model.norm", {"final_norm"}},
                               {"lm_head", {"head"}}};
   std::vector<ModuleName> rows = std::move(others);

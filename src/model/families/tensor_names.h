@@ -11,6 +11,7 @@ namespace quern::model {
 
 // A module in files, and the modules of Decoder whose weights it holds, joined along the output dimension. Of a
 // block both names are relative: {"self_attn.q_proj", {"attention.q"}}.
+// A * stands for the number of an expert; where the file's name has none, the experts' matrices are stacked.
 struct ModuleName {
   std::string_view file;
   std::vector<std::string_view> modules;

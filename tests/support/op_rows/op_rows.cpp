@@ -13,6 +13,7 @@ OpRow dropout_row();
 OpRow embedding_row();
 OpRow linear_row();
 OpRow linear_cross_entropy_row();
+OpRow mixture_row();
 OpRow norm_row();
 OpRow reduce_row();
 OpRow reshape_row();
@@ -25,7 +26,7 @@ const std::vector<OpRow>& op_rows() {
   static const std::vector<OpRow> rows = {
       activation_row(), attention_row(), binary_row(),  cast_row(),
       dropout_row(),    embedding_row(), linear_row(),  linear_cross_entropy_row(),
-      norm_row(),       reduce_row(),    reshape_row(), rope_row(),
+      mixture_row(), norm_row(),       reduce_row(),    reshape_row(), rope_row(),
       scale_row(),      softcap_row(),   softmax_row()};
   return rows;
 }

@@ -48,5 +48,15 @@ TEST(Flops, TrainingIsThreeForwardPasses) {
   EXPECT_DOUBLE_EQ(training_flops_per_token(model, 20) * 20, 3 * forward_flops(model, 0, 20, 20));
 }
 
+TEST(Flops, CountOfTheExpertsThoseATokenMeets) {
+  ModelConfig c = tiny_config("mixtral");
+  const Decoder model = Decoder::create(c).value();
+  const int64_t expert = 3 * c.hidden * c.intermediate;
+  EXPECT_EQ(product_parameters(model) - active_product_parameters(model), c.layers * (3 - 2) * expert);
+  EXPECT_EQ(forward_flops(model, 0, 1, 0),
+            2.0 * static_cast<double>(active_product_parameters(model) - c.vocab_size * c.hidden) +
+                4.0 * static_cast<double>(c.hidden * c.layers));
+}
+
 }  // namespace
 }  // namespace quern::model

@@ -279,7 +279,9 @@ INSTANTIATE_TEST_SUITE_P(
         Attack{"llama.rope.dimension_count", uint32_t{3}, "even number of rotary channels, got 3"},
         Attack{"llama.rope.scaling.type", std::string("spiral"), "none | linear | yarn | longrope"},
         Attack{"llama.rope.scaling.factor", -2.0f, "llama.rope.scaling.factor is f32 -2"},
-        Attack{"llama.expert_count", uint32_t{8}, "mixtures of experts"},
+        Attack{"llama.expert_count", uint32_t{8},
+               "llama.expert_used_count is missing, expected an integer from 1 to 8"},
+        Attack{"llama.expert_count", uint32_t{1u << 20}, "llama.expert_count is u32 1048576"},
         Attack{"general.architecture", std::string("mamba"), "Quern knows: gpt2, llama, qwen2"},
         Attack{"general.architecture", uint32_t{3}, "general.architecture is u32 3"},
         Attack{"tokenizer.ggml.eos_token_id", std::string("</s>"), "tokenizer.ggml.eos_token_id is string"}));

@@ -94,11 +94,11 @@ constexpr const char* kWithGradients[] = {"gpt2",
                                           "families/gemma3_text",
                                           "families/olmo2",
                                           "families/phi"};
-constexpr const char* kWithout[] = {"families/mistral", "families/qwen2",         "families/qwen3",
-                                    "families/gemma",   "families/phi3",          "families/starcoder2",
-                                    "families/smollm3", "families/opt",           "families/mpt",
-                                    "families/falcon",  "families/falcon_groups", "families/falcon_alibi",
-                                    "families/gpt_neox"};
+constexpr const char* kWithout[] = {
+    "families/mistral",  "families/qwen2",      "families/qwen3",         "families/gemma",
+    "families/phi3",     "families/starcoder2", "families/smollm3",       "families/opt",
+    "families/mpt",      "families/falcon",     "families/falcon_groups", "families/falcon_alibi",
+    "families/gpt_neox", "families/mixtral",    "families/qwen2_moe",     "families/qwen3_moe"};
 
 std::string name_of_case(const testing::TestParamInfo<const char*>& which) {
   std::string name = which.param;

@@ -39,6 +39,13 @@ const Case kCases[] = {
        return c;
      }},
     {"branch_norm_whole_qk_norm", [] { return tiny_config("olmo2"); }},
+    {"experts_renormalised", [] { return tiny_config("mixtral"); }},
+    {"experts_beside_a_shared_one",
+     [] {
+       ModelConfig c = tiny_config("qwen2_moe");
+       c.dense_layers = {1};
+       return c;
+     }},
     {"sandwich_local_rope_nope",
      [] {
        ModelConfig c = tiny_config("gemma3_text");

@@ -22,6 +22,12 @@ inline ModelConfig tiny_config(const std::string& family) {
   config.intermediate = 24;
   config.max_positions = 24;
   config.init_std = 0.3;  // far from uniform attention, so that mistakes show
+  if (config.experts > 0) {
+    config.experts = 3;
+    config.experts_per_token = 2;
+    if (config.expert_intermediate > 0) config.expert_intermediate = 8;
+    if (config.shared_intermediate > 0) config.shared_intermediate = 12;
+  }
   const bool groups = family != "gpt2" && family != "opt" && family != "mpt" && family != "gpt_neox";
   if (groups) config.kv_heads = 2;
   if (family == "mpt") config.intermediate = 0;  // 4 * hidden always
