@@ -5,7 +5,7 @@
 namespace quern::model {
 
 void read_qwen_experts(ConfigReader& reader, ModelConfig& config) {
-  config.experts = reader.integer("num_experts", config.experts);
+  config.experts = reader.integer("num_experts", reader.integer("num_local_experts", config.experts));
   config.experts_per_token = reader.integer("num_experts_per_tok", config.experts_per_token);
   config.expert_intermediate = reader.integer("moe_intermediate_size", config.expert_intermediate);
   config.renormalise_experts = reader.boolean("norm_topk_prob", false);
