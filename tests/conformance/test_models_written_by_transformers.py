@@ -82,9 +82,10 @@ MODELS = {
                         shared_expert_intermediate_size=40, decoder_sparse_step=2), torch.float32, {}),
     "qwen3_moe": (other("qwen3_moe", head_dim=16, num_experts=6, num_experts_per_tok=3, moe_intermediate_size=24,
                         norm_topk_prob=True), torch.float32, {}),
-    "phi3, longrope": (other("phi3", original_max_position_embeddings=64, rope_parameters=dict(
+    # Within the original context transformers takes the short factors, whatever the context of the config.
+    "phi3, longrope past its original context": (other("phi3", original_max_position_embeddings=8, rope_parameters=dict(
         rope_type="longrope", rope_theta=10000.0, short_factor=[1.0, 1.1, 1.2, 1.3, 1.4, 1.5],
-        long_factor=[1.0, 1.5, 2.0, 4.0, 6.0, 8.0], original_max_position_embeddings=64)), torch.float32, {}),
+        long_factor=[1.0, 1.5, 2.0, 4.0, 6.0, 8.0], original_max_position_embeddings=8)), torch.float32, {}),
     "smollm3": (other("smollm3", no_rope_layer_interval=2), torch.float32, {}),
 }
 

@@ -39,6 +39,7 @@ void read(ConfigReader& reader, ModelConfig& config) {
   });
 }
 
+// transformers 5 takes whole numbers only in attn_config.
 nlohmann::ordered_json write(const ModelConfig& config) {
   return {{"n_layers", config.layers},
           {"d_model", config.hidden},
@@ -52,9 +53,9 @@ nlohmann::ordered_json write(const ModelConfig& config) {
           {"no_bias", true},
           {"attn_config",
            {{"alibi", true},
-            {"alibi_bias_max", config.alibi_max_bias},
+            {"alibi_bias_max", static_cast<int64_t>(config.alibi_max_bias)},
             {"softmax_scale", or_null(config.attention_scale)},
-            {"attn_pdrop", 0.0}}}};
+            {"attn_pdrop", 0}}}};
 }
 
 std::vector<TensorName> tensors(const ModelConfig& config) {
