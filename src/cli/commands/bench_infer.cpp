@@ -107,12 +107,15 @@ Runner define(CommandLine& line) {
   CLI::App& app = line.app();
   app.add_option("-p,--prompt", options.prompts, "tokens of a prompt; several with commas, 0: none")
       ->delimiter(',')
+      ->allow_extra_args(false)
       ->capture_default_str();
   app.add_option("-n,--generate", options.generate, "tokens to generate; several with commas, 0: none")
       ->delimiter(',')
+      ->allow_extra_args(false)
       ->capture_default_str();
   app.add_option("-d,--depth", options.depths, "tokens that stand before; several with commas")
       ->delimiter(',')
+      ->allow_extra_args(false)
       ->capture_default_str();
   app.add_option("-r,--repeat", options.repeat, "measurements of each test")->capture_default_str();
   return [arguments](Context& context) { return run(*arguments, context); };

@@ -26,8 +26,8 @@ const std::vector<OpRow>& op_rows() {
   static const std::vector<OpRow> rows = {
       activation_row(), attention_row(), binary_row(),  cast_row(),
       dropout_row(),    embedding_row(), linear_row(),  linear_cross_entropy_row(),
-      mixture_row(), norm_row(),       reduce_row(),    reshape_row(), rope_row(),
-      scale_row(),      softcap_row(),   softmax_row()};
+      mixture_row(),    norm_row(),      reduce_row(),  reshape_row(),
+      rope_row(),       scale_row(),     softcap_row(), softmax_row()};
   return rows;
 }
 

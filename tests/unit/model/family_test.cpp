@@ -103,8 +103,9 @@ TEST(ReadConfig, SaysWhichKeyIsWrong) {
   EXPECT_NE(with("mlp_bias", 1).find("mlp_bias: expected true or false, got 1"), std::string::npos);
   EXPECT_NE(with("num_key_value_heads", 3).find("heads (4) must be a multiple of kv_heads (3)"),
             std::string::npos);
-  EXPECT_NE(with("rope_scaling", {{"rope_type", "proportional"}}).find("rope_scaling: expected a rope_type of"),
-            std::string::npos);
+  EXPECT_NE(
+      with("rope_scaling", {{"rope_type", "proportional"}}).find("rope_scaling: expected a rope_type of"),
+      std::string::npos);
   EXPECT_NE(with("rope_scaling", {{"rope_type", "yarn"}, {"factor", "4"}})
                 .find("rope_scaling: factor: expected a number"),
             std::string::npos);
@@ -206,7 +207,8 @@ TEST(ReadConfig, TakesFalconsOfEveryGeneration) {
   EXPECT_EQ(first.kv_heads, 1);
   EXPECT_EQ(first.layout, BlockLayout::parallel);
   EXPECT_EQ(first.max_positions, 256);
-  const ModelConfig web = falcon({{"alibi", true}, {"multi_query", false}, {"parallel_attn", false}, {"bias", true}});
+  const ModelConfig web =
+      falcon({{"alibi", true}, {"multi_query", false}, {"parallel_attn", false}, {"bias", true}});
   EXPECT_EQ(web.kv_heads, 4);
   EXPECT_EQ(web.layout, BlockLayout::pre_norm);
   EXPECT_EQ(web.positions, Positions::alibi);
@@ -231,23 +233,29 @@ TEST(ReadConfig, TakesBothGenerationsOfPartialRotation) {
   EXPECT_EQ(rotary("gpt_neox", json::object()).rotary, 2);
   EXPECT_EQ(rotary("gpt_neox", {{"rotary_pct", 0.5}, {"rotary_emb_base", 500}}).rotary, 4);
   EXPECT_EQ(rotary("gpt_neox", {{"rotary_pct", 0.5}, {"rotary_emb_base", 500}}).theta, 500.0);
-  const json after{{"rope_parameters", {{"rope_type", "default"}, {"rope_theta", 500}, {"partial_rotary_factor", 0.5}}}};
+  const json after{
+      {"rope_parameters", {{"rope_type", "default"}, {"rope_theta", 500}, {"partial_rotary_factor", 0.5}}}};
   EXPECT_EQ(rotary("gpt_neox", after).rotary, 4);
   EXPECT_EQ(rotary("gpt_neox", after).theta, 500.0);
 }
 
 TEST(ReadConfig, RefusesFormsOfAFamilyThatItDoesNotCompute) {
   const auto error = [](const json& config) { return error_of(config); };
-  json mpt{{"model_type", "mpt"}, {"vocab_size", 100}, {"d_model", 32}, {"n_heads", 4}, {"n_layers", 2}, {"max_seq_len", 64}};
+  json mpt{{"model_type", "mpt"}, {"vocab_size", 100}, {"d_model", 32},
+           {"n_heads", 4},        {"n_layers", 2},     {"max_seq_len", 64}};
   EXPECT_EQ(error(mpt), "");
   mpt["attn_config"] = {{"clip_qkv", 6.0}};
-  EXPECT_NE(error(mpt).find("attn_config: clip_qkv: expected null (Quern has no other form), got 6.0"), std::string::npos) << error(mpt);
+  EXPECT_NE(error(mpt).find("attn_config: clip_qkv: expected null (Quern has no other form), got 6.0"),
+            std::string::npos)
+      << error(mpt);
   json opt = llama_json();
   opt["model_type"] = "opt";
   opt["ffn_dim"] = 64;
   EXPECT_EQ(error(opt), "");
   opt["word_embed_proj_dim"] = 16;
-  EXPECT_NE(error(opt).find("word_embed_proj_dim: expected 32 (Quern has no other form), got 16"), std::string::npos) << error(opt);
+  EXPECT_NE(error(opt).find("word_embed_proj_dim: expected 32 (Quern has no other form), got 16"),
+            std::string::npos)
+      << error(opt);
 }
 
 TEST(WriteConfig, ReadsBackTheSame) {
@@ -262,8 +270,8 @@ TEST(WriteConfig, ReadsBackTheSame) {
 
 TEST(WriteConfig, ReadsBackEveryRopeScaling) {
   using ops::RopeScaling;
-  for (const RopeScaling scaling :
-       {RopeScaling::linear, RopeScaling::ntk, RopeScaling::yarn, RopeScaling::llama3, RopeScaling::longrope}) {
+  for (const RopeScaling scaling : {RopeScaling::linear, RopeScaling::ntk, RopeScaling::yarn,
+                                    RopeScaling::llama3, RopeScaling::longrope}) {
     ModelConfig config = tiny_config("llama");
     config.head_dim = 8;
     config.rope.rotary = 4;

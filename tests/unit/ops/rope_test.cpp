@@ -13,12 +13,9 @@ namespace quern::ops {
 namespace {
 
 RopeScaling scaling_named(const std::string& name) {
-  static const std::map<std::string, RopeScaling> names{{"default", RopeScaling::none},
-                                                        {"linear", RopeScaling::linear},
-                                                        {"dynamic", RopeScaling::ntk},
-                                                        {"yarn", RopeScaling::yarn},
-                                                        {"llama3", RopeScaling::llama3},
-                                                        {"longrope", RopeScaling::longrope}};
+  static const std::map<std::string, RopeScaling> names{
+      {"default", RopeScaling::none}, {"linear", RopeScaling::linear}, {"dynamic", RopeScaling::ntk},
+      {"yarn", RopeScaling::yarn},    {"llama3", RopeScaling::llama3}, {"longrope", RopeScaling::longrope}};
   return names.at(name);
 }
 

@@ -68,7 +68,8 @@ TEST(GgufVocabularyWriter, NamesWhatGgufCannotExpress) {
   const Tokenizer tokenizer = Tokenizer::from_json(byte_level().dump()).value();
   EXPECT_EQ(make_gguf_vocabulary(tokenizer, tokenizer.vocab_size() - 1).error().code, ErrorCode::conflict);
   const Tokenizer stripping = Tokenizer::load(kGolden / "tokenizer_files" / "bpe_symbols.model").value();
-  EXPECT_THAT(make_gguf_vocabulary(stripping, stripping.vocab_size()).error().message, testing::HasSubstr("Strip"));
+  EXPECT_THAT(make_gguf_vocabulary(stripping, stripping.vocab_size()).error().message,
+              testing::HasSubstr("Strip"));
   const Tokenizer unigram = Tokenizer::load(kGolden / "tokenizer_files" / "unigram.model").value();
   EXPECT_EQ(make_gguf_vocabulary(unigram, unigram.vocab_size()).error().code, ErrorCode::unsupported);
 }
