@@ -183,7 +183,7 @@ Command chat_command() {
           .details = std::string("One line is one message.\n\n") + kHelp,
           .examples =
               "quern chat runs/demo/model\n"
-              "quern chat SmolLM2-135M-Instruct.Q4_1.gguf --system \"Answer in one sentence.\"\n"
+              "quern chat runs/demo/model --system \"Answer in one sentence.\"\n"
               "quern chat runs/demo/model -m \"What colour is a lemon?\" -t 0",
           .define = define,
           .subcommands = {}};

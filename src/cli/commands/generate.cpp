@@ -104,7 +104,7 @@ Command generate_command() {
           .examples =
               "quern generate runs/demo/model -p \"Once upon a time\" -t 0.8 --top-k 40 --top-p 0.95 "
               "--seed 1 -n 200\n"
-              "quern generate SmolLM2-135M-Instruct.Q4_1.gguf --chat -p \"What is a quern?\"",
+              "quern generate runs/demo/model --chat -p \"What is a quern?\"",
           .define = define,
           .subcommands = {}};
 }
