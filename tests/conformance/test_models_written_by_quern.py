@@ -56,12 +56,13 @@ def corpus(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def tokenizers(quern, corpus, tmp_path_factory):
-    """By family: GPT-2 starts its texts with nothing, LLaMA with <s>."""
+    """By family: GPT-2 starts its texts with nothing, LLaMA with <s>. transformers 5 splits texts for Qwen 2 as Qwen does,
+    whatever tokenizer.json says."""
     folders = {}
-    for family, bos in (("gpt2", ""), ("llama", "<s>")):
+    for family, bos, pattern in (("gpt2", "", "gpt2"), ("llama", "<s>", "gpt4o"), ("qwen2", "<s>", "qwen2")):
         folders[family] = tmp_path_factory.mktemp("tokenizer")
         quern("tokenizer", "train", "--input", corpus, "--vocab-size", 400, "--out", folders[family],
-              *settings({"special_tokens": ["<|endoftext|>", "<s>"], "bos_token": bos}))
+              *settings({"special_tokens": ["<|endoftext|>", "<s>"], "bos_token": bos, "pattern": pattern}))
     return folders
 
 
@@ -70,7 +71,7 @@ def run(request, quern, corpus, tokenizers, tmp_path_factory):
     """The folder of a short training run."""
     config = MODELS[request.param]
     out = tmp_path_factory.mktemp("run")
-    values = {"out": out, "tokenizer": tokenizers["gpt2" if config["family"] == "gpt2" else "llama"], "data.inputs": corpus, "data.split": "tail",
+    values = {"out": out, "tokenizer": tokenizers.get(config["family"], tokenizers["llama"]), "data.inputs": corpus, "data.split": "tail",
               "data.validation": HELD_OUT / corpus.stat().st_size, "train.steps": 20, "train.batch": 4,
               "train.sequence": SEQUENCE, "train.lr": 1e-2, "train.warmup": 2, "train.log_every": 1,
               "model.layers": 2, "model.hidden": 64}
