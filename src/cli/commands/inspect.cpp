@@ -78,12 +78,8 @@ std::string window_text(const model::ModelConfig& c) {
          (full > 0 ? fmt::format(" in {} of {} blocks", c.layers - full, c.layers) : "");
 }
 
-std::string to_text(const Inspection& found, bool tensors) {
-  const model::ModelConfig& c = found.config;
-  TextTable table({"", ""});
-  table.add({"family", c.family});
-  table.add({"parameters",
-             fmt::format("{} ({})", human_count(static_cast<double>(found.parameters)), found.parameters)});
+// Shapes of the model.
+void add_structure(TextTable& table, const model::ModelConfig& c) {
   table.add({"blocks", fmt::format("{} of width {}", c.layers, c.hidden)});
   table.add({"attention", fmt::format("{} heads of {}, {} for keys and values{}", c.heads, c.head_dim,
                                       c.kv_heads, window_text(c))});
@@ -96,12 +92,25 @@ std::string to_text(const Inspection& found, bool tensors) {
   table.add({"context", fmt::format("{} tokens", c.max_positions)});
   table.add(
       {"vocabulary", fmt::format("{}{}", c.vocab_size, c.tied_embeddings ? ", tied to the output" : "")});
-  for (const auto& [dtype, bytes] : found.bytes_by_dtype)
-    table.add({"weights in " + dtype, human_bytes(bytes)});
+}
+
+// The memory of a conversation, for each dtype it may be kept in.
+void add_cache(TextTable& table, const model::ModelConfig& c) {
   for (const DType dtype : kCacheDtypes) {
     if (model::check_cache_dtype(c, dtype).ok())
       table.add({fmt::format("cache in {}", name_of(dtype)), cache_text(c, dtype)});
   }
+}
+
+std::string to_text(const Inspection& found, bool tensors) {
+  TextTable table({"", ""});
+  table.add({"family", found.config.family});
+  table.add({"parameters",
+             fmt::format("{} ({})", human_count(static_cast<double>(found.parameters)), found.parameters)});
+  add_structure(table, found.config);
+  for (const auto& [dtype, bytes] : found.bytes_by_dtype)
+    table.add({"weights in " + dtype, human_bytes(bytes)});
+  add_cache(table, found.config);
   for (const auto& [name, value] : found.language->rows()) table.add({name, value});
   std::string text = table.to_string(0) + found.language->findings();
   if (tensors) {
@@ -112,6 +121,11 @@ std::string to_text(const Inspection& found, bool tensors) {
     text += "\n" + list.to_string(0);
   }
   return text;
+}
+
+nlohmann::ordered_json cache_to_json(const model::ModelConfig& c) {
+  return {{"f32", cache_bytes(c, c.max_positions, DType::f32)},
+          {"f16", cache_bytes(c, c.max_positions, DType::f16)}};
 }
 
 nlohmann::ordered_json to_json(const Inspection& found) {
@@ -125,9 +139,7 @@ nlohmann::ordered_json to_json(const Inspection& found) {
   }
   return {{"parameters", found.parameters},
           {"config", fields_of(config).to_json()},
-          {"cache_bytes_of_full_context",
-           {{"f32", cache_bytes(config, config.max_positions, DType::f32)},
-            {"f16", cache_bytes(config, config.max_positions, DType::f16)}}},
+          {"cache_bytes_of_full_context", cache_to_json(config)},
           {"tokenizer", found.language->to_json()},
           {"tensors", tensors}};
 }
@@ -140,13 +152,21 @@ std::string dump(const nlohmann::ordered_json& json) {
 Result<void> inspect_gguf(const std::filesystem::path& path, bool tensors, Context& context) {
   QUERN_TRY(const formats::GgufArchive archive, formats::GgufArchive::open(path));
   const LanguageReport language(path);
+  // A file of another architecture, or of no model, still shows what is in it.
+  const Result<model::ModelConfig> config = model::load_config(path);
   if (context.json) {
     nlohmann::ordered_json json = gguf_to_json(archive);
+    if (config.ok()) json["cache_bytes_of_full_context"] = cache_to_json(config->resolved());
     json["tokenizer"] = language.to_json();
     context.print(dump(json));
     return {};
   }
   TextTable table({"", ""});
+  table.add({"family", config.ok() ? config->family : "none that runs: " + config.error().message});
+  if (config.ok()) {
+    add_structure(table, config->resolved());
+    add_cache(table, config->resolved());
+  }
   for (const auto& [name, value] : language.rows()) table.add({name, value});
   context.print(gguf_to_text(archive, tensors) + "\n" + table.to_string(0) + language.findings());
   return {};
