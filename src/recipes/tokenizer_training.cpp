@@ -13,15 +13,24 @@ void TokenizerConfig::fields(Fields& f) {
   f.add("split_on", reader.split_on,
         "text files: what stands between documents; empty: one document per file");
   f.add("text_field", reader.text_field, "JSONL: the field with the text");
-  f.add("vocab_size", bpe.vocab_size, "tokens, with special tokens and the 256 bytes").at_least(1);
-  f.add("min_frequency", bpe.min_frequency, "pairs seen less often are not merged").at_least(1);
-  f.add("pattern", bpe.pattern, "how text is split: gpt2, llama3, qwen2, gpt4o, or a regular expression");
-  f.add("nfc", bpe.nfc, "normalise to NFC first");
-  f.add("special_tokens", bpe.special_tokens, "they get the first ids");
+  f.add("model", model, "what is learnt: merges of bytes, or BERT's pieces of words",
+        {{"bpe", TokenizerModel::bpe}, {"wordpiece", TokenizerModel::word_piece}});
+  f.add("vocab_size", vocab_size, "tokens, with special tokens and the alphabet").at_least(1);
+  f.add("min_frequency", min_frequency, "pairs seen less often are not merged").at_least(1);
+  f.add(
+      "special_tokens", special_tokens,
+      "they get the first ids; empty: <|endoftext|>, or [PAD], [UNK], [CLS], [SEP] and [MASK] of wordpiece");
+  f.add("pattern", bpe.pattern,
+        "bpe: how text is split: gpt2, llama3, qwen2, gpt4o, or a regular expression");
+  f.add("nfc", bpe.nfc, "bpe: normalise to NFC first");
   f.add("bos_token", bos_token,
-        "begins every document and prompt; one of the special tokens, or empty for none");
-  f.add("eos_token", eos_token, "ends every document; one of the special tokens, or empty for none");
-  f.add("chat", chat, "add the markers of conversations to the special tokens, and a chat template");
+        "bpe: begins every document and prompt; one of the special tokens, or empty for none");
+  f.add("eos_token", eos_token, "bpe: ends every document; one of the special tokens, or empty for none");
+  f.add("chat", chat, "bpe: add the markers of conversations to the special tokens, and a chat template");
+  f.add("lowercase", word_piece.lowercase, "wordpiece: small letters without accents");
+  f.add("limit_alphabet", word_piece.limit_alphabet, "wordpiece: characters to know, the most frequent ones")
+      .at_least(1);
+  f.add("initial_alphabet", word_piece.initial_alphabet, "wordpiece: characters to know in any case");
 }
 
 namespace {
@@ -69,31 +78,56 @@ class PieceSource {
   Result<void> status_;
 };
 
+// Sets what the models have in common.
+template <class Options>
+Options with_common(Options options, const TokenizerConfig& config) {
+  options.vocab_size = config.vocab_size;
+  options.min_frequency = config.min_frequency;
+  if (!config.special_tokens.empty()) options.special_tokens = config.special_tokens;
+  return options;
+}
+
+text::BpeTrainOptions bpe_options(const TokenizerConfig& config) {
+  text::BpeTrainOptions options = with_common(config.bpe, config);
+  std::vector<std::string>& specials = options.special_tokens;
+  const auto is_special = [&](const std::string& token) {
+    return std::ranges::find(specials, token) != specials.end();
+  };
+  if (config.chat) {
+    options.chat_template = text::own_chat_template();
+    for (const std::string& marker : text::own_chat_markers()) {
+      if (!is_special(marker)) specials.push_back(marker);
+    }
+  }
+  if (!config.bos_token.empty()) options.bos_token = config.bos_token;
+  options.eos_token = is_special(config.eos_token) ? std::optional(config.eos_token) : std::nullopt;
+  return options;
+}
+
+Result<text::Tokenizer> train_model(const TokenizerConfig& config, data::DocumentReader& reader,
+                                    Progress& progress) {
+  const auto train = [&](const auto& options, const auto& trainer) -> Result<text::Tokenizer> {
+    PieceSource pieces(reader, options.special_tokens);
+    Result<text::Tokenizer> tokenizer = trainer([&] { return pieces.next(); }, options, progress);
+    QUERN_CHECK(pieces.status());
+    return tokenizer;
+  };
+  if (config.model == TokenizerModel::word_piece)
+    return train(with_common(config.word_piece, config), text::train_word_piece);
+  return train(bpe_options(config), text::train_bpe);
+}
+
 }  // namespace
 
 Result<TrainedTokenizer> train_tokenizer(const TokenizerConfig& config, const std::filesystem::path& folder,
                                          Progress& progress) {
-  text::BpeTrainOptions options = config.bpe;
-  if (config.chat) {
-    options.chat_template = text::own_chat_template();
-    for (const std::string& marker : text::own_chat_markers()) {
-      if (std::ranges::find(options.special_tokens, marker) == options.special_tokens.end()) {
-        options.special_tokens.push_back(marker);
-      }
-    }
-  }
-  if (options.eos_token &&
-      std::ranges::find(options.special_tokens, *options.eos_token) == options.special_tokens.end()) {
-    options.eos_token.reset();
-  }
+  if (config.chat && config.model != TokenizerModel::bpe)
+    return make_error(ErrorCode::invalid_argument, "a chat form needs a tokenizer of the model bpe");
   QUERN_TRY(data::DocumentReader reader, data::open_corpus(config.inputs, config.reader));
   QUERN_TRY(const FolderLock lock, FolderLock::acquire(folder));  // before the work: it may not be writable
-  PieceSource pieces(reader, options.special_tokens);
-  Result<text::Tokenizer> tokenizer = text::train_bpe([&] { return pieces.next(); }, options, progress);
-  QUERN_CHECK(pieces.status());
-  if (!tokenizer.ok()) return std::move(tokenizer).error();
-  QUERN_CHECK(tokenizer->save(folder));
-  return TrainedTokenizer{std::move(tokenizer).value(), reader.statistics()};
+  QUERN_TRY(text::Tokenizer tokenizer, train_model(config, reader, progress));
+  QUERN_CHECK(tokenizer.save(folder));
+  return TrainedTokenizer{std::move(tokenizer), reader.statistics()};
 }
 
 }  // namespace quern::recipes

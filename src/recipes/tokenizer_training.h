@@ -9,16 +9,25 @@
 #include "base/progress.h"
 #include "data/document_reader.h"
 #include "text/bpe_trainer.h"
+#include "text/word_piece_trainer.h"
 
 namespace quern::recipes {
+
+enum class TokenizerModel { bpe, word_piece };
 
 struct TokenizerConfig {
   std::vector<std::string> inputs;
   data::ReaderOptions reader;
-  bool chat = false;      // teaches the chat form of text/own_chat_form.h: its markers, its template
-  std::string bos_token;  // begins every document and prompt; empty: none
-  std::string eos_token = "<|endoftext|>";  // ends every document; empty: none
+  TokenizerModel model = TokenizerModel::bpe;
+  int64_t vocab_size = 8192;
+  int64_t min_frequency = 2;
+  std::vector<std::string> special_tokens;  // empty: the usual ones of the model
+  // Roles of BPE tokenizers; empty: none.
+  std::string bos_token;                    // begins every document and prompt
+  std::string eos_token = "<|endoftext|>";  // ends every document
+  bool chat = false;  // teaches the chat form of text/own_chat_form.h: its markers, its template
   text::BpeTrainOptions bpe;
+  text::WordPieceTrainOptions word_piece;
 
   void fields(Fields& f);
 };
@@ -29,7 +38,8 @@ struct TrainedTokenizer {
 };
 
 // Trains and saves into `folder`. Special tokens that stand in the texts themselves are left out of what is
-// counted. Throws when interrupted. Errors of open_corpus, FolderLock::acquire, DocumentReader::next, train_bpe and Tokenizer::save.
+// counted. Throws when interrupted. Errors of open_corpus, FolderLock::acquire, DocumentReader::next, the trainers and
+// Tokenizer::save; invalid_argument for a chat form with another model than BPE.
 Result<TrainedTokenizer> train_tokenizer(const TokenizerConfig& config, const std::filesystem::path& folder,
                                          Progress& progress);
 

@@ -31,58 +31,39 @@ ByteLevelRules rules_of(const BpeTrainOptions& options) {
 }
 
 // Special tokens, then the alphabet in the order of its characters, as Hugging Face numbers them.
-struct Start {
-  std::vector<std::string> tokens;
-  std::array<TokenId, 256> alphabet{};
-};
-
-Start make_start(const std::vector<std::string>& special_tokens) {
-  Start start{.tokens = special_tokens};
+MergeStart make_start(const std::vector<std::string>& special_tokens) {
+  MergeStart start{.tokens = special_tokens, .spell = {}};
   std::array<int, 256> bytes;
   std::iota(bytes.begin(), bytes.end(), 0);
   std::sort(bytes.begin(), bytes.end(), [](int a, int b) {
     return byte_alphabet()[static_cast<size_t>(a)] < byte_alphabet()[static_cast<size_t>(b)];
   });
+  std::array<TokenId, 256> alphabet{};
   for (const int byte : bytes) {
     const char c = static_cast<char>(byte);
     const std::string spelling = to_byte_characters({&c, 1});
     const auto known = std::find(start.tokens.begin(), start.tokens.end(), spelling);
-    start.alphabet[static_cast<size_t>(byte)] = static_cast<TokenId>(known - start.tokens.begin());
+    alphabet[static_cast<size_t>(byte)] = static_cast<TokenId>(known - start.tokens.begin());
     if (known == start.tokens.end()) start.tokens.push_back(spelling);
   }
+  start.spell = [alphabet](std::string_view word, std::vector<TokenId>& symbols) {
+    for (const char c : word) symbols.push_back(alphabet[static_cast<uint8_t>(c)]);
+  };
   return start;
 }
 
+std::vector<TokenRole> roles_of(const BpeTrainOptions& options) {
+  return {{"bos_token", options.bos_token},
+          {"eos_token", options.eos_token},
+          {"pad_token", options.pad_token},
+          {"unk_token", options.unk_token}};
+}
+
 Result<void> check(const BpeTrainOptions& options) {
-  const auto invalid = [](std::string message, std::string hint = {}) {
-    return make_error(ErrorCode::invalid_argument, std::move(message), std::move(hint));
-  };
-  const std::vector<std::string>& specials = options.special_tokens;
-  for (size_t i = 0; i < specials.size(); ++i) {
-    if (specials[i].empty()) return invalid("a special token is empty");
-    if (std::find(specials.begin(), specials.begin() + static_cast<std::ptrdiff_t>(i), specials[i]) !=
-        specials.begin() + static_cast<std::ptrdiff_t>(i)) {
-      return invalid(fmt::format("the special token {:?} is given twice", specials[i]));
-    }
-  }
-  for (const auto& role : {options.bos_token, options.eos_token, options.pad_token, options.unk_token}) {
-    if (role && std::find(specials.begin(), specials.end(), *role) == specials.end()) {
-      return invalid(fmt::format("{:?} is not one of the special tokens", *role), "add it to special_tokens");
-    }
-  }
-  const auto least = static_cast<int64_t>(specials.size()) + 256;
-  if (options.vocab_size < least) {
-    return invalid(
-        fmt::format(
-            "a vocabulary of {} tokens is smaller than the alphabet: {} special tokens and 256 bytes need {}",
-            options.vocab_size, specials.size(), least),
-        fmt::format("use a vocabulary size of at least {}", least));
-  }
-  constexpr int64_t kMost = 1 << 24;
-  if (options.vocab_size > kMost)
-    return invalid(
-        fmt::format("a vocabulary of {} tokens: at most {} are possible", options.vocab_size, kMost));
-  return {};
+  const size_t specials = options.special_tokens.size();
+  QUERN_CHECK(check_special_tokens(options.special_tokens, roles_of(options)));
+  return check_vocab_size(options.vocab_size, static_cast<int64_t>(specials) + 256,
+                          fmt::format("{} special tokens and 256 bytes", specials));
 }
 
 // Puts the beginning-of-text token before every text, as Llama 3 does. Without it here, programs that read
@@ -90,16 +71,7 @@ Result<void> check(const BpeTrainOptions& options) {
 Json post_processor_json(const BpeTrainOptions& options) {
   if (!options.bos_token) return {};
   const std::string& bos = *options.bos_token;
-  const auto id = std::ranges::find(options.special_tokens, bos) - options.special_tokens.begin();
-  const auto special = [&](int type) { return Json{{"SpecialToken", {{"id", bos}, {"type_id", type}}}}; };
-  const auto text = [](const char* which, int type) {
-    return Json{{"Sequence", {{"id", which}, {"type_id", type}}}};
-  };
-  return {
-      {"type", "TemplateProcessing"},
-      {"single", Json::array({special(0), text("A", 0)})},
-      {"pair", Json::array({special(0), text("A", 0), special(1), text("B", 1)})},
-      {"special_tokens", {{bos, {{"id", bos}, {"ids", Json::array({id})}, {"tokens", Json::array({bos})}}}}}};
+  return surrounding_template({bos, "$A"}, {bos, "$A", bos + ":1", "$B:1"}, options.special_tokens);
 }
 
 std::string tokenizer_json(const BpeTrainOptions& options, const ByteLevelRules& rules,
@@ -115,19 +87,6 @@ std::string tokenizer_json(const BpeTrainOptions& options, const ByteLevelRules&
   document["post_processor"] = post_processor_json(options);
   document["model"] = {{"type", "BPE"}, {"vocab", std::move(vocab)}, {"merges", std::move(merges)}};
   return document.dump();
-}
-
-std::string config_json(const BpeTrainOptions& options) {
-  Json config = {{"tokenizer_class", "PreTrainedTokenizerFast"}, {"clean_up_tokenization_spaces", false}};
-  const auto role = [&](const char* key, const std::optional<std::string>& token) {
-    if (token) config[key] = *token;
-  };
-  role("bos_token", options.bos_token);
-  role("eos_token", options.eos_token);
-  role("pad_token", options.pad_token);
-  role("unk_token", options.unk_token);
-  if (!options.chat_template.empty()) config["chat_template"] = options.chat_template;
-  return config.dump(2) + "\n";
 }
 }  // namespace
 
@@ -146,10 +105,10 @@ Result<Tokenizer> train_bpe(const TextSource& next, const BpeTrainOptions& optio
     return make_error(ErrorCode::invalid_argument, "the corpus to train a tokenizer on is empty");
   }
   const ProgressScope scope(progress, "learn merges", options.vocab_size, "tokens");
-  Start start = make_start(options.special_tokens);
-  QUERN_TRY(const LearnedMerges learned, learn_merges(words, std::move(start.tokens), start.alphabet,
+  QUERN_TRY(const LearnedMerges learned, learn_merges(words, make_start(options.special_tokens),
                                                       options.vocab_size, options.min_frequency, progress));
-  return Tokenizer::from_json(tokenizer_json(options, rules, learned), config_json(options));
+  return Tokenizer::from_json(tokenizer_json(options, rules, learned),
+                              training_config_json(roles_of(options), options.chat_template));
 }
 
 }  // namespace quern::text

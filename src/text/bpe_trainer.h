@@ -6,16 +6,15 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/progress.h"
 #include "base/result.h"
 #include "text/lexer.h"
 #include "text/tokenizer.h"
+#include "text/training.h"
 
 namespace quern::text {
 
@@ -36,10 +35,6 @@ struct BpeTrainOptions {
   std::optional<std::string> unk_token = std::nullopt;
   std::string chat_template = "";
 };
-
-// The next text, or nothing at the end. A view needs to hold only until the next call. Texts are split one by
-// one: no token crosses from one into the next. Ill-formed UTF-8 counts as U+FFFD.
-using TextSource = std::function<std::optional<std::string_view>()>;
 
 // Errors: invalid_argument for a vocabulary smaller than its alphabet, an empty corpus, a wrong pattern or
 // role. A corpus with too few pairs gives a smaller vocabulary than asked for, without error.

@@ -69,13 +69,12 @@ struct Candidate {
   }
 };
 
-// All distinct words as cells, one per byte, with a boundary before, between and after. The first and the
+// All distinct words as cells, one per symbol, with a boundary before, between and after. The first and the
 // last cell of a token hold its id, so that both neighbours are found by its length; cells in between hold
 // nothing of use.
 class MergeLearner {
  public:
-  MergeLearner(const WordCounts& words, std::vector<std::string> tokens,
-               const std::array<TokenId, 256>& alphabet, int64_t min_frequency);
+  MergeLearner(const WordCounts& words, MergeStart start, int64_t min_frequency);
   LearnedMerges learn(int64_t vocab_size, Progress& progress) &&;
 
  private:
@@ -101,8 +100,9 @@ class MergeLearner {
   const std::vector<int64_t>& weights_;
   int64_t min_frequency_;
   std::vector<std::string> tokens_;
+  std::string prefix_;
   StringTable spellings_;          // of tokens_, in order
-  std::vector<uint32_t> lengths_;  // bytes by token
+  std::vector<uint32_t> lengths_;  // cells by token
   std::vector<Cell> cells_;
   PairTable pairs_;
   std::vector<uint32_t> positions_;  // of all pairs; a pair's lie side by side
@@ -111,17 +111,20 @@ class MergeLearner {
   std::priority_queue<Candidate> queue_;
 };
 
-MergeLearner::MergeLearner(const WordCounts& words, std::vector<std::string> tokens,
-                           const std::array<TokenId, 256>& alphabet, int64_t min_frequency)
+MergeLearner::MergeLearner(const WordCounts& words, MergeStart start, int64_t min_frequency)
     : weights_(words.counts),
       min_frequency_(std::max<int64_t>(min_frequency, 1)),
-      tokens_(std::move(tokens)) {
+      tokens_(std::move(start.tokens)),
+      prefix_(std::move(start.continuing_prefix)) {
   for (const std::string& token : tokens_) spellings_.add(token);
   lengths_.assign(tokens_.size(), 1);
   cells_.reserve(words.words.bytes() + words.words.size() + 1);
   cells_.push_back({kBoundary, 0});
+  std::vector<TokenId> symbols;
   for (uint32_t word = 0; word < words.words.size(); ++word) {
-    for (const char c : words.words.at(word)) cells_.push_back({alphabet[static_cast<uint8_t>(c)], word});
+    symbols.clear();
+    start.spell(words.words.at(word), symbols);
+    for (const TokenId symbol : symbols) cells_.push_back({symbol, word});
     cells_.push_back({kBoundary, 0});
   }
   count_first_pairs();
@@ -172,7 +175,9 @@ void MergeLearner::file_fresh() {
 
 // The token spelled like the two together; usually a new one.
 TokenId MergeLearner::token_for(TokenId left, TokenId right) {
-  std::string spelling = tokens_[static_cast<size_t>(left)] + tokens_[static_cast<size_t>(right)];
+  std::string_view ending = tokens_[static_cast<size_t>(right)];
+  if (ending.starts_with(prefix_)) ending.remove_prefix(prefix_.size());
+  std::string spelling = tokens_[static_cast<size_t>(left)] + std::string(ending);
   const uint32_t index = spellings_.add(spelling);
   if (index == tokens_.size()) {
     tokens_.push_back(std::move(spelling));
@@ -235,8 +240,7 @@ LearnedMerges MergeLearner::learn(int64_t vocab_size, Progress& progress) && {
 }
 }  // namespace
 
-Result<LearnedMerges> learn_merges(const WordCounts& words, std::vector<std::string> tokens,
-                                   const std::array<TokenId, 256>& alphabet, int64_t vocab_size,
+Result<LearnedMerges> learn_merges(const WordCounts& words, MergeStart start, int64_t vocab_size,
                                    int64_t min_frequency, Progress& progress) {
   if (words.words.bytes() + words.words.size() >= UINT32_MAX) {
     return make_error(ErrorCode::invalid_argument,
@@ -244,7 +248,7 @@ Result<LearnedMerges> learn_merges(const WordCounts& words, std::vector<std::str
                                   words.words.size(), words.words.bytes()),
                       "train on a sample of the corpus");
   }
-  return MergeLearner(words, std::move(tokens), alphabet, min_frequency).learn(vocab_size, progress);
+  return MergeLearner(words, std::move(start), min_frequency).learn(vocab_size, progress);
 }
 
 }  // namespace quern::text

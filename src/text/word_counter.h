@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "base/progress.h"
-#include "text/bpe_trainer.h"
 #include "text/normalizer.h"
 #include "text/pre_tokenizer.h"
 #include "text/string_table.h"
+#include "text/training.h"
 
 namespace quern::text {
 

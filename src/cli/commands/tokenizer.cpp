@@ -88,9 +88,9 @@ Result<void> train(const TrainArguments& arguments, Context& context) {
   std::string text =
       fmt::format("{}: {} tokens from {} of {} documents\n", arguments.out, trained.tokenizer.vocab_size(),
                   human_bytes(static_cast<uint64_t>(trained.corpus.bytes)), trained.corpus.documents);
-  if (trained.tokenizer.vocab_size() < arguments.config.bpe.vocab_size) {
+  if (trained.tokenizer.vocab_size() < arguments.config.vocab_size) {
     text += fmt::format("fewer than the {} asked for: no other pair occurs {} times\n",
-                        arguments.config.bpe.vocab_size, arguments.config.bpe.min_frequency);
+                        arguments.config.vocab_size, arguments.config.min_frequency);
   }
   if (trained.corpus.replacements > 0) {
     text += fmt::format("{} sequences in {} documents were not UTF-8 and count as U+FFFD\n",
@@ -104,6 +104,7 @@ Runner define_train(CommandLine& line) {
   auto arguments = std::make_shared<TrainArguments>();
   line.config(arguments->config);
   line.config_flag("--input", "input");
+  line.config_flag("--model", "model");
   line.config_flag("--vocab-size", "vocab_size");
   line.config_flag("--pattern", "pattern");
   line.app().add_option("-o,--out", arguments->out, "folder to write tokenizer.json to")->required();
@@ -327,8 +328,10 @@ Command tokenizer_command() {
               "quern tokenizer info runs/tokenizer \"Hello world\"",
           .define = nullptr,
           .subcommands = {
-              sub("train", "train a byte-level BPE tokenizer on text",
-                  "quern tokenizer train --input docs/handbook --vocab-size 1024 --out runs/tokenizer",
+              sub("train", "train a tokenizer on text: bytes that merge (BPE), or WordPiece as BERT has it",
+                  "quern tokenizer train --input docs/handbook --vocab-size 1024 --out runs/tokenizer\n"
+                  "quern tokenizer train --model wordpiece --input docs/handbook --vocab-size 2048 --out "
+                  "runs/bert-tokenizer",
                   define_train),
               sub("encode", "print the token ids of a text",
                   "quern tokenizer encode runs/tokenizer \"Hello world\"", define_encode),

@@ -133,7 +133,7 @@ class PretrainTest : public testing::Test {
     write(folder_ / "input.txt", tiny_corpus());
     TokenizerConfig tokenizer;
     tokenizer.inputs = {(folder_ / "input.txt").string()};
-    tokenizer.bpe.vocab_size = 300;
+    tokenizer.vocab_size = 300;
     train_tokenizer(tokenizer, folder_ / "tokenizer", null_progress()).value();
   }
 

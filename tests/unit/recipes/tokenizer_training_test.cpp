@@ -17,7 +17,7 @@ class TokenizerTrainingTest : public testing::Test {
     write(folder_ / "input.txt", text);
     TokenizerConfig config;
     config.inputs = {(folder_ / "input.txt").string()};
-    config.bpe.vocab_size = 280;
+    config.vocab_size = 280;
     if (change) change(config);
     return train_tokenizer(config, folder_ / "out", null_progress());
   }
@@ -64,7 +64,7 @@ TEST_F(TokenizerTrainingTest, TextsAroundSpecialTokensAllCount) {
 TEST_F(TokenizerTrainingTest, TheMarkersOfAChatAreAddedOnce) {
   const auto change = [](TokenizerConfig& c) {
     c.chat = true;
-    c.bpe.special_tokens = {"<|endoftext|>", "<|user|>"};
+    c.special_tokens = {"<|endoftext|>", "<|user|>"};
   };
   const text::Tokenizer tokenizer = train(tiny_corpus(), change)->tokenizer;
   EXPECT_EQ(tokenizer.token_to_id("<|endoftext|>"), 0);
@@ -78,12 +78,12 @@ TEST_F(TokenizerTrainingTest, ErrorsSayWhatIsWrong) {
   EXPECT_THAT(empty.message, HasSubstr("empty"));
   const Error only_specials = train("<|endoftext|>").error();
   EXPECT_EQ(only_specials.code, ErrorCode::invalid_argument);
-  const Error small = train(tiny_corpus(), [](TokenizerConfig& c) { c.bpe.vocab_size = 256; }).error();
+  const Error small = train(tiny_corpus(), [](TokenizerConfig& c) { c.vocab_size = 256; }).error();
   EXPECT_EQ(small.code, ErrorCode::invalid_argument);
   EXPECT_THAT(small.message, HasSubstr("need 257"));
   EXPECT_EQ(train(tiny_corpus(), [](TokenizerConfig& c) { c.inputs = {"absent"}; }).error().code,
             ErrorCode::not_found);
-  EXPECT_EQ(train(tiny_corpus(), [](TokenizerConfig& c) { c.bpe.special_tokens = {""}; }).error().code,
+  EXPECT_EQ(train(tiny_corpus(), [](TokenizerConfig& c) { c.special_tokens = {""}; }).error().code,
             ErrorCode::invalid_argument);
   // Errors of the reader, met half-way, are results as well.
   write(folder_ / "broken.jsonl", "{\"text\": \"good\"}\n{\"text\": \n");
