@@ -17,10 +17,21 @@ void check_mask(const AttentionMask& mask, const Shape& shape, int64_t keys) {
   expect_range("attention", "mask end", mask.end, 0, keys + 1);
 }
 
+int64_t bias_batch_stride(const Tensor& bias) {
+  return bias.defined() && bias.dim(0) > 1 ? bias.numel() / bias.dim(0) : 0;
+}
+
+void check_options(const AttentionOptions& options, const Tensor& q, int64_t keys) {
+  expect_optional("attention", "slopes", options.slopes, {q.dim(2)}, DType::f32);
+  if (!options.bias.defined()) return;
+  const int64_t batch = options.bias.shape().rank() == 4 && options.bias.dim(0) == q.dim(0) ? q.dim(0) : 1;
+  expect_like("attention", "a bias", options.bias, {batch, q.dim(2), q.dim(1), keys}, wide_of(q.dtype()));
+}
+
 namespace {
 
 void check(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionMask& mask,
-           const Tensor& slopes) {
+           const AttentionOptions& options) {
   expect_float("attention", "query", q);
   expect(q.shape().rank() == 4, "attention", "queries [B, T, H, D], got {}", q.describe());
   expect(k.defined() && k.shape().rank() == 4 && k.dtype() == q.dtype() && k.dim(0) == q.dim(0) &&
@@ -28,7 +39,7 @@ void check(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionMas
          "attention", "keys [B, S, K, D] for queries {} with K dividing H, got {}", q.describe(),
          k.describe());
   expect_like("attention", "values", v, k.shape(), k.dtype());
-  expect_optional("attention", "slopes", slopes, {q.dim(2)}, DType::f32);
+  check_options(options, q, k.dim(1));
   check_mask(mask, {q.dim(0), q.dim(1)}, k.dim(1));
 }
 
@@ -51,32 +62,46 @@ backend::AttentionArgs arguments(const Tensor& q, const Tensor& k, const Tensor&
           .y = y.raw(),
           .lse = lse.raw(),
           .kv_batch_stride = k.dim(1) * k.dim(2) * k.dim(3),
-          .dtype = q.dtype()};
+          .dtype = q.dtype(),
+          .bias = options.bias.raw(),
+          .bias_keys = k.dim(1),
+          .bias_batch_stride = bias_batch_stride(options.bias)};
+}
+
+Tensor sum_over_batch(const Tensor& gradient, const Shape& shape) {
+  return gradient.shape() == shape ? gradient : sum_rows(gradient, shape);
 }
 
 }  // namespace
 
 Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionMask& mask,
                  const AttentionOptions& options) {
-  check(q, k, v, mask, options.slopes);
-  const bool recorded = autograd::recording({&q, &k, &v});
+  check(q, k, v, mask, options);
+  const bool recorded = autograd::recording({&q, &k, &v, &options.bias});
   Tensor y(q.shape(), q.dtype());
-  // Saved for backward: q, k, v, y and the log-sum-exp of each row's scores.
+  // Saved for backward: q, k, v, the bias, y and the log-sum-exp of each row's scores.
   Tensor lse = recorded ? Tensor({q.dim(0), q.dim(2), q.dim(1)}, wide_of(q.dtype())) : Tensor();
   backend::run(&KernelTable::attention, arguments(q, k, v, mask, options, y, lse));
   if (!recorded) return y;
-  autograd::record(y, "attention", {q, k, v},
-                   [=, q = q.detached(), k = k.detached(), v = v.detached(), y = y.detached()](
-                       const Tensor& dy, BackwardContext& inputs) {
-                     const Tensor dq(q.shape(), q.dtype()), dk(k.shape(), k.dtype()),
-                         dv(v.shape(), v.dtype());
-                     backend::run(&KernelTable::attention_backward,
-                                  backend::AttentionBackwardArgs{arguments(q, k, v, mask, options, y, lse),
-                                                                 dy.raw(), dq.raw(), dk.raw(), dv.raw()});
-                     inputs.give(0, dq);
-                     inputs.give(1, dk);
-                     inputs.give(2, dv);
-                   });
+  AttentionOptions saved = options;
+  saved.bias = options.bias.detached();
+  autograd::record(
+      y, "attention", {q, k, v, options.bias},
+      [=, options = std::move(saved), q = q.detached(), k = k.detached(), v = v.detached(), y = y.detached()](
+          const Tensor& dy, BackwardContext& inputs) {
+        const Tensor dq(q.shape(), q.dtype()), dk(k.shape(), k.dtype()), dv(v.shape(), v.dtype());
+        Tensor dbias;
+        if (inputs.needs(3)) {
+          dbias = Tensor::zeros({q.dim(0), q.dim(2), q.dim(1), k.dim(1)}, wide_of(q.dtype()));
+        }
+        backend::run(&KernelTable::attention_backward,
+                     backend::AttentionBackwardArgs{arguments(q, k, v, mask, options, y, lse), dy.raw(),
+                                                    dq.raw(), dk.raw(), dv.raw(), dbias.raw()});
+        inputs.give(0, dq);
+        inputs.give(1, dk);
+        inputs.give(2, dv);
+        if (dbias.defined()) inputs.give(3, sum_over_batch(dbias, options.bias.shape()));
+      });
   return y;
 }
 

@@ -90,15 +90,18 @@ Tensor attention(const Tensor& q, const KvStore& store, const AttentionMask& mas
              q.dim(2) % store.kv_heads == 0,
          "attention", "queries [B, T, H, D] of {} sequences, {} dividing H, D = {}, got {}",
          store.table.dim(0), store.kv_heads, store.head_dim, q.describe());
-  expect(!autograd::recording({&q}), "attention", "no gradient through a cache");
-  expect_optional("attention", "slopes", options.slopes, {q.dim(2)}, DType::f32);
+  expect(!autograd::recording({&q, &options.bias}), "attention", "no gradient through a cache");
   check_mask(mask, {q.dim(0), q.dim(1)}, store.table.dim(1) * kKvSlots);
   const auto ends = mask.end.span<int32_t>();
+  const int64_t keys = ends.empty() ? 0 : *std::ranges::max_element(ends);
+  const int64_t bias_keys = options.bias.defined() ? options.bias.dim(-1) : keys;
+  expect(bias_keys >= keys, "attention", "a bias of at least {} keys, got {}", keys, options.bias.describe());
+  check_options(options, q, bias_keys);
   Tensor y(q.shape(), q.dtype());
   backend::run(&KernelTable::attention,
                backend::AttentionArgs{.batch = q.dim(0),
                                       .queries = q.dim(1),
-                                      .keys = ends.empty() ? 0 : *std::ranges::max_element(ends),
+                                      .keys = keys,
                                       .heads = q.dim(2),
                                       .kv_heads = store.kv_heads,
                                       .head_dim = store.head_dim,
@@ -114,7 +117,10 @@ Tensor attention(const Tensor& q, const KvStore& store, const AttentionMask& mas
                                       .lse = nullptr,
                                       .kv_batch_stride = 0,
                                       .dtype = q.dtype(),
-                                      .blocks = blocks_of(store)});
+                                      .blocks = blocks_of(store),
+                                      .bias = options.bias.raw(),
+                                      .bias_keys = bias_keys,
+                                      .bias_batch_stride = bias_batch_stride(options.bias)});
   return y;
 }
 

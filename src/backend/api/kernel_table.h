@@ -196,7 +196,7 @@ struct RopeArgs {
 // [begin[b*T+t], end[b*T+t]), which expresses causal, sliding-window, bidirectional and block-diagonal (packed)
 // masks alike. An empty range gives a zero row. H = groups * K: query head h reads key head h / (H/K).
 // score = scale * q·k; then softcap * tanh(score / softcap) when softcap > 0; then + slope[h] * (key - query
-// position) when slopes are given (ALiBi, arXiv 2108.12409; query position = end - 1); softmax; times v.
+// position) when slopes are given (ALiBi, arXiv 2108.12409; query position = end - 1); then + bias; softmax; times v.
 //
 // With `blocks`, k and v are the blocks of a cache, in a dtype of its own; they are read as the f32 numbers they stand
 // for. A row's result depends on its query and its keys alone: not on other rows, threads, or where blocks lie.
@@ -215,6 +215,9 @@ struct AttentionArgs {
   int64_t kv_batch_stride;  // elements between sequences of k and v: S*K*D when dense, more in a cache
   DType dtype;
   KvBlocks blocks = {};
+  const void* bias = nullptr;     // wide [1 or B, H, T, bias_keys], or null
+  int64_t bias_keys = 0;          // at least every `end`
+  int64_t bias_batch_stride = 0;  // H*T*bias_keys, or 0 where sequences share it
 };
 // Puts k and v into the blocks of a cache, at positions [B, T] of their sequences. Q8_0: a scale is the largest
 // magnitude of 32 channels / 127, rounded to f16; numbers are rounded to nearest even under the scale before rounding.
@@ -234,6 +237,7 @@ struct AttentionBackwardArgs {
   void* dq;               // [B, T, H, D]
   void* dk;               // [B, S, K, D], dense whatever kv_batch_stride
   void* dv;
+  void* dbias = nullptr;  // wide [B, H, T, S], zeros before the call; or null
 };
 
 // Softmax cross-entropy of logits rows against targets, with the gradient written over the logits:

@@ -19,6 +19,7 @@ struct Row {
   int64_t stats;  // index of lse[b, h, t]
   int64_t begin, end;
   double slope;
+  int64_t bias;  // offset of bias[b, h, t, 0]
 };
 
 Row row_of(const AttentionArgs& a, int64_t b, int64_t h, int64_t t) {
@@ -30,7 +31,8 @@ Row row_of(const AttentionArgs& a, int64_t b, int64_t h, int64_t t) {
           .stats = (b * a.heads + h) * a.queries + t,
           .begin = a.begin[place],
           .end = a.end[place],
-          .slope = a.slopes == nullptr ? 0.0 : static_cast<double>(a.slopes[h])};
+          .slope = a.slopes == nullptr ? 0.0 : static_cast<double>(a.slopes[h]),
+          .bias = b * a.bias_batch_stride + (h * a.queries + t) * a.bias_keys};
 }
 
 // Where keys and values are read from: dense tensors of T, or the blocks of a cache.
@@ -71,7 +73,7 @@ struct Score {
   double value;
   double slope;
 };
-template <class T, class Kv>
+template <class T, class Wide, class Kv>
 Score score(const AttentionArgs& a, const Kv& kv, const Row& row, int64_t s) {
   const T* q = static_cast<const T*>(a.q) + row.q;
   double value = 0.0, slope = a.scale;
@@ -82,7 +84,9 @@ Score score(const AttentionArgs& a, const Kv& kv, const Row& row, int64_t s) {
     value = a.softcap * t;
     slope *= 1.0 - t * t;
   }
-  return {value + row.slope * static_cast<double>(s - (row.end - 1)), slope};
+  value += row.slope * static_cast<double>(s - (row.end - 1));
+  if (a.bias != nullptr) value += to_double(static_cast<const Wide*>(a.bias)[row.bias + s]);
+  return {value, slope};
 }
 
 template <class T, class Wide, class Kv>
@@ -90,7 +94,7 @@ void attend(const AttentionArgs& a, const Kv& kv, const Row& row, std::vector<do
   scores.clear();
   double top = -std::numeric_limits<double>::infinity(), total = 0.0;
   for (int64_t s = row.begin; s < row.end; ++s) {
-    scores.push_back(score<T>(a, kv, row, s).value);
+    scores.push_back(score<T, Wide>(a, kv, row, s).value);
     top = std::max(top, scores.back());
   }
   for (double& value : scores) total += value = std::exp(value - top);
@@ -121,9 +125,11 @@ void attend_backward(const AttentionBackwardArgs& a, const Row& row, KeySums& su
   for (int64_t s = row.begin; s < row.end; ++s) {
     const int64_t key = row.kv + s * f.kv_heads * f.head_dim;
     const T* k = static_cast<const T*>(f.k) + key;
-    const Score at_key = score<T>(f, DenseKv<T>{f}, row, s);
+    const Score at_key = score<T, Wide>(f, DenseKv<T>{f}, row, s);
     const double p = std::exp(at_key.value - lse);
-    const double dscore = p * (dot(dy, static_cast<const T*>(f.v) + key, f.head_dim) - shift) * at_key.slope;
+    const double moved = p * (dot(dy, static_cast<const T*>(f.v) + key, f.head_dim) - shift);
+    const double dscore = moved * at_key.slope;
+    if (a.dbias != nullptr) static_cast<Wide*>(a.dbias)[row.stats * f.keys + s] = static_cast<Wide>(moved);
     for (int64_t d = 0; d < f.head_dim; ++d) {
       const size_t to = static_cast<size_t>(s * f.head_dim + d);
       sums.dv[to] += p * to_double(dy[d]);

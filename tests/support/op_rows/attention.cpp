@@ -23,6 +23,25 @@ OpCase attention_case(const char* name, const Extents& e, const AttentionMask& m
                      std::span<const Tensor> in) { return attention(in[0], in[1], in[2], mask, options); }};
 }
 
+DType wide(DType dtype) { return dtype == DType::f64 ? DType::f64 : DType::f32; }
+
+// The same with a bias of each sequence, or one for all (`sequences` 1).
+OpCase biased_case(const char* name, const Extents& e, int64_t sequences, const AttentionMask& mask,
+                   const AttentionOptions& options = {}) {
+  OpCase result = attention_case(name, e, mask);
+  result.inputs = [e, sequences, plain = result.inputs](Rng& rng, DType dtype) {
+    std::vector<Tensor> inputs = plain(rng, dtype);
+    inputs.push_back(random(rng, {sequences, e.heads, e.queries, e.keys}, wide(dtype)));
+    return inputs;
+  };
+  result.run = [mask, options](std::span<const Tensor> in) {
+    AttentionOptions with_bias = options;
+    with_bias.bias = in[3];
+    return attention(in[0], in[1], in[2], mask, with_bias);
+  };
+  return result;
+}
+
 Tensor ints(const std::vector<int32_t>& values, const Shape& shape) { return Tensor::from(values, shape); }
 
 OpBench causal_bench(const char* name, int64_t batch, int64_t time, int64_t heads, int64_t kv_heads) {
@@ -56,6 +75,13 @@ OpRow attention_row() {
                 attention_case("alibi", {1, 9, 9, 6, 3, 4}, causal_mask(1, 9), {.slopes = alibi_slopes(6)}),
                 attention_case("softcap, alibi, scale", {1, 6, 6, 2, 2, 4}, causal_mask(1, 6),
                                {.scale = 0.9, .softcap = 2.0, .slopes = alibi_slopes(2)}),
+                biased_case("bias of all sequences", {2, 3, 5, 2, 2, 4}, 1, full_mask(2, 3, 5)),
+                biased_case("bias of each sequence", {2, 4, 7, 4, 2, 4}, 2, causal_mask(2, 4, {.past = 3})),
+                biased_case("bias of each head, packed documents", {2, 7, 7, 6, 3, 6}, 1,
+                            causal_mask(2, 7, {.document_starts = documents})),
+                biased_case("bias, softcap, scale", {1, 5, 5, 2, 1, 4}, 1, holes,
+                            {.scale = 0.9, .softcap = 2.0}),
+                biased_case("bias over tiles", {2, 33, 131, 2, 1, 20}, 1, full_mask(2, 33, 131)),
                 attention_case("more keys than a tile", {1, 70, 70, 2, 1, 24}, causal_mask(1, 70)),
                 attention_case("odd sizes, window across tiles", {1, 131, 131, 1, 1, 20},
                                causal_mask(1, 131, {.window = 67}))},

@@ -21,13 +21,15 @@ OpRow rope_row();
 OpRow scale_row();
 OpRow softcap_row();
 OpRow softmax_row();
+OpRow transpose_row();
 
 const std::vector<OpRow>& op_rows() {
   static const std::vector<OpRow> rows = {
       activation_row(), attention_row(), binary_row(),  cast_row(),
       dropout_row(),    embedding_row(), linear_row(),  linear_cross_entropy_row(),
       mixture_row(),    norm_row(),      reduce_row(),  reshape_row(),
-      rope_row(),       scale_row(),     softcap_row(), softmax_row()};
+      rope_row(),       scale_row(),     softcap_row(), softmax_row(),
+      transpose_row()};
   return rows;
 }
 

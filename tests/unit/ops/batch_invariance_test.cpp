@@ -8,6 +8,7 @@
 #include "backend/api/backend.h"
 #include "ops/activation.h"
 #include "ops/attention.h"
+#include "ops/kv_store.h"
 #include "ops/linear.h"
 #include "ops/norm.h"
 #include "ops/softmax.h"
@@ -89,6 +90,38 @@ TEST_P(BatchInvarianceTest, AttentionInPieces) {
     for (const int64_t piece : {1, 8, 32}) {
       SCOPED_TRACE("window " + std::to_string(window) + ", pieces of " + std::to_string(piece));
       expect_invariant(q, attend, piece);
+    }
+  }
+}
+
+// Queries over a cache of several chunks, with a bias: together, and one by one.
+TEST_P(BatchInvarianceTest, AttentionWithABiasOverACache) {
+  constexpr int64_t kTokens = 600, kHeads = 4, kHeadDim = 16;  // more than one chunk of keys
+  const Tensor k = rows::random(rng_, {1, kTokens, 2, kHeadDim}, GetParam());
+  const Tensor v = rows::random(rng_, {1, kTokens, 2, kHeadDim}, GetParam());
+  const Tensor q = rows::random(rng_, {1, 5, kHeads, kHeadDim}, GetParam());
+  const Tensor bias = rows::random(rng_, {1, kHeads, 5, kTokens}, DType::f32);
+  Tensor table({1, 10}, DType::i32), positions({1, kTokens}, DType::i32);
+  for (int32_t i = 0; i < 10; ++i) table.data<int32_t>()[i] = 9 - i;
+  for (int32_t i = 0; i < kTokens; ++i) positions.data<int32_t>()[i] = i;
+  const KvStore store = KvStore::create(10, 2, kHeadDim, GetParam(), table);
+  store_kv(store, k, v, positions);
+  const AttentionMask mask = causal_mask(1, 5, {.past = kTokens - 5});
+  for (const backend::KernelTable* kernels : backend::supported_tables()) {
+    SCOPED_TRACE(kernels->name);
+    const backend::ScopedTable scope(*kernels);
+    const Tensor whole = attention(q, store, mask, {.bias = bias});
+    for (int64_t t = 0; t < 5; ++t) {
+      Tensor row({1, kHeads, 1, kTokens}, DType::f32);
+      for (int64_t h = 0; h < kHeads; ++h) {
+        std::memcpy(row.data<float>() + h * kTokens, bias.data<float>() + (h * 5 + t) * kTokens,
+                    static_cast<size_t>(kTokens) * sizeof(float));
+      }
+      const Tensor one =
+          attention(q.reshaped({5, kHeads, kHeadDim}).sliced(t, t + 1).reshaped({1, 1, kHeads, kHeadDim}),
+                    store, causal_mask(1, 1, {.past = kTokens - 5 + t}), {.bias = row});
+      const Tensor expected = whole.reshaped({5, kHeads, kHeadDim}).sliced(t, t + 1);
+      EXPECT_TRUE(same_bits(expected.reshaped(one.shape()), one)) << "query " << t;
     }
   }
 }

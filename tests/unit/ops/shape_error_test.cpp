@@ -19,6 +19,7 @@
 #include "ops/scale.h"
 #include "ops/softcap.h"
 #include "ops/softmax.h"
+#include "ops/transpose.h"
 
 namespace quern::ops {
 namespace {
@@ -112,6 +113,12 @@ const std::vector<Misuse>& misuses() {
          return attention(f32({1, 2, 1, 4}), f32({1, 2, 1, 4}), f32({1, 2, 1, 4}), causal_mask(1, 2),
                           {.slopes = alibi_slopes(2)});
        }},
+      {"[attention] expected a bias of f32[1, 1, 2, 2], got f32[1, 1, 2, 3]",
+       [] {
+         return attention(f32({1, 2, 1, 4}), f32({1, 2, 1, 4}), f32({1, 2, 1, 4}), causal_mask(1, 2),
+                          {.bias = f32({1, 1, 2, 3})});
+       }},
+      {"[transpose] expected a matrix [..., M, N], got f32[3]", [] { return transpose(f32({3})); }},
       {"[linear_cross_entropy] expected input [N, C] and weight [V, C], got f32[2, 3] and f32[5, 4]",
        [] {
          return linear_cross_entropy(f32({2, 3}), f32({5, 4}), i32({2}));

@@ -167,12 +167,21 @@ class HeadGradient {
       Vec derivative(1.0f);
       const Vec score = map(Vec::load(weights + j), j, &derivative);
       const Vec weight = exp(score - lse);
-      const Vec dscore = weight * (Vec::load(dscores + j) - shift) * derivative;
+      const Vec dscore = ScoreMap::inside(seen, j, weight * (Vec::load(dscores + j) - shift), zero);
       ScoreMap::inside(seen, j, weight, zero).store(weights + j);
-      ScoreMap::inside(seen, j, dscore, zero).store(dscores + j);
+      (dscore * derivative).store(dscores + j);
+      if (args_.dbias != nullptr) store_bias_gradient(dscore, rows_.stats(r), at + j);
     }
     fill_zero(weights + vectors.end, kKeyTile - vectors.end);
     fill_zero(dscores + vectors.end, kKeyTile - vectors.end);
+  }
+
+  // Of keys from `key` on.
+  void store_bias_gradient(Vec gradient, int64_t stats, int64_t key) const {
+    float* to = static_cast<float*>(args_.dbias) + stats * rows_.a.keys + key;
+    const int64_t count = rows_.a.keys - key;
+    if (count >= kWidth) return gradient.store(to);
+    gradient.store(to, FirstLanes{static_cast<int>(count)});
   }
 
   const AttentionBackwardArgs& args_;

@@ -42,6 +42,10 @@ struct HeadRows {
   // Offset of the row in q, y and their gradients; index of its lse.
   int64_t offset(int64_t r) const { return (query(r) * a.heads + head(r)) * a.head_dim; }
   int64_t stats(int64_t r) const { return (batch * a.heads + head(r)) * a.queries + r / group(); }
+  // Offset of its bias of key 0.
+  int64_t bias(int64_t r) const {
+    return batch * a.bias_batch_stride + (head(r) * a.queries + r / group()) * a.bias_keys;
+  }
   KeyRange range(int64_t r) const { return {a.begin[query(r)], a.end[query(r)]}; }
   KeyRange range(int64_t first, int64_t last) const {
     KeyRange all{0, 0};
@@ -62,16 +66,20 @@ struct HeadRows {
   }
 };
 
-// What stands between scale * q·k and the softmax: soft-cap and ALiBi for one row.
+// What stands between scale * q·k and the softmax: soft-cap, ALiBi and biases for one row.
 struct ScoreMap {
   float softcap;
-  float slope;       // of the head
-  float key_offset;  // the tile's first key - the query's position
+  float slope;         // of the head
+  float key_offset;    // the tile's first key - the query's position
+  const float* bias;   // of the tile's first key, or null
+  int64_t bias_count;  // how many follow
 
   ScoreMap(const HeadRows& rows, int64_t r, int64_t tile)
       : softcap(static_cast<float>(rows.a.softcap)),
         slope(rows.a.slopes == nullptr ? 0.0f : rows.a.slopes[rows.head(r)]),
-        key_offset(static_cast<float>(tile - (rows.range(r).end - 1))) {}
+        key_offset(static_cast<float>(tile - (rows.range(r).end - 1))),
+        bias(rows.a.bias == nullptr ? nullptr : static_cast<const float*>(rows.a.bias) + rows.bias(r) + tile),
+        bias_count(rows.a.bias_keys - tile) {}
 
   // The scores of keys [i, i + kWidth) of the tile; `derivative` becomes that of the soft-cap.
   Vec operator()(Vec score, int64_t i, Vec* derivative = nullptr) const {
@@ -80,7 +88,13 @@ struct ScoreMap {
       if (derivative != nullptr) *derivative = fnma(t, t, Vec(1.0f));
       score = t * Vec(softcap);
     }
-    return slope == 0.0f ? score : fma(Vec(slope), Vec(key_offset) + index(i), score);
+    if (slope != 0.0f) score = fma(Vec(slope), Vec(key_offset) + index(i), score);
+    return bias == nullptr ? score : score + load_first(bias + i, bias_count - i);
+  }
+
+  // A vector of which `count` > 0 floats exist.
+  static Vec load_first(const float* from, int64_t count) {
+    return count >= kWidth ? Vec::load(from) : Vec::load(from, FirstLanes{static_cast<int>(count)});
   }
 
   static Vec index(int64_t i) {
