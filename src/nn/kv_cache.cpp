@@ -1,6 +1,9 @@
 #include "nn/kv_cache.h"
 
 #include <algorithm>
+#include <cstring>
+#include <iterator>
+#include <utility>
 
 #include "base/exception.h"
 
@@ -11,6 +14,13 @@ using ops::kKvSlots;
 namespace {
 
 int64_t blocks_for(int64_t tokens) { return (tokens + kKvSlots - 1) / kKvSlots; }
+
+void copy_block(const ops::KvStore& from, int64_t read, const ops::KvStore& to, int64_t write) {
+  for (const auto& [source, target] : {std::pair{from.keys, to.keys}, std::pair{from.values, to.values}}) {
+    std::memcpy(target.data<uint8_t>() + write * target.dim(1), source.data<uint8_t>() + read * source.dim(1),
+                static_cast<size_t>(source.dim(1)));
+  }
+}
 
 // Block i of sequence b is its block i mod `ring`.
 Tensor ring_table(int64_t batch, int64_t row, int64_t ring) {
@@ -94,6 +104,7 @@ int64_t ContiguousKvCache::first_kept(int64_t layer, int64_t b) const {
 int64_t ContiguousKvCache::truncate(int64_t b, int64_t length) {
   int64_t& held = lengths_[static_cast<size_t>(b)];
   if (length >= held) return held;
+  expect_own(length);
   for (int64_t layer = 0; layer < static_cast<int64_t>(spec_.windows.size()); ++layer) {
     const int64_t window = spec_.windows[static_cast<size_t>(layer)];
     if (window > 0 && std::max<int64_t>(0, length - window + 1) < first_kept(layer, b)) length = 0;
@@ -109,6 +120,7 @@ void ContiguousKvCache::drop(int64_t b, int64_t begin, int64_t end,
     throw ShapeError("[kv_cache] expected a range of the " + std::to_string(held) + " tokens, got " +
                      std::to_string(begin) + " to " + std::to_string(end));
   }
+  expect_own(begin);
   for (int64_t layer = 0; layer < spec_.layers; ++layer) {
     const ops::KvStore& store = stores_[static_cast<size_t>(layer)];
     // A ring keeps the last tokens only, and no query will look further back than they reach.
@@ -122,6 +134,85 @@ void ContiguousKvCache::drop(int64_t b, int64_t begin, int64_t end,
     ops::store_kv(one, turn(layer, keys), values, positions);
   }
   held -= end - begin;
+}
+
+bool ContiguousKvCache::is_ring(int64_t layer) const {
+  return spec_.blocks(layer) < blocks_for(spec_.capacity);
+}
+
+void ContiguousKvCache::expect_own(int64_t length) const {
+  if (length >= shared_) return;
+  throw ShapeError("[kv_cache] expected at least the " + std::to_string(shared_) +
+                   " tokens that sequences may share, got " + std::to_string(length));
+}
+
+void ContiguousKvCache::fork(const ContiguousKvCache& source, int64_t b) {
+  const int64_t length = source.length(b);
+  if (spec_.layers != source.spec_.layers || spec_.dtype != source.spec_.dtype ||
+      spec_.windows != source.spec_.windows || length > spec_.capacity) {
+    throw ShapeError("[kv_cache] expected a cache like that of the sequence of " + std::to_string(length) +
+                     " tokens, with room for it");
+  }
+  const int64_t written = source.written_[static_cast<size_t>(b)];
+  for (int64_t layer = 0; layer < spec_.layers; ++layer) {
+    const ops::KvStore& from = source.stores_[static_cast<size_t>(layer)];
+    const ops::KvStore& to = stores_[static_cast<size_t>(layer)];
+    const int64_t kept = length == 0 ? 0 : source.first_kept(layer, b) / kKvSlots;
+    for (int64_t block = kept; block < blocks_for(length); ++block) {
+      const int64_t read = from.table.data<int32_t>()[b * from.table.dim(1) + block];
+      copy_block(from, read, to, to.table.data<int32_t>()[block]);
+    }
+  }
+  std::ranges::fill(lengths_, length);
+  std::ranges::fill(written_, std::min(written, spec_.capacity));
+  reorder(std::vector<int64_t>(lengths_.size(), 0));
+}
+
+void ContiguousKvCache::reorder(std::span<const int64_t> from) {
+  const int64_t held = length(0);
+  if (static_cast<int64_t>(from.size()) != spec_.batch ||
+      std::ranges::any_of(from, [&](int64_t b) { return b < 0 || b >= spec_.batch; }) ||
+      std::ranges::any_of(lengths_, [&](int64_t length) { return length != held; })) {
+    throw ShapeError("[kv_cache] expected a source for each of " + std::to_string(spec_.batch) +
+                     " sequences of one length");
+  }
+  for (int64_t layer = 0; layer < spec_.layers; ++layer) {
+    const int64_t slots = std::min(blocks_for(held), spec_.blocks(layer));
+    for (int64_t slot = 0; slot < slots; ++slot) reorder_slot(layer, slot, from);
+  }
+  shared_ = held;
+}
+
+// A block that is full is never written again outside a ring: sequences share it. Of another one each has its own: the
+// first to ask for it takes it as it is, the others copy it into those that nobody asked for.
+void ContiguousKvCache::reorder_slot(int64_t layer, int64_t slot, std::span<const int64_t> from) {
+  const ops::KvStore& store = stores_[static_cast<size_t>(layer)];
+  const int64_t row = store.table.dim(1), ring = spec_.blocks(layer);
+  int32_t* table = store.table.data<int32_t>();
+  std::vector<int32_t> before, after;
+  for (int64_t b = 0; b < spec_.batch; ++b) before.push_back(table[b * row + slot]);
+  for (const int64_t b : from) after.push_back(before[static_cast<size_t>(b)]);
+  if (is_ring(layer) || (slot + 1) * kKvSlots > length(0)) {
+    std::vector<int32_t> taken, copies;
+    for (const int32_t block : after) {
+      if (std::ranges::find(taken, block) == taken.end()) taken.push_back(block);
+    }
+    std::ranges::copy_if(before, std::back_inserter(copies),
+                         [&](int32_t block) { return std::ranges::find(taken, block) == taken.end(); });
+    for (int32_t& block : after) {
+      const auto owned = std::ranges::find(taken, block);
+      if (owned != taken.end()) {
+        taken.erase(owned);
+        continue;
+      }
+      copy_block(store, block, store, copies.back());
+      block = copies.back();
+      copies.pop_back();
+    }
+  }
+  for (int64_t b = 0; b < spec_.batch; ++b) {
+    for (int64_t i = slot; i < row; i += ring) table[b * row + i] = after[static_cast<size_t>(b)];
+  }
 }
 
 Tensor ContiguousKvCache::attend(int64_t layer, const Tensor& q, const Tensor& k, const Tensor& v,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <span>
 #include <vector>
 
 #include "nn/context.h"
@@ -63,16 +64,27 @@ class ContiguousKvCache final : public KvCache {
   void drop(int64_t b, int64_t begin, int64_t end,
             const std::function<Tensor(int64_t layer, const Tensor& keys)>& turn);
 
+  // Every sequence becomes a copy of sequence b of `source`, a cache of the same layers, heads, windows and dtype. Throws
+  // ShapeError where that does not fit.
+  void fork(const ContiguousKvCache& source, int64_t b);
+  // Sequence b becomes what sequence from[b] was; all hold as many tokens. They share the blocks that are full, so that
+  // little is copied; what they hold then can no longer be cut (truncate, drop).
+  void reorder(std::span<const int64_t> from);
+
   Tensor attend(int64_t layer, const Tensor& q, const Tensor& k, const Tensor& v,
                 const ops::AttentionMask& mask, const ForwardContext& context,
                 const ops::AttentionOptions& options) override;
 
  private:
+  bool is_ring(int64_t layer) const;
+  void expect_own(int64_t length) const;
+  void reorder_slot(int64_t layer, int64_t slot, std::span<const int64_t> from);
   int64_t first_kept(int64_t layer, int64_t b) const;
 
   KvCacheSpec spec_;
   std::vector<int64_t> lengths_;
   std::vector<int64_t> written_;  // per sequence: the end of what its rings have held since they were empty
+  int64_t shared_ = 0;            // tokens that sequences may share since reorder()
   std::vector<ops::KvStore> stores_;  // per layer
 };
 

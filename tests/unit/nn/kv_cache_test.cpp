@@ -143,5 +143,83 @@ TEST(ContiguousKvCache, RefusesMoreTokensThanItHolds) {
   EXPECT_NO_THROW(cache.next(1));
 }
 
+// Three sequences that exchange what they hold, over several blocks, against caches of one that were never reordered.
+void expect_reorders(const std::vector<int64_t>& windows, int64_t chunk) {
+  constexpr int64_t kCapacity = 400, kPrompt = 130, kSteps = 150;
+  const KvCacheSpec spec{.layers = 2,
+                         .batch = 1,
+                         .capacity = kCapacity,
+                         .kv_heads = 1,
+                         .head_dim = 4,
+                         .windows = windows,
+                         .chunk = chunk};
+  KvCacheSpec three = spec;
+  three.batch = 3;
+  ContiguousKvCache prompt(spec), together(three);
+  const auto feed_both_layers = [](ContiguousKvCache& cache, const Tensor& k, std::vector<Tensor>& seen,
+                                   const std::vector<int64_t>& narrow) {
+    const ForwardContext context = cache.next(k.dim(1));
+    seen.clear();
+    for (int64_t layer = 0; layer < 2; ++layer) {
+      const int64_t window = narrow.empty() ? 0 : narrow[static_cast<size_t>(layer)];
+      seen.push_back(cache.attend(layer, k, k, k, narrowed(context.mask, window), context, {}));
+    }
+    cache.commit(k.dim(1));
+  };
+  std::vector<Tensor> seen, alone_seen;
+  std::vector<float> of_prompt;
+  for (int64_t t = 0; t < kPrompt; t += 13) {
+    const Tensor k = random({1, 13, 1, 4}, static_cast<uint64_t>(t));
+    of_prompt.insert(of_prompt.end(), k.span<float>().begin(), k.span<float>().end());
+    feed_both_layers(prompt, k, seen, windows);
+  }
+  together.fork(prompt, 0);
+  std::vector<std::vector<float>> history(3, of_prompt);
+  const std::vector<std::vector<int64_t>> orders{{0, 1, 2}, {1, 1, 0}, {2, 0, 2}, {0, 0, 0}, {2, 1, 0}};
+  for (int64_t step = 0; step < kSteps; ++step) {
+    const Tensor k = random({3, 1, 1, 4}, static_cast<uint64_t>(1000 + step));
+    feed_both_layers(together, k, seen, windows);
+    for (size_t b = 0; b < 3; ++b) {
+      for (size_t d = 0; d < 4; ++d) history[b].push_back(k.data<float>()[b * 4 + d]);
+    }
+    const std::vector<int64_t>& order = orders[static_cast<size_t>(step * 7 / 3) % orders.size()];
+    if (step + 1 == kSteps) break;
+    together.reorder(order);
+    std::vector<std::vector<float>> next;
+    for (const int64_t b : order) next.push_back(history[static_cast<size_t>(b)]);
+    history = std::move(next);
+  }
+  for (size_t b = 0; b < 3; ++b) {
+    ContiguousKvCache alone(spec);
+    const auto tokens = static_cast<int64_t>(history[b].size()) / 4;
+    for (int64_t t = 0; t < tokens; ++t) {
+      const Tensor k = Tensor::from(
+          std::vector<float>(history[b].begin() + t * 4, history[b].begin() + t * 4 + 4), {1, 1, 1, 4});
+      feed_both_layers(alone, k, alone_seen, windows);
+    }
+    for (size_t layer = 0; layer < 2; ++layer) {
+      const auto row = static_cast<int64_t>(b);
+      EXPECT_TRUE(
+          std::ranges::equal(seen[layer].sliced(row, row + 1).span<float>(), alone_seen[layer].span<float>()))
+          << "sequence " << b << ", layer " << layer;
+    }
+  }
+}
+
+TEST(ContiguousKvCache, SequencesExchangeWhatTheyHold) { expect_reorders({}, 0); }
+
+TEST(ContiguousKvCache, SequencesExchangeWhatTheirRingsHold) { expect_reorders({70, 0}, 20); }
+
+TEST(ContiguousKvCache, RefusesToCutWhatSequencesMayShare) {
+  ContiguousKvCache pair = tiny(2);
+  const Tensor k = random({2, 2, 1, 4}, 1);
+  attend(pair, k, k, k);
+  pair.commit(2);
+  pair.reorder(std::vector<int64_t>{1, 1});
+  EXPECT_THROW(pair.truncate(0, 1), ShapeError);
+  EXPECT_EQ(pair.truncate(0, 2), 2);
+  EXPECT_THROW(pair.reorder(std::vector<int64_t>{0, 2}), ShapeError);
+}
+
 }  // namespace
 }  // namespace quern::nn
