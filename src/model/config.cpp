@@ -79,7 +79,83 @@ Result<void> check_experts(const ModelConfig& c) {
   return check_extent("expert_intermediate", c.expert_intermediate);
 }
 
+// Settings of encoders, in the form of each kind. Precondition: other sizes are filled in.
+void resolve_encoder(ModelConfig& c) {
+  if (c.kind == Kind::decoder) {
+    const ModelConfig none;
+    c.embedding_size = c.token_types = c.distinct_layers = 0;
+    c.embedding_norm = false;
+    c.head = none.head;
+    c.head_activation = none.head_activation;
+  } else {
+    if (c.embedding_size == 0) c.embedding_size = c.hidden;
+    if (c.distinct_layers == 0) c.distinct_layers = c.layers;
+  }
+  if (c.head != Head::sequence_classification) c.problem = Problem::single_label;
+  if (c.head != Head::sequence_classification && c.head != Head::token_classification) c.labels.clear();
+}
+
+Result<void> check_encoder(const ModelConfig& c) {
+  if (c.kind == Kind::decoder) return {};
+  QUERN_CHECK(check_extent("embedding_size", c.embedding_size));
+  if (c.token_types < 0 || c.token_types > kMaxExtent)
+    return wrong("token_types must be in [0, 2^24], got {}", c.token_types);
+  if (c.distinct_layers < 1 || c.distinct_layers > c.layers)
+    return wrong("distinct_layers must be in [1, {}], got {}", c.layers, c.distinct_layers);
+  if (c.head != Head::none) QUERN_CHECK(check_extent("labels", c.head_outputs()));
+  return {};
+}
+
+void encoder_fields(Fields& f, ModelConfig& c) {
+  using Act = ops::Activation;
+  f.add("embedding_size", c.embedding_size, "encoders: width of embeddings; 0: hidden").at_least(0);
+  f.add("token_types", c.token_types, "encoders: kinds of segments with an embedding").at_least(0);
+  f.add("embedding_norm", c.embedding_norm, "encoders: norm after the sum of embeddings");
+  f.add("distinct_layers", c.distinct_layers, "encoders: blocks of their own weights; 0: layers").at_least(0);
+  f.add("head", c.head, "encoders: what is made of final states",
+        {{"none", Head::none},
+         {"masked_lm", Head::masked_lm},
+         {"sequence_classification", Head::sequence_classification},
+         {"token_classification", Head::token_classification},
+         {"question_answering", Head::question_answering},
+         {"discriminator", Head::discriminator}});
+  f.add("head_activation", c.head_activation, "encoders: of the head's dense layer; identity: none",
+        {{"identity", Act::identity},
+         {"tanh", Act::tanh},
+         {"gelu", Act::gelu_erf},
+         {"gelu_tanh", Act::gelu_tanh},
+         {"silu", Act::silu},
+         {"relu", Act::relu},
+         {"relu_squared", Act::relu_squared}});
+  f.add("problem", c.problem, "encoders: what a sequence's outputs mean",
+        {{"single_label", Problem::single_label},
+         {"multi_label", Problem::multi_label},
+         {"regression", Problem::regression}});
+  f.add("labels", c.labels, "encoders: names of the head's outputs");
+}
+
 }  // namespace
+
+int64_t ModelConfig::block_of(int64_t layer) const {
+  return distinct_layers == 0 ? layer : layer * distinct_layers / layers;
+}
+
+int64_t ModelConfig::head_outputs() const {
+  switch (head) {
+    case Head::none:
+      return 0;
+    case Head::masked_lm:
+      return vocab_size;
+    case Head::sequence_classification:
+    case Head::token_classification:
+      return static_cast<int64_t>(labels.size());
+    case Head::question_answering:
+      return 2;
+    case Head::discriminator:
+      return 1;
+  }
+  return 0;
+}
 
 int64_t ModelConfig::window_of(int64_t layer) const {
   return std::ranges::binary_search(full_layers, layer) ? 0 : window;
@@ -127,6 +203,7 @@ ModelConfig ModelConfig::resolved() const {
   if (c.local_rope_theta == c.rope.theta && c.rope.scaling == ops::RopeScaling::none)
     c.local_rope_theta = 0.0;
   if (c.embedding_scale == 0.0) c.embedding_scale = std::sqrt(static_cast<double>(c.hidden));
+  resolve_encoder(c);
   return c;
 }
 
@@ -134,6 +211,8 @@ void ModelConfig::fields(Fields& f) {
   using Layout = nn::BlockLayout;
   using Act = ops::Activation;
   f.add("family", family, "architecture the files are written for");
+  f.add("kind", kind, "what the model does with text",
+        {{"decoder", Kind::decoder}, {"encoder", Kind::encoder}});
   f.add("vocab_size", vocab_size, "tokens of the vocabulary; 0: as the tokenizer").at_least(0);
   f.add("layers", layers, "blocks").at_least(0);
   f.add("hidden", hidden, "width of the residual stream").at_least(0);
@@ -193,6 +272,7 @@ void ModelConfig::fields(Fields& f) {
   f.add("head_bias", head_bias, "bias of the output projection");
   f.add("embedding_scale", embedding_scale, "factor of token embeddings; 0: sqrt(hidden)").at_least(0);
   f.add("logit_softcap", logit_softcap, "soft limit of logits; 0: none").at_least(0);
+  encoder_fields(f, *this);
   f.add("dropout", dropout, "while training").range(0, 1);
   f.add("init_std", init_std, "standard deviation of first weights").at_least(0);
   f.add("bos_token", bos_token, "first token of a document; -1: none").at_least(-1);
@@ -220,6 +300,7 @@ Result<void> ModelConfig::validate() const {
   QUERN_CHECK(check_layers("nope_layers", nope_layers, c.layers));
   QUERN_CHECK(check_layers("full_layers", full_layers, c.layers));
   QUERN_CHECK(check_experts(c));
+  QUERN_CHECK(check_encoder(c));
   QUERN_CHECK(check_layers("dense_layers", dense_layers, c.layers));
   if (c.heads * c.head_dim > kMaxExtent) {
     return wrong("heads * head_dim must be at most 2^24, got {} * {}", c.heads, c.head_dim);

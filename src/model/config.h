@@ -1,4 +1,4 @@
-// ModelConfig: every choice that makes one decoder differ from another. A size or a family is data here,
+// ModelConfig: every choice that makes one model differ from another. A size or a family is data here,
 // never code.
 #pragma once
 
@@ -8,6 +8,7 @@
 
 #include "base/config.h"
 #include "base/result.h"
+#include "model/encoder_kinds.h"
 #include "nn/block.h"
 
 namespace quern::model {
@@ -19,6 +20,7 @@ enum class Positions : uint8_t { none, learned, rope, alibi };
 
 struct ModelConfig {
   std::string family = "gpt2";  // model_type of the Hugging Face config it is written as (families/)
+  Kind kind = Kind::decoder;
 
   int64_t vocab_size = 0;
   int64_t layers = 0;
@@ -65,6 +67,17 @@ struct ModelConfig {
   double embedding_scale = 1.0;  // token embeddings are multiplied by it; 0: sqrt(hidden) (Gemma)
   double logit_softcap = 0.0;
 
+  // Of encoders.
+  int64_t embedding_size = 0;   // width of embeddings, which a projection widens (ALBERT); 0: hidden
+  int64_t token_types = 0;      // kinds of segments that have an embedding
+  bool embedding_norm = false;  // after embeddings are summed
+  int64_t distinct_layers = 0;  // blocks of their own weights, each for layers in a row (ALBERT); 0: layers
+  Head head = Head::none;
+  // Of the dense layer before the head's outputs; identity: there is no such layer.
+  ops::Activation head_activation = ops::Activation::identity;
+  Problem problem = Problem::single_label;  // of sequence classification
+  std::vector<std::string> labels;          // of sequence and token classification
+
   double dropout = 0.0;  // while training: embeddings and both branches of each block
   double init_std =
       0.02;  // projections into the residual stream start at init_std / sqrt(2 * layers) (GPT-2)
@@ -88,6 +101,9 @@ struct ModelConfig {
   int64_t window_of(int64_t layer) const;  // 0: it sees all keys
   bool rotates(int64_t layer) const;
   bool has_experts(int64_t layer) const;
+  int64_t block_of(int64_t layer) const;  // the block whose weights it has
+  // Outputs of an encoder's head; 0 without one.
+  int64_t head_outputs() const;
 };
 
 }  // namespace quern::model

@@ -1,9 +1,9 @@
 #include "model/decoder.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "autograd/graph.h"
+#include "model/block_spec.h"
 #include "model/flops.h"
 #include "nn/dropout.h"
 #include "ops/binary.h"
@@ -18,60 +18,11 @@ namespace quern::model {
 
 namespace {
 
-nn::NormSpec norm_spec(const ModelConfig& c) { return {c.norm, c.norm_eps, c.norm_offset, c.norm_bias}; }
-
-nn::BlockSpec block_spec(const ModelConfig& c, int64_t layer) {
-  const double residual_std = c.init_std / std::sqrt(2.0 * static_cast<double>(c.layers));
-  nn::BlockSpec spec;
-  spec.layout = c.layout;
-  spec.norm = norm_spec(c);
-  spec.dropout = c.dropout;
-  spec.attention = {.layer = layer,
-                    .hidden = c.hidden,
-                    .heads = c.heads,
-                    .kv_heads = c.kv_heads,
-                    .head_dim = c.head_dim,
-                    .qkv_bias = c.qkv_bias,
-                    .output_bias = c.output_bias,
-                    .scale = c.attention_scale,
-                    .softcap = c.attention_softcap,
-                    .window = c.window_of(layer),
-                    .alibi = c.positions == Positions::alibi,
-                    .alibi_max_bias = c.alibi_max_bias,
-                    .alibi_scaled = c.alibi_scaled,
-                    .qk_norm = c.qk_norm,
-                    .qk_norm_spec = {ops::NormKind::rms, c.norm_eps, c.norm_offset, false},
-                    .init_std = c.init_std,
-                    .init_std_residual = residual_std};
-  spec.mlp = {.hidden = c.hidden,
-              .intermediate = c.intermediate,
-              .activation = c.activation,
-              .gated = c.gated_mlp,
-              .bias = c.mlp_bias,
-              .init_std = c.init_std,
-              .init_std_residual = residual_std};
-  if (!c.has_experts(layer)) return spec;
-  spec.experts = {.expert = spec.mlp,
-                  .experts = c.experts,
-                  .chosen = c.experts_per_token,
-                  .renormalise = c.renormalise_experts,
-                  .shared_intermediate = c.shared_intermediate};
-  spec.experts->expert.intermediate = c.expert_intermediate;
-  return spec;
-}
-
 ops::RopeConfig local_rope(const ModelConfig& c) {
   return {.theta = c.local_rope_theta,
           .rotary = c.rope.rotary,
           .max_positions = c.max_positions,
           .half_split = c.rope.half_split};
-}
-
-Tensor shifted(const Tensor& positions, int64_t offset) {
-  if (offset == 0) return positions;
-  const Tensor result = positions.clone();
-  for (int32_t& position : result.span<int32_t>()) position += static_cast<int32_t>(offset);
-  return result;
 }
 
 }  // namespace
@@ -93,6 +44,7 @@ Decoder::Decoder(const ModelConfig& config)
 }
 
 Result<Decoder> Decoder::create(const ModelConfig& config) {
+  QUERN_CHECK(check_kind(config, Kind::decoder));
   QUERN_CHECK(config.validate());
   return Decoder(config);
 }
@@ -152,7 +104,7 @@ Tensor Decoder::hidden(const Tensor& tokens, const nn::ForwardContext& context) 
   Tensor x = embedding_.forward(tokens, compute_dtype_);
   if (config_.embedding_scale != 1.0) x = ops::scale(x, config_.embedding_scale);
   if (position_)
-    x = ops::add(x, position_->forward(shifted(context.positions, config_.position_offset), compute_dtype_));
+    x = ops::add(x, position_->forward(position_rows(config_, context.positions), compute_dtype_));
   x = nn::dropout(x, config_.dropout, context.dropout, 0);
   for (const nn::Block& block : blocks_) {
     if (context.checkpoint) {

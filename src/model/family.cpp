@@ -25,12 +25,18 @@ ModelConfig with_layout(ModelConfig config, const ModelConfig& layout) {
 Result<ModelConfig> read_as(const Family& family, const nlohmann::json& json) {
   ModelConfig config = family.defaults();
   ConfigReader reader(json);
+  if (config.kind == Kind::encoder) reader.head(family.architecture, config);
   family.read(reader, config);
   QUERN_CHECK(reader.finish());
   return config;
 }
 
 }  // namespace
+
+std::string class_name(const Family& family, const ModelConfig& config) {
+  if (config.kind == Kind::decoder) return std::string(family.architecture);
+  return std::string(family.architecture) + std::string(class_suffix(config.head));
+}
 
 ModelConfig hf_layout(const ModelConfig& config) {
   return with_layout(config, find_family(config.family).value()->defaults());
@@ -103,8 +109,9 @@ Result<nlohmann::ordered_json> write_config(const ModelConfig& config) {
   QUERN_CHECK(config.validate());
   QUERN_TRY(const Family* family, find_family(config.family));
   const ModelConfig c = config.resolved();
-  nlohmann::ordered_json json{{"architectures", {family->architecture}}, {"model_type", family->name}};
+  nlohmann::ordered_json json{{"architectures", {class_name(*family, c)}}, {"model_type", family->name}};
   json.update(family->write(c));
+  if (c.kind == Kind::encoder) write_head(c, json);
   json["vocab_size"] = c.vocab_size;
   json["tie_word_embeddings"] = c.tied_embeddings;
   json["initializer_range"] = c.init_std;
@@ -117,7 +124,7 @@ Result<nlohmann::ordered_json> write_config(const ModelConfig& config) {
   if (c.eos_tokens.empty()) json["eos_token_id"] = nullptr;
   json["pad_token_id"] = token(c.pad_token);
   json["torch_dtype"] = dtype_name(c.dtype);
-  json["use_cache"] = true;
+  if (c.kind == Kind::decoder) json["use_cache"] = true;
   QUERN_TRY(const ModelConfig read_back, read_as(*family, nlohmann::json(json)));
   QUERN_CHECK(check_expressed(c, read_back, fmt::format("a config.json of family '{}'", c.family)));
   return json;

@@ -1,4 +1,4 @@
-// Family: how one published architecture maps onto ModelConfig and Decoder. One file of families/ each, one
+// Family: how one published architecture maps onto ModelConfig and the model of its kind. One file of families/ each, one
 // line in families/all.cpp.
 #pragma once
 
@@ -36,21 +36,31 @@ struct GgufForm {
 class ConfigReader;  // families/config_reader.h
 
 struct Family {
-  std::string_view name;          // model_type
-  std::string_view architecture;  // the class that transformers opens it with
-  std::string_view prefix = {};   // of tensor names; a checkpoint may lack it
+  std::string_view name;  // model_type
+  // The class that transformers opens it with; of encoders what their classes begin with ("Bert"), see
+  // encoder_class.
+  std::string_view architecture;
+  std::string_view prefix = {};  // of tensor names; a checkpoint may lack it
   // The family's choices, with sizes left at 0.
   ModelConfig (*defaults)();
   // Keys of a config.json of any transformers generation; `config` has the defaults. The reader keeps errors.
   void (*read)(ConfigReader& reader, ModelConfig& config);
   // The keys of config.json but for those every family has (see write_config).
   nlohmann::ordered_json (*write)(const ModelConfig& config);
-  // Every tensor of a checkpoint, in the order of Decoder::visit.
+  // Every tensor of a checkpoint, in the order of the model's visit.
   std::vector<TensorName> (*tensors)(const ModelConfig& config) = nullptr;
   // Tensors that checkpoints may hold beside those: buffers of old versions, a second copy of a tied head.
   bool (*ignores)(std::string_view name) = nullptr;
+  // The name that a tensor has today, from one it had in files of old versions; null: names never changed.
+  std::string (*current_name)(std::string_view name) = nullptr;
+  // Tensors of heads: checkpoints may hold those of another class than config.json names, which are left out with a
+  // warning. Null: none.
+  bool (*of_a_head)(std::string_view name) = nullptr;
   GgufForm gguf = {};
 };
+
+// transformers' class of a model: "LlamaForCausalLM", "BertForMaskedLM".
+std::string class_name(const Family& family, const ModelConfig& config);
 
 // `config` with the layout of weights (norm_offset, rope.half_split) that files of its family have: a Hugging Face
 // folder, a GGUF file. Precondition: the family is known.

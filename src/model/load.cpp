@@ -6,7 +6,9 @@
 #include <set>
 
 #include "base/json.h"
+#include "base/log.h"
 #include "formats/hf_folder.h"
+#include "model/block_spec.h"
 #include "model/gguf_config.h"
 #include "model/tensor_layout.h"
 #include "ops/cast.h"
@@ -59,18 +61,64 @@ Tensor kept(const Tensor& part, bool is_copy, bool trainable) {
   return trainable && mapped ? value.clone() : value;
 }
 
-// The tensors of a checkpoint under the names of `names`, whatever its format.
-template <class Archive, class Entries>
-Result<void> assign(Decoder& model, const Archive& archive, const Entries& entries,
-                    const std::vector<TensorName>& names, std::string_view prefix,
-                    bool (*ignores)(std::string_view), bool trainable) {
+// The tensors of a checkpoint by the names that they have today.
+template <class Entry>
+class Contents {
+ public:
+  Contents(const std::vector<Entry>& entries, const Family& family, bool gguf) {
+    for (const Entry& entry : entries) by_name_[entry.name] = &entry;
+    if (gguf) return;
+    prefix_ = family.prefix;
+    if (!family.current_name) return;
+    for (const Entry& entry : entries) by_name_.try_emplace(family.current_name(entry.name), &entry);
+  }
+
+  // Null when there is none, with the family's prefix or without.
+  const Entry* find(const std::string& name) const {
+    const auto found = by_name_.find(name);
+    if (found != by_name_.end()) return found->second;
+    if (!name.starts_with(prefix_) || prefix_.empty()) return nullptr;
+    const auto bare = by_name_.find(name.substr(prefix_.size()));
+    return bare == by_name_.end() ? nullptr : bare->second;
+  }
+
+ private:
+  std::map<std::string, const Entry*> by_name_;
+  std::string_view prefix_;
+};
+
+// What `form` makes of tensors that no parameter has.
+struct Extras {
+  bool (*ignored)(std::string_view name) = nullptr;    // silently
+  bool (*of_a_head)(std::string_view name) = nullptr;  // with a warning; null: none
+};
+
+template <class Entry>
+void check_extras(const std::vector<Entry>& entries, const std::set<std::string>& used, const Extras& extras,
+                  Misfit& misfit) {
+  std::string heads;
+  for (const Entry& entry : entries) {
+    if (used.contains(entry.name) || extras.ignored(entry.name)) continue;
+    if (extras.of_a_head && extras.of_a_head(entry.name))
+      heads += (heads.empty() ? "" : ", ") + entry.name;
+    else
+      misfit.unexpected(entry.name);
+  }
+  if (!heads.empty())
+    log::warn("model", "weights of other heads than the model's class has are left out: {}", heads);
+}
+
+// Gives the tensors of a checkpoint, whatever its format, to the parameters of `model`.
+template <class Archive, class Entry>
+Result<void> assign(nn::Module& model, const Archive& archive, const std::vector<Entry>& entries,
+                    const Contents<Entry>& contents, const std::vector<TensorName>& names,
+                    const Extras& extras, bool trainable) {
   std::map<std::string, nn::Parameter*> parameters;
   model.visit([&](const std::string& name, nn::Parameter& parameter) { parameters[name] = &parameter; });
   Misfit misfit;
   std::set<std::string> used;
   for (const TensorName& name : names) {
-    const auto* entry = archive.find(name.file);
-    if (!entry && name.file.starts_with(prefix)) entry = archive.find(name.file.substr(prefix.size()));
+    const Entry* entry = contents.find(name.file);
     if (!entry) {
       misfit.missing(name.file);
       continue;
@@ -94,9 +142,7 @@ Result<void> assign(Decoder& model, const Archive& archive, const Entries& entri
       parameter.set_trainable(trainable);
     }
   }
-  for (const auto& entry : entries) {
-    if (!used.contains(entry.name) && !ignores(entry.name)) misfit.unexpected(entry.name);
-  }
+  check_extras(entries, used, extras, misfit);
   return misfit.check(archive.path());
 }
 
@@ -122,29 +168,56 @@ Result<ModelConfig> load_config(const std::filesystem::path& path) {
   return read_config(json, files.config().string());
 }
 
-Result<void> load_weights(Decoder& model, const formats::TensorArchive& archive, bool trainable) {
-  QUERN_TRY(const Family* family, find_family(model.config().family));
-  return assign(model, archive, archive.entries(), family->tensors(model.config()), family->prefix,
-                family->ignores, trainable);
+Result<void> load_weights(nn::Module& model, const ModelConfig& config, const formats::TensorArchive& archive,
+                          bool trainable) {
+  QUERN_TRY(const Family* family, find_family(config.family));
+  return assign(model, archive, archive.entries(), Contents(archive.entries(), *family, false),
+                family->tensors(config), {family->ignores, family->of_a_head}, trainable);
 }
 
-Result<void> load_weights(Decoder& model, const formats::GgufArchive& archive, bool trainable) {
-  QUERN_TRY(const Family* family, find_family(model.config().family));
-  return assign(model, archive, archive.tensors(), family->gguf.tensors(model.config()), "", gguf_ignores,
-                trainable);
+Result<void> load_weights(nn::Module& model, const ModelConfig& config, const formats::GgufArchive& archive,
+                          bool trainable) {
+  QUERN_TRY(const Family* family, find_family(config.family));
+  return assign(model, archive, archive.tensors(), Contents(archive.tensors(), *family, true),
+                family->gguf.tensors(config), {gguf_ignores}, trainable);
 }
+
+namespace {
+
+template <class Model, class Archive>
+Result<Model> load_as(const ModelConfig& config, const Archive& archive, const LoadOptions& options) {
+  QUERN_TRY(Model model, Model::create(config));
+  QUERN_CHECK(load_weights(model, model.config(), archive, options.trainable));
+  model.set_compute_dtype(options.compute_dtype);
+  return model;
+}
+
+Result<formats::TensorArchive> open_weights(const std::filesystem::path& path) {
+  QUERN_TRY(const formats::ModelFolder files, formats::ModelFolder::open(path));
+  QUERN_TRY(const std::filesystem::path weights, files.weights());
+  return formats::TensorArchive::open(weights);
+}
+
+// An encoder that was trained without its pooler is published without it.
+Result<ModelConfig> without_missing_pooler(ModelConfig config, const formats::TensorArchive& archive) {
+  if (config.head != Head::none || config.head_activation == ops::Activation::identity) return config;
+  QUERN_TRY(const Family* family, find_family(config.family));
+  const Contents contents(archive.entries(), *family, false);
+  for (const TensorName& name : family->tensors(config)) {
+    if (name.parameters.front() != "head_dense.weight" || contents.find(name.file)) continue;
+    config.head_activation = ops::Activation::identity;
+    break;
+  }
+  return config;
+}
+
+}  // namespace
 
 Result<Decoder> load_model(const std::filesystem::path& path, const LoadOptions& options) {
-  const auto load = [&](const auto& archive, const ModelConfig& config) -> Result<Decoder> {
-    QUERN_TRY(Decoder model, Decoder::create(config));
-    QUERN_CHECK(load_weights(model, archive, options.trainable));
-    model.set_compute_dtype(options.compute_dtype);
-    return model;
-  };
   if (is_gguf(path)) {
     QUERN_TRY(const formats::GgufArchive archive, formats::GgufArchive::open(path));
     QUERN_TRY(const ModelConfig config, read_gguf_config(archive));
-    QUERN_TRY(Decoder model, load(archive, config));
+    QUERN_TRY(Decoder model, load_as<Decoder>(config, archive, options));
     if (options.pack) {
       model.pack();
       archive.release();
@@ -152,10 +225,17 @@ Result<Decoder> load_model(const std::filesystem::path& path, const LoadOptions&
     return model;
   }
   QUERN_TRY(const ModelConfig config, load_config(path));
-  QUERN_TRY(const formats::ModelFolder files, formats::ModelFolder::open(path));
-  QUERN_TRY(const std::filesystem::path weights, files.weights());
-  QUERN_TRY(const formats::TensorArchive archive, formats::TensorArchive::open(weights));
-  return load(archive, config);
+  QUERN_CHECK(check_kind(config, Kind::decoder));
+  QUERN_TRY(const formats::TensorArchive archive, open_weights(path));
+  return load_as<Decoder>(config, archive, options);
+}
+
+Result<Encoder> load_encoder(const std::filesystem::path& path, const LoadOptions& options) {
+  QUERN_TRY(const ModelConfig config, load_config(path));
+  QUERN_CHECK(check_kind(config, Kind::encoder));
+  QUERN_TRY(const formats::TensorArchive archive, open_weights(path));
+  QUERN_TRY(const ModelConfig held, without_missing_pooler(config, archive));
+  return load_as<Encoder>(held, archive, options);
 }
 
 }  // namespace quern::model

@@ -1,4 +1,4 @@
-// From a Hugging Face folder (config.json, *.safetensors) or a GGUF file to a Decoder.
+// From a Hugging Face folder (config.json, *.safetensors) or a GGUF file to a model.
 #pragma once
 
 #include <filesystem>
@@ -7,6 +7,7 @@
 #include "formats/gguf/archive.h"
 #include "formats/safetensors.h"
 #include "model/decoder.h"
+#include "model/encoder.h"
 
 namespace quern::model {
 
@@ -24,12 +25,18 @@ struct LoadOptions {
 // unsupported for an unknown model_type or architecture.
 Result<ModelConfig> load_config(const std::filesystem::path& path);
 
-// `path` is a folder or a GGUF file, any one of a split model. Errors of load_config, and of weights that do not
-// fit the config: names tensors that are missing, unexpected or of another shape, with expected and got.
+// `path` is a folder or a GGUF file, any one of a split model. Errors of load_config, conflict for a model of another
+// kind, and of weights that do not fit the config: names tensors that are missing, unexpected or of another shape, with
+// expected and got.
 Result<Decoder> load_model(const std::filesystem::path& path, const LoadOptions& options = {});
+// The same of a folder's encoder. Weights of heads that its class has not are left out with a warning; an encoder
+// without a head may lack its pooler, and then has none.
+Result<Encoder> load_encoder(const std::filesystem::path& path, const LoadOptions& options = {});
 
-// Assigns `archive` to the parameters of `model` through its family's tensor names.
-Result<void> load_weights(Decoder& model, const formats::TensorArchive& archive, bool trainable);
-Result<void> load_weights(Decoder& model, const formats::GgufArchive& archive, bool trainable);
+// Assigns `archive` to the parameters of `model`, the model that `config` describes, through its family's tensor names.
+Result<void> load_weights(nn::Module& model, const ModelConfig& config, const formats::TensorArchive& archive,
+                          bool trainable);
+Result<void> load_weights(nn::Module& model, const ModelConfig& config, const formats::GgufArchive& archive,
+                          bool trainable);
 
 }  // namespace quern::model

@@ -15,7 +15,7 @@ namespace quern::model {
 
 namespace {
 
-std::map<std::string, Tensor> masters_of(const Decoder& model) {
+std::map<std::string, Tensor> masters_of(const nn::Module& model) {
   std::map<std::string, Tensor> masters;
   nn::visit(model, [&](const std::string& name, const nn::Parameter& parameter) {
     masters[name] = parameter.master().detached();
@@ -46,6 +46,23 @@ DType gguf_dtype(const TensorName& name, const std::map<std::string, Tensor>& ma
   return std::ranges::all_of(name.parameters, same) ? first.dtype() : DType::f16;
 }
 
+// Writes `model`, the model that `own` describes.
+Result<void> save(const nn::Module& model, const ModelConfig& own, const std::filesystem::path& folder,
+                  DType dtype) {
+  ModelConfig config = hf_layout(own);
+  config.dtype = dtype;
+  QUERN_TRY(const nlohmann::ordered_json json, write_config(config));
+  QUERN_TRY(const Family* family, find_family(config.family));
+  const std::map<std::string, Tensor> masters = masters_of(model);
+  std::vector<formats::NamedTensor> tensors;
+  for (const TensorName& name : family->tensors(config)) {
+    tensors.push_back({name.file, file_tensor(name, masters, own, config, dtype)});
+  }
+  QUERN_CHECK(make_directories(folder));
+  QUERN_CHECK(formats::write_weights(folder, std::move(tensors)));
+  return write_file_atomic(folder / "config.json", json.dump(2) + "\n");
+}
+
 }  // namespace
 
 Result<void> save_model(const Decoder& model, const std::filesystem::path& folder) {
@@ -53,18 +70,11 @@ Result<void> save_model(const Decoder& model, const std::filesystem::path& folde
 }
 
 Result<void> save_model(const Decoder& model, const std::filesystem::path& folder, DType dtype) {
-  ModelConfig config = hf_layout(model.config());
-  config.dtype = dtype;
-  QUERN_TRY(const nlohmann::ordered_json json, write_config(config));
-  QUERN_TRY(const Family* family, find_family(config.family));
-  const std::map<std::string, Tensor> masters = masters_of(model);
-  std::vector<formats::NamedTensor> tensors;
-  for (const TensorName& name : family->tensors(config)) {
-    tensors.push_back({name.file, file_tensor(name, masters, model.config(), config, dtype)});
-  }
-  QUERN_CHECK(make_directories(folder));
-  QUERN_CHECK(formats::write_weights(folder, std::move(tensors)));
-  return write_file_atomic(folder / "config.json", json.dump(2) + "\n");
+  return save(model, model.config(), folder, dtype);
+}
+
+Result<void> save_model(const Encoder& model, const std::filesystem::path& folder, DType dtype) {
+  return save(model, model.config(), folder, dtype);
 }
 
 Result<formats::GgufContents> gguf_contents(const Decoder& model, std::optional<DType> dtype) {

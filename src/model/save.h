@@ -1,16 +1,18 @@
-// From a Decoder to files that other programs open: a Hugging Face folder, or GGUF.
+// From a model to files that other programs open: a Hugging Face folder, or GGUF.
 #pragma once
 
 #include <filesystem>
 
 #include "formats/gguf/contents.h"
 #include "model/decoder.h"
+#include "model/encoder.h"
 
 namespace quern::model {
 
 // Writes config.json and the weights, as `dtype`, to `folder` (made when absent). Tokenizer files are the
 // caller's. invalid_argument when the config's family cannot express the model; nothing is written then.
 Result<void> save_model(const Decoder& model, const std::filesystem::path& folder, DType dtype);
+Result<void> save_model(const Encoder& model, const std::filesystem::path& folder, DType dtype);
 // The same in the dtype the config asks for.
 Result<void> save_model(const Decoder& model, const std::filesystem::path& folder);
 

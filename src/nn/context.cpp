@@ -31,6 +31,25 @@ ForwardContext ForwardContext::packed(const Tensor& positions) {
   return context;
 }
 
+ForwardContext ForwardContext::padded(std::span<const int64_t> lengths, int64_t time) {
+  const auto batch = static_cast<int64_t>(lengths.size());
+  ForwardContext context;
+  context.positions = Tensor({batch, time}, DType::i32);
+  context.mask = ops::full_mask(batch, time, time);
+  for (int64_t b = 0; b < batch; ++b) {
+    const int64_t length = lengths[static_cast<size_t>(b)];
+    if (length < 0 || length > time) {
+      throw ShapeError("[padded] expected lengths of at most " + std::to_string(time) + ", got " +
+                       std::to_string(length));
+    }
+    for (int64_t t = 0; t < time; ++t) {
+      context.positions.data<int32_t>()[b * time + t] = static_cast<int32_t>(t);
+      context.mask.end.data<int32_t>()[b * time + t] = static_cast<int32_t>(length);
+    }
+  }
+  return context;
+}
+
 ops::AttentionMask narrowed(const ops::AttentionMask& mask, int64_t window) {
   if (window == 0) return mask;
   ops::AttentionMask result{Tensor(mask.begin.shape(), DType::i32), mask.end};

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "ops/attention.h"
 
@@ -45,6 +46,9 @@ struct ForwardContext {
   // sees its own document up to itself. A row may begin inside a document. Throws ShapeError on a negative
   // position.
   static ForwardContext packed(const Tensor& positions);
+  // Rows of `time` tokens of which the first lengths[b] are text that sees all of itself, and the rest is padding that
+  // nobody sees: what encoders read. Throws ShapeError on a length past `time`.
+  static ForwardContext padded(std::span<const int64_t> lengths, int64_t time);
 };
 
 // The mask narrowed to the last `window` keys of each query; the mask itself when `window` is 0.

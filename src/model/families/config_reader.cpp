@@ -15,11 +15,12 @@ using ops::Activation;
 using ops::RopeScaling;
 
 // transformers' names; of several for one function the first is written.
-constexpr std::array<std::pair<std::string_view, Activation>, 8> kActivations{{
+constexpr std::array<std::pair<std::string_view, Activation>, 9> kActivations{{
     {"gelu", Activation::gelu_erf},
     {"gelu_new", Activation::gelu_tanh},
     {"gelu_pytorch_tanh", Activation::gelu_tanh},
     {"gelu_fast", Activation::gelu_tanh},
+    {"gelu_python", Activation::gelu_erf},
     {"silu", Activation::silu},
     {"swish", Activation::silu},
     {"relu", Activation::relu},
@@ -176,6 +177,11 @@ void ConfigReader::expect_size(const char* key, int64_t wanted) {
 
 void ConfigReader::expect_null(const char* key) {
   if (find(key)) wrong(key, "null (Quern has no other form)");
+}
+
+void ConfigReader::expect_text(const char* key, std::string_view wanted) {
+  if (text(key, std::string(wanted)) != wanted)
+    wrong(key, fmt::format("{} (Quern has no other form)", wanted));
 }
 
 void ConfigReader::inside(const char* key, const std::function<void(ConfigReader&)>& read) {

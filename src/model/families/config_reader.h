@@ -50,10 +50,14 @@ class ConfigReader {
   // A number that Quern has in one size only, and a choice that it has not.
   void expect_size(const char* key, int64_t wanted);
   void expect_null(const char* key);
+  void expect_text(const char* key, std::string_view wanted);
   // Reads the keys of the object under `key`; errors name it.
   void inside(const char* key, const std::function<void(ConfigReader& inner)>& read);
   // What every family has: vocabulary, dtype, special tokens, tying, initialisation.
   void common(ModelConfig& config);
+  // Of encoders: the head that the class under "architectures" has, which begins with `stem`, its labels and what its
+  // outputs mean. Without that key the encoder alone.
+  void head(std::string_view stem, ModelConfig& config);
 
   // The first error so far.
   Result<void> finish() const;
@@ -62,6 +66,7 @@ class ConfigReader {
   const nlohmann::json* find(const char* key) const;
   void wrong(const char* key, std::string_view expected);
   nlohmann::json object(const char* key);
+  std::vector<std::string> labels();
   std::vector<int64_t> layers_where(const char* key, int64_t layers,
                                     const std::function<bool(const nlohmann::json&)>& chosen,
                                     const std::function<bool(int64_t)>& otherwise);
@@ -73,6 +78,10 @@ class ConfigReader {
 // The writing side.
 std::string_view activation_name(ops::Activation activation);
 std::string_view dtype_name(DType dtype);
+// What the names of transformers' classes of encoders end with: "ForMaskedLM".
+std::string_view class_suffix(Head head);
+// Adds labels and what outputs mean.
+void write_head(const ModelConfig& config, nlohmann::ordered_json& json);
 // null for 0.
 nlohmann::ordered_json or_null(int64_t value);
 nlohmann::ordered_json or_null(double value);

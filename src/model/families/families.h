@@ -5,6 +5,10 @@
 
 namespace quern::model {
 
+extern const Family kAlbert;
+extern const Family kBert;
+extern const Family kDistilBert;
+extern const Family kElectra;
 extern const Family kFalcon;
 extern const Family kGemma;
 extern const Family kGemma2;
@@ -23,7 +27,9 @@ extern const Family kQwen2;
 extern const Family kQwen2Moe;
 extern const Family kQwen3;
 extern const Family kQwen3Moe;
+extern const Family kRoberta;
 extern const Family kSmolLm3;
 extern const Family kStarcoder2;
+extern const Family kXlmRoberta;
 
 }  // namespace quern::model

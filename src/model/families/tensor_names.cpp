@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "base/exception.h"
-#include "model/decoder.h"
+#include "model/structure.h"
 
 namespace quern::model {
 
@@ -48,7 +48,7 @@ std::string with_expert(std::string_view name, std::string_view expert) {
 std::vector<TensorName> tensor_names(const ModelConfig& config, std::string_view blocks,
                                      std::span<const ModuleName> rows) {
   std::vector<TensorName> names;
-  nn::visit(Decoder::create(config).value(), [&](const std::string& name, const nn::Parameter& parameter) {
+  nn::visit(*make_structure(config).value(), [&](const std::string& name, const nn::Parameter& parameter) {
     const ParameterPath path(name);
     const auto [module, expert] = without_expert(path.module);
     const auto row = std::ranges::find_if(rows, [&, wanted = module](const ModuleName& candidate) {

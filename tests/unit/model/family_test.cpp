@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "model/structure.h"
 #include "unit/model/tiny_models.h"
 
 namespace quern::model {
@@ -22,13 +23,13 @@ std::string error_of(const json& config) {
   return result.ok() ? "" : result.error().to_string();
 }
 
-TEST(Family, EveryParameterOfADecoderHasOneName) {
+TEST(Family, EveryParameterOfAModelHasOneName) {
   for (const Family* family : families()) {
     for (const bool tied : {false, true}) {
       ModelConfig config = tiny_config(std::string(family->name));
       config.tied_embeddings = tied;
       std::multiset<std::string> wanted, named;
-      nn::visit(Decoder::create(config).value(),
+      nn::visit(*make_structure(config).value(),
                 [&](const std::string& name, const nn::Parameter&) { wanted.insert(name); });
       for (const TensorName& name : family->tensors(config)) {
         named.insert(name.parameters.begin(), name.parameters.end());

@@ -36,6 +36,14 @@ TEST(ForwardContext, PackedRefusesNegativePositionsAndOtherShapes) {
   EXPECT_THROW(ForwardContext::packed(Tensor::zeros({1, 2})), ShapeError);
 }
 
+TEST(ForwardContext, PaddedSeesAllOfItsTextAndNothingElse) {
+  const ForwardContext context = ForwardContext::padded(std::vector<int64_t>{2, 3}, 3);
+  EXPECT_EQ(values(context.positions), (std::vector<int32_t>{0, 1, 2, 0, 1, 2}));
+  EXPECT_EQ(values(context.mask.begin), std::vector<int32_t>(6, 0));
+  EXPECT_EQ(values(context.mask.end), (std::vector<int32_t>{2, 2, 2, 3, 3, 3}));
+  EXPECT_THROW(ForwardContext::padded(std::vector<int64_t>{4}, 3), ShapeError);
+}
+
 TEST(Narrowed, KeepsTheLastKeysOfEachQuery) {
   const ForwardContext context = ForwardContext::packed(Tensor::from(Ints{0, 1, 2, 3, 0, 1}, {1, 6}));
   EXPECT_EQ(values(narrowed(context.mask, 2).begin), (Ints{0, 0, 1, 2, 4, 4}));

@@ -1,0 +1,70 @@
+#include "model/block_spec.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+namespace quern::model {
+
+nn::NormSpec norm_spec(const ModelConfig& c) { return {c.norm, c.norm_eps, c.norm_offset, c.norm_bias}; }
+
+nn::BlockSpec block_spec(const ModelConfig& c, int64_t layer) {
+  const double residual_std = c.init_std / std::sqrt(2.0 * static_cast<double>(c.layers));
+  nn::BlockSpec spec;
+  spec.layout = c.layout;
+  spec.norm = norm_spec(c);
+  spec.dropout = c.dropout;
+  spec.attention = {.layer = layer,
+                    .hidden = c.hidden,
+                    .heads = c.heads,
+                    .kv_heads = c.kv_heads,
+                    .head_dim = c.head_dim,
+                    .qkv_bias = c.qkv_bias,
+                    .output_bias = c.output_bias,
+                    .scale = c.attention_scale,
+                    .softcap = c.attention_softcap,
+                    .window = c.window_of(layer),
+                    .alibi = c.positions == Positions::alibi,
+                    .alibi_max_bias = c.alibi_max_bias,
+                    .alibi_scaled = c.alibi_scaled,
+                    .qk_norm = c.qk_norm,
+                    .qk_norm_spec = {ops::NormKind::rms, c.norm_eps, c.norm_offset, false},
+                    .init_std = c.init_std,
+                    .init_std_residual = residual_std};
+  spec.mlp = {.hidden = c.hidden,
+              .intermediate = c.intermediate,
+              .activation = c.activation,
+              .gated = c.gated_mlp,
+              .bias = c.mlp_bias,
+              .init_std = c.init_std,
+              .init_std_residual = residual_std};
+  if (!c.has_experts(layer)) return spec;
+  spec.experts = {.expert = spec.mlp,
+                  .experts = c.experts,
+                  .chosen = c.experts_per_token,
+                  .renormalise = c.renormalise_experts,
+                  .shared_intermediate = c.shared_intermediate};
+  spec.experts->expert.intermediate = c.expert_intermediate;
+  return spec;
+}
+
+Tensor position_rows(const ModelConfig& config, const Tensor& positions) {
+  const int64_t offset = config.position_offset;
+  if (offset == 0) return positions;
+  const Tensor result = positions.clone();
+  for (int32_t& position : result.span<int32_t>()) position += static_cast<int32_t>(offset);
+  return result;
+}
+
+Result<void> check_kind(const ModelConfig& config, Kind wanted) {
+  if (config.kind == wanted) return {};
+  const bool encoder = config.kind == Kind::encoder;
+  return make_error(
+      ErrorCode::conflict,
+      fmt::format("'{}' is {}, expected {}", config.family, encoder ? "an encoder" : "a decoder",
+                  encoder ? "a decoder, which generates text" : "an encoder"),
+      encoder ? "'quern embed' and 'quern predict' are for encoders"
+              : "'quern generate' and 'quern chat' are for decoders");
+}
+
+}  // namespace quern::model

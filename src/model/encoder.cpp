@@ -1,0 +1,100 @@
+#include "model/encoder.h"
+
+#include <algorithm>
+
+#include "model/block_spec.h"
+#include "ops/binary.h"
+#include "ops/scale.h"
+
+namespace quern::model {
+
+Encoder::Encoder(const ModelConfig& config)
+    : config_(config.resolved()), embedding_(config_.vocab_size, config_.embedding_size, config_.init_std) {
+  const ModelConfig& c = config_;
+  if (c.token_types > 0) token_type_.emplace(c.token_types, c.embedding_size, c.init_std);
+  if (c.positions == Positions::learned)
+    position_.emplace(c.max_positions + c.position_offset, c.embedding_size, c.init_std);
+  if (c.embedding_norm) embedding_norm_.emplace(c.embedding_size, norm_spec(c));
+  if (c.embedding_size != c.hidden)
+    embedding_projection_.emplace(c.embedding_size, c.hidden, true, c.init_std);
+  blocks_.reserve(static_cast<size_t>(c.distinct_layers));
+  for (int64_t block = 0; block < c.distinct_layers; ++block)
+    blocks_.emplace_back(block_spec(c, block), nullptr);
+  if (c.layout != nn::BlockLayout::post_norm) final_norm_.emplace(c.hidden, norm_spec(c));
+  if (c.head != Head::none || c.head_activation != ops::Activation::identity) head_.emplace(c);
+}
+
+Result<Encoder> Encoder::create(const ModelConfig& config) {
+  QUERN_CHECK(check_kind(config, Kind::encoder));
+  QUERN_CHECK(config.validate());
+  return Encoder(config);
+}
+
+Result<Encoder> Encoder::create(const ModelConfig& config, uint64_t seed) {
+  QUERN_TRY(Encoder model, create(config));
+  nn::initialise(model, seed);
+  return model;
+}
+
+void Encoder::visit(const nn::Visitor& visitor, const std::string& prefix) {
+  embedding_.visit(visitor, prefix + "embedding.");
+  if (token_type_) token_type_->visit(visitor, prefix + "token_type.");
+  if (position_) position_->visit(visitor, prefix + "position.");
+  if (embedding_norm_) embedding_norm_->visit(visitor, prefix + "embedding_norm.");
+  if (embedding_projection_) embedding_projection_->visit(visitor, prefix + "embedding_projection.");
+  for (size_t block = 0; block < blocks_.size(); ++block) {
+    blocks_[block].visit(visitor, prefix + "blocks." + std::to_string(block) + ".");
+  }
+  if (final_norm_) final_norm_->visit(visitor, prefix + "final_norm.");
+  if (head_) head_->visit(visitor, prefix);
+}
+
+void Encoder::set_compute_dtype(DType dtype) {
+  compute_dtype_ = dtype;
+  nn::set_compute_dtype(*this, dtype);
+}
+
+void Encoder::expect_inputs(const Tensor& tokens, const nn::ForwardContext& context,
+                            const Tensor& types) const {
+  if (tokens.dtype() != DType::i32 || tokens.shape().rank() != 2) {
+    throw ShapeError("[encoder] expected tokens i32[B, T], got " + tokens.describe());
+  }
+  for (const Tensor* tensor : {&context.positions, &context.mask.begin, &context.mask.end, &types}) {
+    if (!tensor->defined() && tensor == &types) continue;
+    if (tensor->dtype() != DType::i32 || tensor->shape() != tokens.shape()) {
+      throw ShapeError("[encoder] expected i32" + tokens.shape().to_string() + " beside the tokens, got " +
+                       tensor->describe());
+    }
+  }
+  const auto positions = context.positions.span<int32_t>();
+  const int32_t last = positions.empty() ? 0 : *std::ranges::max_element(positions);
+  if (last >= config_.max_positions) {
+    throw ShapeError("[encoder] expected positions below max_positions " +
+                     std::to_string(config_.max_positions) + ", got " + std::to_string(last));
+  }
+}
+
+Tensor Encoder::embed(const Tensor& tokens, const nn::ForwardContext& context, const Tensor& types) const {
+  Tensor x = embedding_.forward(tokens, compute_dtype_);
+  if (config_.embedding_scale != 1.0) x = ops::scale(x, config_.embedding_scale);
+  if (token_type_) {
+    const Tensor segments = types.defined() ? types : Tensor::zeros(tokens.shape(), DType::i32);
+    x = ops::add(x, token_type_->forward(segments, compute_dtype_));
+  }
+  if (position_)
+    x = ops::add(x, position_->forward(position_rows(config_, context.positions), compute_dtype_));
+  if (embedding_norm_) x = embedding_norm_->forward(x);
+  return embedding_projection_ ? embedding_projection_->forward(x, context) : x;
+}
+
+Tensor Encoder::hidden(const Tensor& tokens, const nn::ForwardContext& context, const Tensor& types) const {
+  expect_inputs(tokens, context, types);
+  Tensor x = embed(tokens, context, types);
+  for (int64_t layer = 0; layer < config_.layers; ++layer)
+    x = blocks_[static_cast<size_t>(config_.block_of(layer))].forward(x, context);
+  return final_norm_ ? final_norm_->forward(x) : x;
+}
+
+Tensor Encoder::head(const Tensor& states) const { return head_->forward(states, embedding_.weight()); }
+
+}  // namespace quern::model

@@ -1,0 +1,58 @@
+// BERT (Devlin et al. 2018, arXiv 1810.04805): learned positions and segments, norms after the branches.
+#include "model/families/encoder_like.h"
+#include "model/families/families.h"
+
+namespace quern::model {
+
+namespace {
+
+ModelConfig defaults() {
+  ModelConfig config = encoder_defaults("bert");
+  config.token_types = 2;
+  config.head_activation = ops::Activation::tanh;
+  return config;
+}
+
+void read(ConfigReader& reader, ModelConfig& config) {
+  read_encoder(reader, config);
+  config.token_types = reader.integer("type_vocab_size", config.token_types);
+  set_head_activation(config, {.words = config.activation});
+}
+
+nlohmann::ordered_json write(const ModelConfig& config) {
+  nlohmann::ordered_json json = write_encoder(config);
+  json["type_vocab_size"] = config.token_types;
+  return json;
+}
+
+std::vector<TensorName> tensors(const ModelConfig& config) {
+  const bool words = config.head == Head::masked_lm;
+  std::vector<ModuleName> rows = bert_blocks();
+  add_label_heads(config, rows);
+  rows.insert(rows.end(), {{"bert.embeddings.word_embeddings", {"embedding"}},
+                           {"bert.embeddings.token_type_embeddings", {"token_type"}},
+                           {"bert.embeddings.position_embeddings", {"position"}},
+                           {"bert.embeddings.LayerNorm", {"embedding_norm"}},
+                           {words ? "cls.predictions.transform.dense" : "bert.pooler.dense", {"head_dense"}},
+                           {"cls.predictions.transform.LayerNorm", {"head_norm"}},
+                           {!words                   ? "classifier"
+                            : config.tied_embeddings ? "cls.predictions"
+                                                     : "cls.predictions.decoder",
+                            {"head"}}});
+  return tensor_names(config, "bert.encoder.layer.", rows);
+}
+
+}  // namespace
+
+const Family kBert{.name = "bert",
+                   .architecture = "Bert",
+                   .prefix = "bert.",
+                   .defaults = defaults,
+                   .read = read,
+                   .write = write,
+                   .tensors = tensors,
+                   .ignores = encoder_ignores,
+                   .current_name = encoder_current_name,
+                   .of_a_head = encoder_head_tensor};
+
+}  // namespace quern::model

@@ -1,0 +1,69 @@
+// ELECTRA (Clark et al. 2020, arXiv 2003.10555): a discriminator that tells replaced tokens, and the small generator
+// that replaced them; embeddings may be narrower than the rest.
+#include "model/families/encoder_like.h"
+#include "model/families/families.h"
+
+namespace quern::model {
+
+namespace {
+
+using ops::Activation;
+
+ModelConfig defaults() {
+  ModelConfig config = encoder_defaults("electra");
+  config.token_types = 2;
+  return config;
+}
+
+void read(ConfigReader& reader, ModelConfig& config) {
+  read_encoder(reader, config);
+  config.embedding_size = reader.integer("embedding_size", 128);
+  config.token_types = reader.integer("type_vocab_size", config.token_types);
+  const bool judges = config.head == Head::discriminator;
+  set_electra_activation(config, {.pooler = Activation::identity,
+                                  .sequence = Activation::gelu_erf,
+                                  .words = judges ? config.activation : Activation::gelu_erf});
+}
+
+nlohmann::ordered_json write(const ModelConfig& config) {
+  nlohmann::ordered_json json = write_encoder(config);
+  json["embedding_size"] = config.embedding_size;
+  json["type_vocab_size"] = config.token_types;
+  return json;
+}
+
+std::vector<TensorName> tensors(const ModelConfig& config) {
+  const bool words = config.head == Head::masked_lm, judges = config.head == Head::discriminator;
+  std::vector<ModuleName> rows = bert_blocks();
+  add_label_heads(config, rows);
+  rows.insert(rows.end(), {{"electra.embeddings.word_embeddings", {"embedding"}},
+                           {"electra.embeddings.token_type_embeddings", {"token_type"}},
+                           {"electra.embeddings.position_embeddings", {"position"}},
+                           {"electra.embeddings.LayerNorm", {"embedding_norm"}},
+                           {"electra.embeddings_project", {"embedding_projection"}},
+                           {words    ? "generator_predictions.dense"
+                            : judges ? "discriminator_predictions.dense"
+                                     : "classifier.dense",
+                            {"head_dense"}},
+                           {"generator_predictions.LayerNorm", {"head_norm"}},
+                           {words    ? "generator_lm_head"
+                            : judges ? "discriminator_predictions.dense_prediction"
+                                     : "classifier.out_proj",
+                            {"head"}}});
+  return tensor_names(config, "electra.encoder.layer.", rows);
+}
+
+}  // namespace
+
+const Family kElectra{.name = "electra",
+                      .architecture = "Electra",
+                      .prefix = "electra.",
+                      .defaults = defaults,
+                      .read = read,
+                      .write = write,
+                      .tensors = tensors,
+                      .ignores = encoder_ignores,
+                      .current_name = encoder_current_name,
+                      .of_a_head = encoder_head_tensor};
+
+}  // namespace quern::model

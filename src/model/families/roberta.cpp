@@ -1,0 +1,80 @@
+// RoBERTa (Liu et al. 2019, arXiv 1907.11692): BERT's form; its table of positions begins after that of the padding token.
+// XLM-RoBERTa (arXiv 1911.02116) is the same under another name.
+#include "model/families/encoder_like.h"
+#include "model/families/families.h"
+
+namespace quern::model {
+
+namespace {
+
+ModelConfig roberta(std::string_view family) {
+  ModelConfig config = encoder_defaults(family);
+  config.token_types = 1;
+  config.pad_token = 1;
+  config.position_offset = 2;
+  config.head_activation = ops::Activation::tanh;
+  return config;
+}
+
+ModelConfig defaults() { return roberta("roberta"); }
+ModelConfig xlm_defaults() { return roberta("xlm-roberta"); }
+
+void read(ConfigReader& reader, ModelConfig& config) {
+  config.position_offset = reader.integer("pad_token_id", 1) + 1;
+  read_encoder(reader, config);
+  config.pad_token = config.position_offset - 1;
+  config.token_types = reader.integer("type_vocab_size", 2);
+  set_head_activation(config, {});
+}
+
+nlohmann::ordered_json write(const ModelConfig& config) {
+  nlohmann::ordered_json json = write_encoder(config);
+  json["type_vocab_size"] = config.token_types;
+  return json;
+}
+
+std::vector<TensorName> tensors(const ModelConfig& config) {
+  const bool words = config.head == Head::masked_lm;
+  std::vector<ModuleName> rows = bert_blocks();
+  add_label_heads(config, rows);
+  rows.insert(rows.end(), {{"roberta.embeddings.word_embeddings", {"embedding"}},
+                           {"roberta.embeddings.token_type_embeddings", {"token_type"}},
+                           {"roberta.embeddings.position_embeddings", {"position"}},
+                           {"roberta.embeddings.LayerNorm", {"embedding_norm"}},
+                           {words                       ? "lm_head.dense"
+                            : config.head == Head::none ? "roberta.pooler.dense"
+                                                        : "classifier.dense",
+                            {"head_dense"}},
+                           {"lm_head.layer_norm", {"head_norm"}},
+                           {!words                   ? "classifier.out_proj"
+                            : config.tied_embeddings ? "lm_head"
+                                                     : "lm_head.decoder",
+                            {"head"}}});
+  return tensor_names(config, "roberta.encoder.layer.", rows);
+}
+
+}  // namespace
+
+const Family kRoberta{.name = "roberta",
+                      .architecture = "Roberta",
+                      .prefix = "roberta.",
+                      .defaults = defaults,
+                      .read = read,
+                      .write = write,
+                      .tensors = tensors,
+                      .ignores = encoder_ignores,
+                      .current_name = encoder_current_name,
+                      .of_a_head = encoder_head_tensor};
+
+const Family kXlmRoberta{.name = "xlm-roberta",
+                         .architecture = "XLMRoberta",
+                         .prefix = "roberta.",
+                         .defaults = xlm_defaults,
+                         .read = read,
+                         .write = write,
+                         .tensors = tensors,
+                         .ignores = encoder_ignores,
+                         .current_name = encoder_current_name,
+                         .of_a_head = encoder_head_tensor};
+
+}  // namespace quern::model

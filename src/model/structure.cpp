@@ -1,0 +1,17 @@
+#include "model/structure.h"
+
+#include "model/decoder.h"
+#include "model/encoder.h"
+
+namespace quern::model {
+
+Result<std::unique_ptr<nn::Module>> make_structure(const ModelConfig& config) {
+  if (config.kind == Kind::encoder) {
+    QUERN_TRY(Encoder model, Encoder::create(config));
+    return std::unique_ptr<nn::Module>(std::make_unique<Encoder>(std::move(model)));
+  }
+  QUERN_TRY(Decoder model, Decoder::create(config));
+  return std::unique_ptr<nn::Module>(std::make_unique<Decoder>(std::move(model)));
+}
+
+}  // namespace quern::model
