@@ -1,6 +1,7 @@
 quern_folder(base         DEPS fmt::fmt spdlog::spdlog nlohmann_json::nlohmann_json yaml-cpp OpenMP::OpenMP_CXX PkgConfig::XXHASH Threads::Threads)
 quern_folder(tensor       DEPS base)
-quern_folder(text         DEPS base simdjson::simdjson PkgConfig::PCRE2 PkgConfig::UTF8PROC)
+quern_folder(text         DEPS base simdjson::simdjson PkgConfig::PCRE2 PkgConfig::UTF8PROC
+             PkgConfig::DIVSUFSORT)
 quern_folder(formats      DEPS tensor base simdjson::simdjson)
 quern_folder(backend/api  DEPS tensor base)
 quern_folder(autograd     DEPS backend/api)

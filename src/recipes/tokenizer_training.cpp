@@ -13,24 +13,35 @@ void TokenizerConfig::fields(Fields& f) {
   f.add("split_on", reader.split_on,
         "text files: what stands between documents; empty: one document per file");
   f.add("text_field", reader.text_field, "JSONL: the field with the text");
-  f.add("model", model, "what is learnt: merges of bytes, or BERT's pieces of words",
-        {{"bpe", TokenizerModel::bpe}, {"wordpiece", TokenizerModel::word_piece}});
+  f.add("model", model, "what is learnt: merges of bytes (bpe), or pieces as BERT or T5 has them",
+        {{"bpe", TokenizerModel::bpe},
+         {"wordpiece", TokenizerModel::word_piece},
+         {"unigram", TokenizerModel::unigram}});
   f.add("vocab_size", vocab_size, "tokens, with special tokens and the alphabet").at_least(1);
-  f.add("min_frequency", min_frequency, "pairs seen less often are not merged").at_least(1);
-  f.add(
-      "special_tokens", special_tokens,
-      "they get the first ids; empty: <|endoftext|>, or [PAD], [UNK], [CLS], [SEP] and [MASK] of wordpiece");
+  f.add("min_frequency", min_frequency, "bpe, wordpiece: pairs seen less often are not merged").at_least(1);
+  f.add("special_tokens", special_tokens,
+        "they get the first ids; empty: the usual ones, <|endoftext|> of bpe, [PAD], [UNK], [CLS], [SEP] and "
+        "[MASK] of wordpiece, <pad>, </s> and <unk> of unigram");
   f.add("pattern", bpe.pattern,
         "bpe: how text is split: gpt2, llama3, qwen2, gpt4o, or a regular expression");
   f.add("nfc", bpe.nfc, "bpe: normalise to NFC first");
   f.add("bos_token", bos_token,
-        "bpe: begins every document and prompt; one of the special tokens, or empty for none");
-  f.add("eos_token", eos_token, "bpe: ends every document; one of the special tokens, or empty for none");
+        "bpe, unigram: begins every document and prompt; one of the special tokens, or empty for none");
+  f.add("eos_token", eos_token,
+        "bpe, unigram: ends every document; one of the special tokens, or empty for none; </s> of unigram");
   f.add("chat", chat, "bpe: add the markers of conversations to the special tokens, and a chat template");
   f.add("lowercase", word_piece.lowercase, "wordpiece: small letters without accents");
   f.add("limit_alphabet", word_piece.limit_alphabet, "wordpiece: characters to know, the most frequent ones")
       .at_least(1);
   f.add("initial_alphabet", word_piece.initial_alphabet, "wordpiece: characters to know in any case");
+  f.add("byte_fallback", unigram.byte_fallback,
+        "unigram: write unknown characters as bytes, with 256 tokens");
+  f.add("character_coverage", unigram.character_coverage, "unigram: share of the text's characters to know")
+      .range(0, 1);
+  f.add("max_piece_length", unigram.max_piece_length, "unigram: characters of the longest piece").at_least(1);
+  f.add("seed_size", unigram.seed_size, "unigram: pieces to begin with").at_least(1);
+  f.add("shrinking_factor", unigram.shrinking_factor, "unigram: share of the pieces that a round keeps");
+  f.add("n_sub_iterations", unigram.n_sub_iterations, "unigram: estimates in a round").at_least(1);
 }
 
 namespace {
@@ -82,25 +93,37 @@ class PieceSource {
 template <class Options>
 Options with_common(Options options, const TokenizerConfig& config) {
   options.vocab_size = config.vocab_size;
-  options.min_frequency = config.min_frequency;
+  if constexpr (requires { options.min_frequency; }) options.min_frequency = config.min_frequency;
   if (!config.special_tokens.empty()) options.special_tokens = config.special_tokens;
   return options;
 }
 
+template <class Options>
+bool is_special(const Options& options, const std::string& token) {
+  return std::ranges::find(options.special_tokens, token) != options.special_tokens.end();
+}
+
 text::BpeTrainOptions bpe_options(const TokenizerConfig& config) {
   text::BpeTrainOptions options = with_common(config.bpe, config);
-  std::vector<std::string>& specials = options.special_tokens;
-  const auto is_special = [&](const std::string& token) {
-    return std::ranges::find(specials, token) != specials.end();
-  };
   if (config.chat) {
     options.chat_template = text::own_chat_template();
     for (const std::string& marker : text::own_chat_markers()) {
-      if (!is_special(marker)) specials.push_back(marker);
+      if (!is_special(options, marker)) options.special_tokens.push_back(marker);
     }
   }
   if (!config.bos_token.empty()) options.bos_token = config.bos_token;
-  options.eos_token = is_special(config.eos_token) ? std::optional(config.eos_token) : std::nullopt;
+  options.eos_token = is_special(options, config.eos_token) ? std::optional(config.eos_token) : std::nullopt;
+  return options;
+}
+
+text::UnigramTrainOptions unigram_options(const TokenizerConfig& config) {
+  text::UnigramTrainOptions options = with_common(config.unigram, config);
+  if (!config.bos_token.empty()) options.bos_token = config.bos_token;
+  if (config.eos_token.empty()) options.eos_token.reset();
+  if (is_special(options, config.eos_token)) options.eos_token = config.eos_token;
+  for (std::optional<std::string>* role : {&options.eos_token, &options.pad_token}) {
+    if (*role && !is_special(options, **role)) role->reset();
+  }
   return options;
 }
 
@@ -114,6 +137,7 @@ Result<text::Tokenizer> train_model(const TokenizerConfig& config, data::Documen
   };
   if (config.model == TokenizerModel::word_piece)
     return train(with_common(config.word_piece, config), text::train_word_piece);
+  if (config.model == TokenizerModel::unigram) return train(unigram_options(config), text::train_unigram);
   return train(bpe_options(config), text::train_bpe);
 }
 

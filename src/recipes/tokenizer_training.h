@@ -9,11 +9,12 @@
 #include "base/progress.h"
 #include "data/document_reader.h"
 #include "text/bpe_trainer.h"
+#include "text/unigram_trainer.h"
 #include "text/word_piece_trainer.h"
 
 namespace quern::recipes {
 
-enum class TokenizerModel { bpe, word_piece };
+enum class TokenizerModel { bpe, word_piece, unigram };
 
 struct TokenizerConfig {
   std::vector<std::string> inputs;
@@ -22,12 +23,13 @@ struct TokenizerConfig {
   int64_t vocab_size = 8192;
   int64_t min_frequency = 2;
   std::vector<std::string> special_tokens;  // empty: the usual ones of the model
-  // Roles of BPE tokenizers; empty: none.
+  // Roles in BPE and unigram tokenizers; a role that is none of the special tokens has no token.
   std::string bos_token;                    // begins every document and prompt
-  std::string eos_token = "<|endoftext|>";  // ends every document
+  std::string eos_token = "<|endoftext|>";  // ends every document; of unigram models "</s>"
   bool chat = false;  // teaches the chat form of text/own_chat_form.h: its markers, its template
   text::BpeTrainOptions bpe;
   text::WordPieceTrainOptions word_piece;
+  text::UnigramTrainOptions unigram;
 
   void fields(Fields& f);
 };

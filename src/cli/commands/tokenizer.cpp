@@ -89,8 +89,10 @@ Result<void> train(const TrainArguments& arguments, Context& context) {
       fmt::format("{}: {} tokens from {} of {} documents\n", arguments.out, trained.tokenizer.vocab_size(),
                   human_bytes(static_cast<uint64_t>(trained.corpus.bytes)), trained.corpus.documents);
   if (trained.tokenizer.vocab_size() < arguments.config.vocab_size) {
-    text += fmt::format("fewer than the {} asked for: no other pair occurs {} times\n",
-                        arguments.config.vocab_size, arguments.config.min_frequency);
+    text += fmt::format("fewer than the {} asked for: ", arguments.config.vocab_size);
+    text += arguments.config.model == recipes::TokenizerModel::unigram
+                ? "the corpus repeats no other pieces\n"
+                : fmt::format("no other pair occurs {} times\n", arguments.config.min_frequency);
   }
   if (trained.corpus.replacements > 0) {
     text += fmt::format("{} sequences in {} documents were not UTF-8 and count as U+FFFD\n",
@@ -319,31 +321,35 @@ Command sub(std::string name, std::string summary, std::string example, Runner (
 }  // namespace
 
 Command tokenizer_command() {
-  return {.name = "tokenizer",
-          .group = Group::data,
-          .summary = "train a tokenizer, use one, look at one",
-          .details = {},
-          .examples =
+  return {
+      .name = "tokenizer",
+      .group = Group::data,
+      .summary = "train a tokenizer, use one, look at one",
+      .details = {},
+      .examples =
+          "quern tokenizer train --input docs/handbook --vocab-size 1024 --out runs/tokenizer\n"
+          "quern tokenizer info runs/tokenizer \"Hello world\"",
+      .define = nullptr,
+      .subcommands = {
+          sub("train",
+              "train a tokenizer on text: bytes that merge (BPE), WordPiece as BERT has it, unigram as T5",
               "quern tokenizer train --input docs/handbook --vocab-size 1024 --out runs/tokenizer\n"
-              "quern tokenizer info runs/tokenizer \"Hello world\"",
-          .define = nullptr,
-          .subcommands = {
-              sub("train", "train a tokenizer on text: bytes that merge (BPE), or WordPiece as BERT has it",
-                  "quern tokenizer train --input docs/handbook --vocab-size 1024 --out runs/tokenizer\n"
-                  "quern tokenizer train --model wordpiece --input docs/handbook --vocab-size 2048 --out "
-                  "runs/bert-tokenizer",
-                  define_train),
-              sub("encode", "print the token ids of a text",
-                  "quern tokenizer encode runs/tokenizer \"Hello world\"", define_encode),
-              sub("decode", "print the text of token ids", "quern tokenizer decode runs/tokenizer 39 71 112",
-                  define_decode),
-              sub("info", "vocabulary, and tokens per word, bytes per token, coverage and splits of a text",
-                  "quern tokenizer info runs/tokenizer \"Hello world\"\nquern tokenizer info runs/tokenizer "
-                  "--file README.md",
-                  define_info),
-              tokenizer_chat_command(),
-              tokenizer_compare_command(),
-          }};
+              "quern tokenizer train --model wordpiece --input docs/handbook --vocab-size 2048 --out "
+              "runs/bert-tokenizer\n"
+              "quern tokenizer train --model unigram --input docs/handbook --vocab-size 2048 --out "
+              "runs/t5-tokenizer",
+              define_train),
+          sub("encode", "print the token ids of a text",
+              "quern tokenizer encode runs/tokenizer \"Hello world\"", define_encode),
+          sub("decode", "print the text of token ids", "quern tokenizer decode runs/tokenizer 39 71 112",
+              define_decode),
+          sub("info", "vocabulary, and tokens per word, bytes per token, coverage and splits of a text",
+              "quern tokenizer info runs/tokenizer \"Hello world\"\nquern tokenizer info runs/tokenizer "
+              "--file README.md",
+              define_info),
+          tokenizer_chat_command(),
+          tokenizer_compare_command(),
+      }};
 }
 
 }  // namespace quern::cli
