@@ -27,6 +27,7 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   quern_isa(avx512 ${avx512_flags})
   quern_isa(avx512_bf16 ${avx512_flags} -mavx512vnni -mavx512bf16)
   quern_isa(amx ${avx512_flags} -mavx512bf16 -mamx-tile -mamx-bf16)
+  quern_isa(amx_int8 ${avx512_flags} -mavx512vnni -mamx-tile -mamx-int8)
 endif()
 
 add_test(NAME isa_symbols COMMAND ${CMAKE_SOURCE_DIR}/tools/check_isa_symbols.sh ${CMAKE_BINARY_DIR})

@@ -8,7 +8,7 @@ set -eu
 build=${1:?usage: $0 BUILD_DIR}
 checked=0
 failed=0
-for isa in avx2 avx512 avx512_bf16 amx; do
+for isa in avx2 avx512 avx512_bf16 amx amx_int8; do
   object=$(find "$build" -path "*quern_isa_$isa.dir*" -name "$isa.cpp.o")
   [ -n "$object" ] || continue
   checked=$((checked + 1))

@@ -75,6 +75,11 @@ struct StripFormat {
   }
 }
 
+// Columns of the other factor that are rounded to 8 bits with one scale.
+[[gnu::always_inline]] constexpr int64_t rounded_columns(const StripFormat& format) {
+  return format.scale == StripScale::fine ? kStripSuper : kStripGroup;
+}
+
 // Byte offsets within one strip of `columns` columns (whole groups).
 struct StripLayout {
   StripFormat format;

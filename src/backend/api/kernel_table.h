@@ -59,9 +59,9 @@ struct PackStripsArgs {
 };
 
 // Products of one x with block-quantised matrices: y_p[m,n_p] = x[m,k]·w_p[n_p,k]^T (+ bias_p[n_p]). Rows of x are
-// rounded to 8 bits, 32 columns to a scale: scale = max |x| / 127, codes x / scale to nearest, ties to even. Products of codes
-// are summed exactly within a scale's columns and in f32 over them in order of k, so that a row's result depends on
-// nothing but that row. With `gated` there are two parts, gate and up, of one n: y_0 = act(gate)·up, and y_1 is unused.
+// rounded to 8 bits, 32 columns to a scale, or 256 for types that share one among as many (rounded_columns in
+// tensor/strips.h): scale = max |x| / 127, codes x / scale to nearest, ties to even. Products of codes are summed exactly
+// within a scale's columns and in f32 over them in order of k, so that a row's result depends on nothing but that row. With `gated` there are two parts, gate and up, of one n: y_0 = act(gate)·up, and y_1 is unused.
 struct BlockProduct {
   int64_t n;
   const void* w;

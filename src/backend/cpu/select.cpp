@@ -32,6 +32,7 @@ void register_cpu() {
         KernelTable best = table;
         best.name = "amx";
         best.gemm = cpu::gemm_amx;
+        if (cpu_features().amx_int8) cpu::override_amx_int8(best);
         return best;
       }();
       add_table(&tiles);

@@ -6,26 +6,25 @@
 #include "backend/reference/access.h"
 #include "backend/reference/kernels.h"
 #include "base/threads.h"
+#include "tensor/strips.h"
 
 namespace quern::backend::reference {
 
 namespace {
 
-constexpr int64_t kGroup = 32;
-
-// x rounded to 8 bits as the contract says: the scale and its inverse are f32 numbers.
-std::vector<double> rounded(const void* x, DType dtype, int64_t at, int64_t count) {
+// x rounded to 8 bits as the contract says, `columns` to a scale: the scale and its inverse are f32 numbers.
+std::vector<double> rounded(const void* x, DType dtype, int64_t at, int64_t count, int64_t columns) {
   std::vector<double> y(static_cast<size_t>(count));
-  for (int64_t g = 0; g < count; g += kGroup) {
+  for (int64_t g = 0; g < count; g += columns) {
     float largest = 0.0f;
     bool finite = true;
-    for (int64_t i = 0; i < kGroup; ++i) {
+    for (int64_t i = 0; i < columns; ++i) {
       const auto value = static_cast<float>(load(x, dtype, at + g + i));
       finite = finite && std::isfinite(value);
       largest = std::max(largest, std::fabs(value));
     }
     const float scale = largest / 127.0f, inverse = largest > 0.0f ? 127.0f / largest : 0.0f;
-    for (int64_t i = 0; i < kGroup; ++i) {
+    for (int64_t i = 0; i < columns; ++i) {
       const float scaled = static_cast<float>(load(x, dtype, at + g + i)) * inverse;
       y[static_cast<size_t>(g + i)] = finite ? static_cast<double>(scale) * std::nearbyint(scaled)
                                              : std::numeric_limits<double>::quiet_NaN();
@@ -36,7 +35,8 @@ std::vector<double> rounded(const void* x, DType dtype, int64_t at, int64_t coun
 
 // Row i of x, rounded, times each row of a part.
 std::vector<double> product(const LinearBlocksArgs& a, const BlockProduct& part, int64_t i) {
-  const std::vector<double> x = rounded(a.x, a.dtype, i * a.k, a.k);
+  const std::vector<double> x =
+      rounded(a.x, a.dtype, i * a.k, a.k, rounded_columns(strip_format(part.w_dtype)));
   std::vector<double> y(static_cast<size_t>(part.n));
   parallel_for(part.n, 1 + (1 << 15) / a.k, [&](int64_t begin, int64_t end) {
     std::vector<float> row(static_cast<size_t>(a.k));

@@ -10,5 +10,7 @@ extern const KernelTable kAvx2Table;
 extern const KernelTable kAvx512Table;
 // Puts the kernels that need BF16 and VNNI over those of kAvx512Table.
 void override_avx512_bf16(KernelTable& table);
+// Puts the kernels that need tiles of bytes over those: after acquire_amx().
+void override_amx_int8(KernelTable& table);
 
 }  // namespace quern::backend::cpu

@@ -41,15 +41,48 @@ struct Codes {
 struct Ints {
   __m256i low, high;
   static Ints zero() { return {_mm256_setzero_si256(), _mm256_setzero_si256()}; }
+  static Ints load(const int8_t* p) {
+    const auto widen = [](const int8_t* from) {
+      return _mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(from)));
+    };
+    return {widen(p), widen(p + 8)};
+  }
+  Ints operator+(Ints other) const {
+    return {_mm256_add_epi32(low, other.low), _mm256_add_epi32(high, other.high)};
+  }
+  Ints operator-(Ints other) const {
+    return {_mm256_sub_epi32(low, other.low), _mm256_sub_epi32(high, other.high)};
+  }
+  Ints operator*(Ints other) const {
+    return {_mm256_mullo_epi32(low, other.low), _mm256_mullo_epi32(high, other.high)};
+  }
+  template <int kPower>
+  Ints times() const {
+    return {_mm256_slli_epi32(low, __builtin_ctz(kPower)), _mm256_slli_epi32(high, __builtin_ctz(kPower))};
+  }
 };
 
 inline __m256i add_pairs(__m256i sum, __m256i pairs) {
   return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
 }
 
+inline Ints paired(Ints low, Ints high) {
+  return {_mm256_blend_epi16(low.low, _mm256_slli_epi32(high.low, 16), 0xaa),
+          _mm256_blend_epi16(low.high, _mm256_slli_epi32(high.high, 16), 0xaa)};
+}
+inline Ints dot_pairs(Ints sum, Ints pairs, const int16_t* x) {
+  int32_t two;
+  std::memcpy(&two, x, 4);
+  const __m256i v = _mm256_set1_epi32(two);
+  return {_mm256_add_epi32(sum.low, _mm256_madd_epi16(pairs.low, v)),
+          _mm256_add_epi32(sum.high, _mm256_madd_epi16(pairs.high, v))};
+}
+
+template <int kZero>
+inline constexpr int kZeroLeft = kZero == 128 ? 0 : kZero;
 template <int kZero>
 inline Ints first_sum(const int32_t* minus_sum) {
-  if constexpr (kZero == 0 || kZero == 128) return Ints::zero();
+  if constexpr (kZeroLeft<kZero> == 0) return Ints::zero();
   const __m256i v = _mm256_slli_epi32(_mm256_set1_epi32(*minus_sum), __builtin_ctz(kZero | 1 << 30));
   return {v, v};
 }

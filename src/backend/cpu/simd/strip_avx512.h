@@ -31,8 +31,30 @@ struct Codes {
 struct Ints {
   __m512i v;
   static Ints zero() { return {_mm512_setzero_si512()}; }
+  static Ints load(const int32_t* p) { return {_mm512_loadu_si512(p)}; }
+  static Ints load(const int8_t* p) {
+    return {_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))};
+  }
+  Ints operator+(Ints other) const { return {_mm512_add_epi32(v, other.v)}; }
+  Ints operator-(Ints other) const { return {_mm512_sub_epi32(v, other.v)}; }
+  Ints operator*(Ints other) const { return {_mm512_mullo_epi32(v, other.v)}; }
+  template <int kPower>
+  Ints times() const {
+    return {_mm512_slli_epi32(v, __builtin_ctz(kPower))};
+  }
 };
 
+inline Ints paired(Ints low, Ints high) {
+  return {_mm512_mask_blend_epi16(0xaaaaaaaa, low.v, _mm512_slli_epi32(high.v, 16))};
+}
+inline Ints dot_pairs(Ints sum, Ints pairs, const int16_t* x) {
+  int32_t two;
+  std::memcpy(&two, x, 4);
+  return {_mm512_dpwssd_epi32(sum.v, pairs.v, _mm512_set1_epi32(two))};
+}
+
+template <int kZero>
+inline constexpr int kZeroLeft = kZero;
 template <int kZero>
 inline Ints first_sum(const int32_t* minus_sum) {
   if constexpr (kZero == 0) return Ints::zero();

@@ -42,8 +42,47 @@ struct Codes {
 struct Ints {
   int32_t v[16];
   static Ints zero() { return {}; }
+  static Ints load(const int8_t* p) {
+    Ints i;
+    for (int r = 0; r < 16; ++r) i.v[r] = p[r];
+    return i;
+  }
+  Ints operator+(Ints other) const {
+    for (int r = 0; r < 16; ++r) other.v[r] += v[r];
+    return other;
+  }
+  Ints operator-(Ints other) const {
+    for (int r = 0; r < 16; ++r) other.v[r] = v[r] - other.v[r];
+    return other;
+  }
+  Ints operator*(Ints other) const {
+    for (int r = 0; r < 16; ++r) other.v[r] *= v[r];
+    return other;
+  }
+  template <int kPower>
+  Ints times() const {
+    Ints i;
+    for (int r = 0; r < 16; ++r) i.v[r] = v[r] * kPower;
+    return i;
+  }
 };
 
+// Two numbers of 16 bits per row, and the sum of their products with two of x.
+inline Ints paired(Ints low, Ints high) {
+  for (int r = 0; r < 16; ++r)
+    low.v[r] = static_cast<int32_t>((static_cast<uint32_t>(low.v[r]) & 0xffff) |
+                                    static_cast<uint32_t>(high.v[r]) << 16);
+  return low;
+}
+inline Ints dot_pairs(Ints sum, Ints pairs, const int16_t* x) {
+  for (int r = 0; r < 16; ++r)
+    sum.v[r] += static_cast<int16_t>(pairs.v[r] & 0xffff) * x[0] + (pairs.v[r] >> 16) * x[1];
+  return sum;
+}
+
+// What `dot` leaves of a zero, to be taken off its sums.
+template <int kZero>
+inline constexpr int kZeroLeft = kZero;
 // Sums of products of codes less kZero (0 or a power of two) with x: first_sum, given less the sum of all x, then
 // dot for every four of x, which adds each row's four products.
 template <int kZero>

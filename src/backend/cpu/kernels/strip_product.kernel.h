@@ -1,0 +1,263 @@
+// Rows of x, rounded to 8 bits, times one strip of a block-quantised matrix (tensor/strips.h) with dot products of
+// bytes. Every element sums its groups in order of k with the same operations, whatever the number of rows.
+#pragma once
+
+#include "backend/cpu/kernels/pack_strips.kernel.h"
+#include "backend/cpu/kernels/rounded_rows.kernel.h"
+#include QUERN_STRIP
+
+namespace quern::backend::cpu::QUERN_ISA {
+
+// Where a value's level stands, with the format's zero added.
+inline constexpr uint8_t kIq4Codes[16] = {1,   24,  45,  63,  79,  93,  106, 118,
+                                          129, 141, 153, 166, 181, 197, 217, 241};
+inline constexpr uint8_t kFp4Codes[16] = {16, 17, 18, 19, 20, 22, 24, 28, 16, 15, 14, 13, 12, 10, 8, 4};
+
+// The quads of a group.
+template <StripFormat F>
+inline void load_quads(const uint8_t* planes, Codes (&quads)[8]) {
+  if constexpr (F.bits == 8) {
+    for (int q = 0; q < 8; ++q) quads[q] = Codes::load(planes + 64 * q);
+    return;
+  }
+  const uint8_t* high = planes + (F.bits >= 4 ? 256 : 128);
+  if constexpr (F.bits >= 4) {
+    for (int p = 0; p < 4; ++p) {
+      const Codes plane = Codes::load(planes + 64 * p);
+      quads[p] = plane.template bits<0>(15);
+      quads[p + 4] = plane.template bits<-4>(15);
+    }
+  } else {
+    for (int p = 0; p < 2; ++p) {
+      const Codes plane = Codes::load(planes + 64 * p);
+      quads[4 * p] = plane.template bits<0>(3);
+      quads[4 * p + 1] = plane.template bits<-2>(3);
+      quads[4 * p + 2] = plane.template bits<-4>(3);
+      quads[4 * p + 3] = plane.template bits<-6>(3);
+    }
+  }
+  if constexpr (F.bits == 3 || F.bits == 5) {
+    constexpr int kTop = F.bits - 1;
+    constexpr uint8_t kBit = 1 << kTop;
+    const Codes plane = Codes::load(high);
+    quads[0] = quads[0] | plane.template bits<kTop>(kBit);
+    quads[1] = quads[1] | plane.template bits<kTop - 1>(kBit);
+    quads[2] = quads[2] | plane.template bits<kTop - 2>(kBit);
+    quads[3] = quads[3] | plane.template bits<kTop - 3>(kBit);
+    quads[4] = quads[4] | plane.template bits<kTop - 4>(kBit);
+    quads[5] = quads[5] | plane.template bits<kTop - 5>(kBit);
+    quads[6] = quads[6] | plane.template bits<kTop - 6>(kBit);
+    quads[7] = quads[7] | plane.template bits<kTop - 7>(kBit);
+  }
+  if constexpr (F.bits == 6) {
+    for (int p = 0; p < 2; ++p) {
+      const Codes plane = Codes::load(high + 64 * p);
+      quads[4 * p] = quads[4 * p] | plane.template bits<4>(0x30);
+      quads[4 * p + 1] = quads[4 * p + 1] | plane.template bits<2>(0x30);
+      quads[4 * p + 2] = quads[4 * p + 2] | plane.template bits<0>(0x30);
+      quads[4 * p + 3] = quads[4 * p + 3] | plane.template bits<-2>(0x30);
+    }
+  }
+  if constexpr (F.levels != StripLevels::linear) {
+    for (Codes& quad : quads) quad = quad.lookup(F.levels == StripLevels::iq4 ? kIq4Codes : kFp4Codes);
+  }
+}
+
+// The scales, or with `kMins` the mins, of run `run` of a group.
+template <StripFormat F, bool kMins>
+inline const uint8_t* scale_at(const uint8_t* scales, int run) {
+  constexpr StripLayout kUnit{F, kStripGroup};
+  return scales + (run + (kMins ? kUnit.scale_runs() : 0)) * kStripRows * kUnit.scale_size();
+}
+template <StripFormat F, bool kMins>
+inline Floats load_scale(const uint8_t* scales, int run) {
+  const uint8_t* at = scale_at<F, kMins>(scales, run);
+  if constexpr (F.scale == StripScale::f16) return Floats::load(reinterpret_cast<const float16*>(at));
+  if constexpr (F.scale == StripScale::bf16) return Floats::load(reinterpret_cast<const bfloat16*>(at));
+  return Floats::load(reinterpret_cast<const float*>(at));
+}
+template <StripFormat F, bool kMins>
+inline Ints load_fine(const uint8_t* scales, int run) {
+  return Ints::load(reinterpret_cast<const int8_t*>(scale_at<F, kMins>(scales, run)));
+}
+
+template <StripFormat F, int kFirst, int kCount>
+inline Ints dot_codes(Ints sum, const Codes (&quads)[8], const int8_t* x) {
+  for (int q = kFirst; q < kFirst + kCount; ++q) sum = dot<F.zero>(sum, quads[q], x + 4 * q);
+  return sum;
+}
+// The exact sum of codes times codes over `kCount` quads from `kFirst` on, zeros taken off; `run` picks the sum of x.
+template <StripFormat F, int kFirst, int kCount>
+inline Ints dot_quads(const Codes (&quads)[8], const RoundedGroup& x, int run) {
+  return dot_codes<F, kFirst, kCount>(first_sum<F.zero>(&x.minus_sums[run]), quads, x.codes);
+}
+
+// Bytes ahead, to L2 and to L1: the hardware's own stops at the end of every page.
+inline constexpr int64_t kFarPrefetch = 8192, kNearPrefetch = 1024;
+
+template <StripFormat F>
+inline void prefetch_codes(const uint8_t* codes) {
+  for (int64_t i = 0; i < StripLayout{F, kStripGroup}.code_bytes(); i += 64) {
+    __builtin_prefetch(codes + kFarPrefetch + i, 0, 2);
+    __builtin_prefetch(codes + kNearPrefetch + i);
+  }
+}
+
+// The first `kRows` rows of x times one strip: out [kRows][16].
+template <StripFormat F, int kRows>
+inline void multiply_groups(const uint8_t* strip, const RoundedRows& x, float* out) {
+  constexpr StripLayout kUnit{F, kStripGroup};
+  const StripLayout layout{F, x.columns};
+  const uint8_t* scales = strip + layout.scales_at();
+  const uint8_t* codes = strip + layout.codes_at();
+  Floats sums[kRows];
+  for (Floats& sum : sums) sum = Floats::zero();
+  for (int64_t g = 0; g < layout.groups(); ++g, scales += kUnit.scale_bytes(), codes += kUnit.code_bytes()) {
+    prefetch_codes<F>(codes);
+    Codes quads[8];
+    load_quads<F>(codes, quads);
+    const Floats scale = load_scale<F, false>(scales, 0);
+    if constexpr (F.columns_per_scale == 32) {
+      Floats min = Floats::zero();
+      if constexpr (F.mins) min = load_scale<F, true>(scales, 0);
+#pragma GCC unroll 16
+      for (int r = 0; r < kRows; ++r) {
+        const RoundedGroup& row = x.row<RoundedGroup>(r)[g];
+        const Floats product = Floats::from(dot_quads<F, 0, 8>(quads, row, 0)) * scale;
+        sums[r] = multiply_add(product, Floats::broadcast(&row.scale), sums[r]);
+        if constexpr (F.mins) sums[r] = multiply_add(min, Floats::broadcast(&row.scaled_sums[0]), sums[r]);
+      }
+    } else {
+      const Floats second = load_scale<F, false>(scales, 1);
+      Floats mins[2] = {Floats::zero(), Floats::zero()};
+      if constexpr (F.mins) {
+        mins[0] = load_scale<F, true>(scales, 0);
+        mins[1] = load_scale<F, true>(scales, 1);
+      }
+#pragma GCC unroll 16
+      for (int r = 0; r < kRows; ++r) {
+        const RoundedGroup& row = x.row<RoundedGroup>(r)[g];
+        const Floats product = multiply_add(Floats::from(dot_quads<F, 4, 4>(quads, row, 2)), second,
+                                            Floats::from(dot_quads<F, 0, 4>(quads, row, 1)) * scale);
+        sums[r] = multiply_add(product, Floats::broadcast(&row.scale), sums[r]);
+        if constexpr (F.mins) {
+          sums[r] = multiply_add(mins[0], Floats::broadcast(&row.scaled_sums[1]), sums[r]);
+          sums[r] = multiply_add(mins[1], Floats::broadcast(&row.scaled_sums[2]), sums[r]);
+        }
+      }
+    }
+  }
+  for (int r = 0; r < kRows; ++r) sums[r].store(out + r * kStripRows);
+}
+
+// Numbers of 16 bits that go with the sums of x of 256 columns: mins, or scales where codes have a zero. Two runs of
+// columns to an element.
+template <StripFormat F>
+struct OffsetPairs {
+  static constexpr int kCount = kStripSuper / F.columns_per_scale / 2;
+  Ints pairs[kCount];
+
+  // `scales`: of the first of 8 groups.
+  explicit OffsetPairs(const uint8_t* scales) {
+    constexpr int64_t kBytes = StripLayout{F, kStripGroup}.scale_bytes();
+    for (int i = 0; i < kCount; ++i) {
+      if constexpr (F.columns_per_scale == 16)
+        pairs[i] = paired(load_fine<F, F.mins>(scales + i * kBytes, 0),
+                          load_fine<F, F.mins>(scales + i * kBytes, 1));
+      else
+        pairs[i] = paired(load_fine<F, F.mins>(scales + 2 * i * kBytes, 0),
+                          load_fine<F, F.mins>(scales + (2 * i + 1) * kBytes, 0));
+    }
+  }
+  Ints times(const RoundedSuper& x) const {
+    const int16_t* sums = F.columns_per_scale == 16 ? x.sums : x.wide_sums;
+    Ints sum = Ints::zero();
+    for (int i = 0; i < kCount; ++i) sum = dot_pairs(sum, pairs[i], sums + 2 * i);
+    return sum;
+  }
+};
+
+// What one row of 256 columns adds to a sum: its products with codes, zeros not taken off but for those in `kZero`, and
+// with mins or scales; `scales` and `mins` are the f16 that all columns share.
+template <StripFormat F, int kZero>
+inline Floats add_super(Ints product, Ints offset, Floats scales, Floats mins, const RoundedSuper& x,
+                        Floats sum) {
+  if constexpr (kZero > 0) product = product - offset.template times<kZero>();
+  sum = multiply_add(Floats::from(product) * scales, Floats::broadcast(&x.scale), sum);
+  if constexpr (F.mins) sum = multiply_add(Floats::from(offset) * mins, Floats::broadcast(&x.scale), sum);
+  return sum;
+}
+
+// The same with fine scales: sums over 256 columns are exact.
+template <StripFormat F, int kRows>
+inline void multiply_supers(const uint8_t* strip, const RoundedRows& x, float* out) {
+  static_assert(!F.mins || F.zero == 0);
+  constexpr StripLayout kUnit{F, kStripGroup};
+  constexpr int kGroups = kStripSuper / kStripGroup;
+  constexpr bool kOffsets = F.mins || kZeroLeft < F.zero >> 0;
+  const StripLayout layout{F, x.columns};
+  const uint8_t* scales = strip + layout.scales_at();
+  const uint8_t* codes = strip + layout.codes_at();
+  const uint8_t* shared = strip;
+  Floats sums[kRows];
+  for (Floats& sum : sums) sum = Floats::zero();
+  for (int64_t s = 0; s < x.columns / kStripSuper; ++s, shared += kUnit.super_bytes()) {
+    Ints products[kRows];
+    for (Ints& product : products) product = Ints::zero();
+    const uint8_t* first_scales = scales;
+    for (int g = 0; g < kGroups; ++g, scales += kUnit.scale_bytes(), codes += kUnit.code_bytes()) {
+      prefetch_codes<F>(codes);
+      Codes quads[8];
+      load_quads<F>(codes, quads);
+      const Ints scale = load_fine<F, false>(scales, 0);
+      Ints second = Ints::zero();
+      if constexpr (F.columns_per_scale == 16) second = load_fine<F, false>(scales, 1);
+#pragma GCC unroll 16
+      for (int r = 0; r < kRows; ++r) {
+        const int8_t* row = x.row<RoundedSuper>(r)[s].codes + g * kStripGroup;
+        if constexpr (F.columns_per_scale == 32) {
+          products[r] = products[r] + dot_codes<F, 0, 8>(Ints::zero(), quads, row) * scale;
+        } else {
+          products[r] = products[r] + dot_codes<F, 0, 4>(Ints::zero(), quads, row) * scale;
+          products[r] = products[r] + dot_codes<F, 4, 4>(Ints::zero(), quads, row) * second;
+        }
+      }
+    }
+    const auto* halves = reinterpret_cast<const float16*>(shared);
+    const Floats scale = Floats::load(halves);
+    Floats min = Floats::zero();
+    if constexpr (F.mins) min = Floats::load(halves + kStripRows);
+    const OffsetPairs<F> offsets(first_scales);
+#pragma GCC unroll 16
+    for (int r = 0; r < kRows; ++r) {
+      const RoundedSuper& row = x.row<RoundedSuper>(r)[s];
+      const Ints offset = kOffsets ? offsets.times(row) : Ints::zero();
+      sums[r] = add_super<F, kZeroLeft<F.zero>>(products[r], offset, scale, min, row, sums[r]);
+    }
+  }
+  for (int r = 0; r < kRows; ++r) sums[r].store(out + r * kStripRows);
+}
+
+template <StripFormat F, int kRows>
+inline void multiply_strip(const uint8_t* strip, const RoundedRows& x, float* out) {
+  if constexpr (F.scale == StripScale::fine)
+    multiply_supers<F, kRows>(strip, x, out);
+  else
+    multiply_groups<F, kRows>(strip, x, out);
+}
+
+// Rows of x that share one reading of a strip's codes.
+inline constexpr int kManyRows = kWidth == 16 ? 12 : 4;
+
+template <StripFormat F>
+inline void multiply_rows(const uint8_t* strip, const RoundedRows& x, float* out) {
+  int64_t r = 0;
+  for (; r + kManyRows <= x.count; r += kManyRows)
+    multiply_strip<F, kManyRows>(strip, x.from(r, kManyRows), out + r * kStripRows);
+  if constexpr (kManyRows > 4) {
+    for (; r + 4 <= x.count; r += 4) multiply_strip<F, 4>(strip, x.from(r, 4), out + r * kStripRows);
+  }
+  for (; r < x.count; ++r) multiply_strip<F, 1>(strip, x.from(r, 1), out + r * kStripRows);
+}
+
+}  // namespace quern::backend::cpu::QUERN_ISA
