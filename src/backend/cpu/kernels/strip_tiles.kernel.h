@@ -12,8 +12,8 @@
 
 namespace quern::backend::cpu::QUERN_ISA {
 
-inline constexpr int64_t kTileRows = 16;       // of x
-inline constexpr int64_t kFewestTileRows = 8;  // fewer are faster with dot products
+inline constexpr int64_t kTileRows = 16;        // of x
+inline constexpr int64_t kFewestTileRows = 12;  // fewer are faster with dot products
 
 // A shape of up to 8 tiles: rows and bytes of a row.
 class TileShapes {
@@ -195,24 +195,29 @@ struct alignas(64) SuperProduct {
   TileProduct high, low;
 };
 
-inline void multiply_super(const DecodedSuper& decoded, const int8_t* x, int64_t row_bytes,
-                           SuperProduct& to) {
-  _tile_zero(2);
-  _tile_zero(3);
-  for (int i = 0; i < DecodedSuper::kTiles; ++i) {
-    _tile_loadd(0, x + 64 * i, row_bytes);
-    _tile_loadd(1, decoded.high[i], 64);
+// The sums of 16 rows of x with 256 columns, 64 columns at a time.
+struct SuperTiles {
+  static void clear() {
+    _tile_zero(2);
+    _tile_zero(3);
+  }
+  static void multiply(const DecodedSuper& decoded, int part, const RoundedSuper& x, int64_t row_bytes) {
+    _tile_loadd(0, x.codes + 64 * part, row_bytes);
+    _tile_loadd(1, decoded.high[part], 64);
     _tile_dpbssd(2, 0, 1);
-    _tile_loadd(4, decoded.low[i], 64);
+    _tile_loadd(4, decoded.low[part], 64);
     _tile_dpbssd(3, 0, 4);
   }
-  _tile_stored(2, to.high, 64);
-  _tile_stored(3, to.low, 64);
-}
+  static void store(SuperProduct& to) {
+    _tile_stored(2, to.high, 64);
+    _tile_stored(3, to.low, 64);
+  }
+};
 
 template <StripFormat F>
 inline void multiply_supers_on_tiles(const uint8_t* strip, const RoundedRows& x, float* out) {
   constexpr StripLayout kUnit{F, kStripGroup};
+  constexpr int kParts = DecodedSuper::kTiles, kRowsOfPart = kTileRows / kParts;
   const StripLayout layout{F, x.columns};
   TileShapes shapes;
   for (int tile = 0; tile < 5; ++tile) shapes.set(tile, 16, 64);
@@ -228,22 +233,27 @@ inline void multiply_supers_on_tiles(const uint8_t* strip, const RoundedRows& x,
     Floats min = Floats::zero();
     if constexpr (F.mins) min = Floats::load(shared + kStripRows);
     const OffsetPairs<F> offsets(scales);
-    const auto multiply = [&](int64_t t) {
-      multiply_super(decoded, x.row<RoundedSuper>(t * kTileRows)[s].codes, x.row_bytes, products[t % 2]);
-    };
-    multiply(0);
-    for (int64_t t = 0; t < row_tiles; ++t) {
-      if (t + 1 < row_tiles) multiply(t + 1);  // on the tile unit, while vectors work on the one before
+    const auto finish = [&](int64_t t, int row) {
       const SuperProduct& product = products[t % 2];
-      float* const sums = out + t * kTileRows * kStripRows;
+      const RoundedSuper& with = x.row<RoundedSuper>(t * kTileRows + row)[s];
+      float* const sums = out + (t * kTileRows + row) * kStripRows;
+      const Ints both = Ints::load(product.high[row]).template times<256>() + Ints::load(product.low[row]);
+      const Ints offset = F.mins ? offsets.times(with) : Ints::zero();
+      const Floats sum = s == 0 ? Floats::zero() : Floats::load(sums);
+      add_super<F, 0>(both, offset, scale, min, with, sum).store(sums);
+    };
+    // Vectors finish one tile of rows while the tile unit is at the next: in turns, since neither looks far ahead.
+    for (int64_t t = 0; t <= row_tiles; ++t) {
+      if (t < row_tiles) SuperTiles::clear();
+      for (int part = 0; part < kParts; ++part) {
+        if (t < row_tiles)
+          SuperTiles::multiply(decoded, part, x.row<RoundedSuper>(t * kTileRows)[s], x.row_bytes);
+        if (t > 0) {
 #pragma GCC unroll 4
-      for (int r = 0; r < kTileRows; ++r) {
-        const RoundedSuper& row = x.row<RoundedSuper>(t * kTileRows + r)[s];
-        const Ints both = Ints::load(product.high[r]).template times<256>() + Ints::load(product.low[r]);
-        const Ints offset = F.mins ? offsets.times(row) : Ints::zero();
-        const Floats sum = s == 0 ? Floats::zero() : Floats::load(sums + r * kStripRows);
-        add_super<F, 0>(both, offset, scale, min, row, sum).store(sums + r * kStripRows);
+          for (int r = 0; r < kRowsOfPart; ++r) finish(t - 1, part * kRowsOfPart + r);
+        }
       }
+      if (t < row_tiles) SuperTiles::store(products[t % 2]);
     }
   }
 }
