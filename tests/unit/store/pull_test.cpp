@@ -41,12 +41,11 @@ class PullTest : public ::testing::Test {
     for (const char* name : {"HF_HUB_OFFLINE", "HF_TOKEN", "HF_HOME"}) ::unsetenv(name);
     ::setenv("HF_TOKEN_PATH", "/nonexistent", 1);
   }
-  Result<PullOutcome> run(const std::string& source) {
-    const PullOptions options;
-    return run(source, options);
-  }
-  Result<PullOutcome> run(const std::string& source, PullOptions options) {
+  Result<PullOutcome> run(const std::string& source, const std::string& name = {}, bool force = false) {
     QUERN_TRY(const Source parsed, parse_source(source));
+    PullOptions options;
+    options.name = name;
+    options.force = force;
     options.http.attempts = 1;
     return pull(store_, parsed, options);
   }
@@ -87,7 +86,7 @@ TEST_F(PullTest, FromTheHub) {
   const size_t requests = server.calls().size();
   EXPECT_TRUE(run("hf:org/repo").value().was_there);
   EXPECT_EQ(server.calls().size(), requests) << "what is there asks nobody";
-  EXPECT_FALSE(run("hf:org/repo", {.name = {}, .force = true, .http = {}}).value().was_there);
+  EXPECT_FALSE(run("hf:org/repo", "", true).value().was_there);
 }
 
 TEST_F(PullTest, AHubThatLies) {
@@ -136,7 +135,7 @@ TEST_F(PullTest, FromAPackage) {
   EXPECT_EQ(outcome.model.name, "tiny-q4_1");
   EXPECT_EQ(outcome.model.revision, "1.0");
   EXPECT_EQ(content("tiny-q4_1", "Tiny.Q4_1.gguf"), gguf_);
-  EXPECT_EQ(run("pypi:my-model", {.name = "mine", .http = {}}).value().model.name, "mine");
+  EXPECT_EQ(run("pypi:my-model", "mine").value().model.name, "mine");
   EXPECT_EQ(run("pypi:my-model==2").error().code, ErrorCode::not_found);
 }
 
@@ -181,7 +180,7 @@ TEST_F(PullTest, ATakenNameIsRefusedBeforeTheDownload) {
   ASSERT_TRUE(run(server.url("/a/m.gguf")).ok());
   EXPECT_EQ(run(server.url("/b/m.gguf")).error().code, ErrorCode::conflict);
   EXPECT_EQ(server.calls().size(), 1u);
-  EXPECT_TRUE(run(server.url("/b/m.gguf"), {.name = "other", .http = {}}).ok());
+  EXPECT_TRUE(run(server.url("/b/m.gguf"), "other").ok());
   EXPECT_EQ(store_.list().size(), 2u);
 }
 
