@@ -16,6 +16,8 @@ Command tokenizer_command();
 Command train_command();
 Command generate_command();
 Command chat_command();
+Command embed_command();
+Command predict_command();
 Command pull_command();
 Command list_command();
 Command remove_command();
@@ -40,6 +42,8 @@ const std::vector<Command>& commands() {
       train_command(),
       generate_command(),
       chat_command(),
+      embed_command(),
+      predict_command(),
       pull_command(),
       list_command(),
       remove_command(),

@@ -14,6 +14,40 @@ namespace quern::convert {
 
 namespace fs = std::filesystem;
 
+namespace {
+
+// What sentence-transformers keeps beside a model: how states become one vector.
+void copy_sentence_form(const fs::path& from, const fs::path& to) {
+  std::error_code ignored;
+  for (const char* name : {"modules.json", "sentence_bert_config.json", "config_sentence_transformers.json"})
+    fs::copy_file(from / name, to / name, ignored);
+  for (const fs::directory_entry& entry : fs::directory_iterator(from, ignored)) {
+    const std::string name = entry.path().filename().string();
+    const bool module = name.size() > 1 && name[0] >= '0' && name[0] <= '9' && name[1] == '_';
+    if (!module || !fs::is_directory(entry.path(), ignored)) continue;
+    fs::create_directory(to / name, ignored);
+    fs::copy_file(entry.path() / formats::kConfigFile, to / name / formats::kConfigFile, ignored);
+  }
+}
+
+// The model of either kind at `source`, as files in `folder`.
+Result<void> save_any(const fs::path& source, const fs::path& folder, std::optional<DType> dtype) {
+  const auto save = [&](const auto& model) {
+    return model::save_model(model, folder, dtype.value_or(model.config().dtype));
+  };
+  QUERN_TRY(const model::ModelConfig config, model::load_config(source));
+  if (config.kind == model::Kind::encoder) {
+    QUERN_TRY(const model::Encoder model, model::load_encoder(source));
+    QUERN_CHECK(save(model));
+    copy_sentence_form(source, folder);
+    return {};
+  }
+  QUERN_TRY(const model::Decoder model, model::load_model(source));
+  return save(model);
+}
+
+}  // namespace
+
 Result<void> save_as_hf(const fs::path& path, const fs::path& folder, std::optional<DType> dtype,
                         bool replace) {
   std::error_code ignored;
@@ -26,12 +60,11 @@ Result<void> save_as_hf(const fs::path& path, const fs::path& folder, std::optio
     QUERN_TRY(const formats::ModelFolder found, formats::ModelFolder::open(path));
     return found.path();
   }());
-  QUERN_TRY(const model::Decoder model, model::load_model(source));
   QUERN_TRY(const infer::Language language, infer::open_language(source));
   const fs::path partial = folder.parent_path() / fmt::format(".{}.tmp", folder.filename().string());
   fs::remove_all(partial, ignored);
   const auto write = [&]() -> Result<void> {
-    QUERN_CHECK(model::save_model(model, partial, dtype.value_or(model.config().dtype)));
+    QUERN_CHECK(save_any(source, partial, dtype));
     return language.tokenizer.save(partial);
   };
   if (const Result<void> written = write(); !written.ok()) {

@@ -1,9 +1,11 @@
 // quern inspect
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <span>
 
 #include "base/text_table.h"
 #include "base/units.h"
@@ -13,6 +15,7 @@
 #include "formats/gguf/archive.h"
 #include "formats/hf_folder.h"
 #include "formats/safetensors.h"
+#include "infer/sentence_form.h"
 #include "model/cache.h"
 #include "model/load.h"
 #include "store/store.h"
@@ -27,6 +30,7 @@ struct Arguments {
 };
 
 struct Inspection {
+  std::filesystem::path folder;
   model::ModelConfig config;
   std::optional<formats::TensorArchive> weights;
   std::optional<LanguageReport> language;
@@ -37,6 +41,7 @@ struct Inspection {
 Result<Inspection> look(const std::filesystem::path& path) {
   QUERN_TRY(const formats::ModelFolder folder, formats::ModelFolder::open(path));
   Inspection result;
+  result.folder = folder.path();
   QUERN_TRY(result.config, model::load_config(folder.path()));
   result.config = result.config.resolved();
   QUERN_TRY(const std::filesystem::path weights, folder.weights());
@@ -94,6 +99,26 @@ void add_structure(TextTable& table, const model::ModelConfig& c) {
       {"vocabulary", fmt::format("{}{}", c.vocab_size, c.tied_embeddings ? ", tied to the output" : "")});
 }
 
+// "NEGATIVE, POSITIVE", or the first of many.
+std::string labels_text(const std::vector<std::string>& labels) {
+  constexpr size_t kShown = 12;
+  const auto first = std::span(labels).first(std::min(labels.size(), kShown));
+  return fmt::format("{}: {}{}", labels.size(), fmt::join(first, ", "),
+                     labels.size() > kShown ? ", ..." : "");
+}
+
+// What an encoder makes of its states, and how texts become vectors.
+void add_head(TextTable& table, model::ModelConfig c, const std::filesystem::path& folder) {
+  if (c.embedding_size != c.hidden) table.add({"embeddings", fmt::format("{} wide", c.embedding_size)});
+  table.add({"head", fields_of(c).find("head")->value().get<std::string>()});
+  if (!c.labels.empty()) table.add({"labels", labels_text(c.labels)});
+  if (c.head == model::Head::sequence_classification)
+    table.add({"outputs", fields_of(c).find("problem")->value().get<std::string>()});
+  const auto form = infer::read_sentence_form(folder);
+  if (form.ok() && *form && (*form)->longest > 0)
+    table.add({"sentences", fmt::format("embedded from up to {} tokens", (*form)->longest)});
+}
+
 // The memory of a conversation, for each dtype it may be kept in.
 void add_cache(TextTable& table, const model::ModelConfig& c) {
   for (const DType dtype : kCacheDtypes) {
@@ -110,7 +135,10 @@ std::string to_text(const Inspection& found, bool tensors) {
   add_structure(table, found.config);
   for (const auto& [dtype, bytes] : found.bytes_by_dtype)
     table.add({"weights in " + dtype, human_bytes(bytes)});
-  add_cache(table, found.config);
+  if (found.config.kind == model::Kind::encoder)
+    add_head(table, found.config, found.folder);
+  else
+    add_cache(table, found.config);
   for (const auto& [name, value] : found.language->rows()) table.add({name, value});
   std::string text = table.to_string(0) + found.language->findings();
   if (tensors) {
@@ -137,11 +165,11 @@ nlohmann::ordered_json to_json(const Inspection& found) {
                        {"shape", entry.shape},
                        {"bytes", entry.bytes()}});
   }
-  return {{"parameters", found.parameters},
-          {"config", fields_of(config).to_json()},
-          {"cache_bytes_of_full_context", cache_to_json(config)},
-          {"tokenizer", found.language->to_json()},
-          {"tensors", tensors}};
+  nlohmann::ordered_json json{{"parameters", found.parameters}, {"config", fields_of(config).to_json()}};
+  if (config.kind == model::Kind::decoder) json["cache_bytes_of_full_context"] = cache_to_json(config);
+  json["tokenizer"] = found.language->to_json();
+  json["tensors"] = std::move(tensors);
+  return json;
 }
 
 // As one document; a file may hold text that is not UTF-8.
