@@ -1,4 +1,6 @@
-// Training and encoding speed of the tokenizer: tokenizer_bench [TEXT_FILE [SAVE_FOLDER]]
+// Training and encoding speed of tokenizers:
+//     tokenizer_bench [TEXT_FILE [SAVE_FOLDER]]           trains one of BPE
+//     tokenizer_bench TEXT_FILE --open TOKENIZER_JSON     opens one
 //
 // Without a file it takes the text files of this system below /usr/share/doc and /usr/include, up to 100 MB. Lines are
 // the texts that training counts. bench/scenarios/tokenizer_against_huggingface.py compares with another library.
@@ -54,26 +56,9 @@ std::vector<std::string_view> lines_of(std::string_view text) {
 double cpu_seconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
 
 double megabytes(size_t bytes) { return static_cast<double>(bytes) / 1e6; }
-}  // namespace
-
-int main(int argc, char** argv) {
-  const std::string content = argc > 1 ? read_file(argv[1]).value() : system_text();
-  const std::vector<std::string_view> lines = lines_of(content);
-  fmt::print("{:.1f} MB of text, {} lines\n", megabytes(content.size()), lines.size());
-
-  text::BpeTrainOptions options{.vocab_size = 32768, .pattern = "gpt2"};
-  size_t next = 0;
-  const auto source = [&]() -> std::optional<std::string_view> {
-    return next < lines.size() ? std::optional(lines[next++]) : std::nullopt;
-  };
-  const double cpu = cpu_seconds();
-  const auto start = std::chrono::steady_clock::now();
-  const text::Tokenizer tokenizer = text::train_bpe(source, options, null_progress()).value();
-  const double wall = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  fmt::print("train {} tokens, {} threads: {:.2f} s, {:.2f} s of CPU\n", tokenizer.vocab_size(),
-             num_threads(), wall, cpu_seconds() - cpu);
-
-  const std::string_view sample = std::string_view(content).substr(0, kEncodedBytes);
+// Encoding and decoding on one thread.
+void report_use(const text::Tokenizer& tokenizer, std::string_view content) {
+  const std::string_view sample = content.substr(0, kEncodedBytes);
   std::vector<text::TokenId> ids;
   const auto report = [&](std::string_view what, double seconds) {
     fmt::print("{}, 1 thread: {:.1f} MB/s ({:.2f} bytes per token)\n", what,
@@ -88,6 +73,37 @@ int main(int argc, char** argv) {
   };
   report("encode lines", bench::best_seconds(encode_lines, 2));
   report("decode", bench::best_seconds([&] { (void)tokenizer.decode(ids); }, 1));
+}
+
+void open_and_use(const char* path, std::string_view content) {
+  const double seconds = bench::best_seconds([&] { (void)text::Tokenizer::load(path).value(); }, 3);
+  const text::Tokenizer tokenizer = text::Tokenizer::load(path).value();
+  fmt::print("open {} of {} tokens: {:.0f} ms\n", tokenizer.model_type(), tokenizer.vocab_size(),
+             seconds * 1e3);
+  report_use(tokenizer, content);
+}
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::string content = argc > 1 ? read_file(argv[1]).value() : system_text();
+  const std::vector<std::string_view> lines = lines_of(content);
+  fmt::print("{:.1f} MB of text, {} lines\n", megabytes(content.size()), lines.size());
+
+  if (argc == 4 && std::string_view(argv[2]) == "--open") return open_and_use(argv[3], content), 0;
+
+  text::BpeTrainOptions options{.vocab_size = 32768, .pattern = "gpt2"};
+  size_t next = 0;
+  const auto source = [&]() -> std::optional<std::string_view> {
+    return next < lines.size() ? std::optional(lines[next++]) : std::nullopt;
+  };
+  const double cpu = cpu_seconds();
+  const auto start = std::chrono::steady_clock::now();
+  const text::Tokenizer tokenizer = text::train_bpe(source, options, null_progress()).value();
+  const double wall = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  fmt::print("train {} tokens, {} threads: {:.2f} s, {:.2f} s of CPU\n", tokenizer.vocab_size(),
+             num_threads(), wall, cpu_seconds() - cpu);
+
+  report_use(tokenizer, content);
   if (argc > 2) tokenizer.save(argv[2]).value();
   return 0;
 }

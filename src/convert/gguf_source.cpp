@@ -81,14 +81,23 @@ void set_vocabulary(formats::GgufMetadata& metadata, text::GgufVocabulary vocabu
   for (const auto& [name, id] : {std::pair{"bos", vocabulary.bos},
                                  {"eos", vocabulary.eos},
                                  {"unknown", vocabulary.unk},
-                                 {"padding", vocabulary.pad}}) {
+                                 {"seperator", vocabulary.sep},  // the spelling of the specification
+                                 {"padding", vocabulary.pad},
+                                 {"cls", vocabulary.cls},
+                                 {"mask", vocabulary.mask}}) {
     if (id) put(fmt::format("{}_token_id", name), static_cast<uint32_t>(*id));
   }
   for (const auto& [name, flag] : {std::pair{"add_bos_token", vocabulary.add_bos},
                                    {"add_eos_token", vocabulary.add_eos},
-                                   {"add_space_prefix", vocabulary.add_space_prefix}}) {
+                                   {"add_sep_token", vocabulary.add_sep},
+                                   {"add_space_prefix", vocabulary.add_space_prefix},
+                                   {"remove_extra_whitespaces", vocabulary.remove_extra_whitespaces},
+                                   {"normalizer.lowercase", vocabulary.lowercase},
+                                   {"normalizer.strip_accents", vocabulary.strip_accents}}) {
     if (flag) put(name, *flag);
   }
+  const std::string& charsmap = vocabulary.precompiled_charsmap;
+  put_list("precompiled_charsmap", std::vector<uint8_t>(charsmap.begin(), charsmap.end()));
   if (!vocabulary.chat_template.empty())
     metadata.set("tokenizer.chat_template", std::move(vocabulary.chat_template));
 }

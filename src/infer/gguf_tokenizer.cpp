@@ -81,6 +81,8 @@ Result<text::GgufVocabulary> gguf_vocabulary(const GgufMetadata& metadata) {
   QUERN_CHECK(read(metadata, "add_sep_token", result.add_sep));
   QUERN_CHECK(read(metadata, "add_space_prefix", result.add_space_prefix));
   QUERN_CHECK(read(metadata, "remove_extra_whitespaces", result.remove_extra_whitespaces));
+  QUERN_CHECK(read(metadata, "normalizer.lowercase", result.lowercase));
+  QUERN_CHECK(read(metadata, "normalizer.strip_accents", result.strip_accents));
   std::vector<uint8_t> charsmap;
   QUERN_CHECK(read_list(metadata, "precompiled_charsmap", charsmap));
   result.precompiled_charsmap.assign(charsmap.begin(), charsmap.end());

@@ -168,7 +168,8 @@ Result<Tokenizer> make_word_piece(const GgufVocabulary& source) {
     const auto at = static_cast<size_t>(id);
     const PieceType type = type_of(source, at);
     QUERN_CHECK(vocabulary.add(word_piece_of(source.tokens[at], type), id, limit));
-    if (type == PieceType::control) specials.push_back({source.tokens[at], true});
+    if (type == PieceType::control || type == PieceType::user_defined)
+      specials.push_back({source.tokens[at], type == PieceType::control});
   }
   Pipeline pipeline;
   pipeline.document = {
@@ -180,8 +181,8 @@ Result<Tokenizer> make_word_piece(const GgufVocabulary& source) {
        {{"type", "BertNormalizer"},
         {"clean_text", true},
         {"handle_chinese_chars", true},
-        {"strip_accents", nullptr},
-        {"lowercase", true}}},
+        {"strip_accents", source.strip_accents.value_or(true)},
+        {"lowercase", source.lowercase.value_or(true)}}},
       {"pre_tokenizer", {{"type", "BertPreTokenizer"}}},
       {"post_processor", nullptr},
       {"decoder", {{"type", "WordPiece"}, {"prefix", "##"}, {"cleanup", true}}},

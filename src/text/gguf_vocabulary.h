@@ -21,6 +21,7 @@ struct GgufVocabulary {
   std::optional<TokenId> bos = {}, eos = {}, unk = {}, sep = {}, pad = {}, cls = {}, mask = {};
   std::optional<bool> add_bos = {}, add_eos = {}, add_sep = {}, add_space_prefix = {};
   std::optional<bool> remove_extra_whitespaces = {};
+  std::optional<bool> lowercase = {}, strip_accents = {};  // of "bert"; both unless the file says otherwise
   std::string precompiled_charsmap = "";
   std::string chat_template = "";
   // More tokens that are control tokens, whatever their types say: files exist whose end of turn is ordinary.
@@ -33,7 +34,8 @@ Result<Tokenizer> make_tokenizer(const GgufVocabulary& vocabulary);
 
 // The vocabulary that a GGUF file of a model with `rows` token embeddings carries for `tokenizer`; ids that no token
 // has become unused "[PAD7]". unsupported names the component of tokenizer.json that such files cannot express: they
-// know split patterns by name, and BPE models of bytes or of SentencePiece.
+// know split patterns by name, BPE models of bytes or of SentencePiece, WordPiece with BERT's rules, and unigram models
+// with those of SentencePiece.
 Result<GgufVocabulary> make_gguf_vocabulary(const Tokenizer& tokenizer, int64_t rows);
 
 }  // namespace quern::text

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "base/base64.h"
 #include "text/gguf_vocabulary.h"
 #include "text/json_fields.h"
 #include "text/lexer.h"
@@ -81,6 +82,71 @@ Result<bool> adds_space(const nlohmann::json& document) {
   return adds;
 }
 
+// The rules of "bert": words with a mark before them, what continues a word bare.
+Result<void> write_word_piece(const nlohmann::json& document, GgufVocabulary& result) {
+  const Json before = document.at("pre_tokenizer"), first = document.at("normalizer");
+  const nlohmann::json& model = document.at("model");
+  if (!first.is_object() || first.at("type") != "BertNormalizer" || !first.value("clean_text", true) ||
+      !first.value("handle_chinese_chars", true)) {
+    return inexpressible("normalizer", first);
+  }
+  if (!before.is_object() || before.at("type") != "BertPreTokenizer")
+    return inexpressible("pre_tokenizer", before);
+  const std::string prefix = model.value("continuing_subword_prefix", "##");
+  if (prefix != "##") return inexpressible("continuing_subword_prefix", prefix);
+  result.lowercase = first.value("lowercase", true);
+  const auto accents = first.find("strip_accents");
+  result.strip_accents =
+      accents == first.end() || accents->is_null() ? *result.lowercase : accents->get<bool>();
+  for (size_t id = 0; id < result.tokens.size(); ++id) {
+    std::string& token = result.tokens[id];
+    if (result.types[id] != static_cast<int32_t>(PieceType::normal)) continue;
+    token = token.starts_with(prefix) && token.size() > prefix.size() ? token.substr(prefix.size())
+                                                                      : std::string(kMark) + token;
+  }
+  return {};
+}
+
+// The rules of "t5": SentencePiece's character map and its treatment of spaces.
+Result<void> write_unigram(const nlohmann::json& document, GgufVocabulary& result) {
+  const Json before = document.at("pre_tokenizer"), first = document.at("normalizer");
+  QUERN_TRY(const auto pre, flatten_sequence("pre_tokenizer", before, "pretokenizers"));
+  QUERN_TRY(const auto normalizers, flatten_sequence("normalizer", first, "normalizers"));
+  result.add_space_prefix = result.remove_extra_whitespaces = false;
+  for (const Fields& fields : normalizers) {
+    const Json& step = fields.json();
+    const std::string type = step.at("type");
+    const Json pattern = step.value("pattern", Json::object());
+    if (type == "Precompiled") {
+      result.precompiled_charsmap = decode_base64(step.at("precompiled_charsmap").get<std::string>()).value();
+    } else if (type == "Strip" || (type == "Replace" && pattern.value("Regex", "") == " {2,}")) {
+      result.remove_extra_whitespaces = true;
+    } else if (type == "Prepend") {
+      result.add_space_prefix = true;
+    } else if (type != "Replace" || pattern.value("String", "") != " ") {
+      return inexpressible("normalizer", step);
+    }
+  }
+  for (const Fields& fields : pre) {
+    const Json& step = fields.json();
+    const std::string type = step.at("type");
+    if (type == "WhitespaceSplit") {
+      result.remove_extra_whitespaces = true;
+    } else if (type == "Metaspace") {
+      result.add_space_prefix =
+          step.value("prepend_scheme", step.value("add_prefix_space", true) ? "always" : "never") != "never";
+    } else {
+      return inexpressible("pre_tokenizer", step);
+    }
+  }
+  const nlohmann::json& vocab = document.at("model").at("vocab");
+  for (size_t id = 0; id < result.tokens.size(); ++id) {
+    const bool scored = id < vocab.size() && result.types[id] == static_cast<int32_t>(PieceType::normal);
+    result.scores.push_back(scored ? vocab[id][1].get<float>() : 0);
+  }
+  return {};
+}
+
 // Merges are lists of pairs, or lines, in the file.
 std::vector<std::string> merges_of(const nlohmann::json& model) {
   std::vector<std::string> merges;
@@ -98,7 +164,8 @@ bool is_byte(const std::string& token) {
 // Tokens and types by id.
 void list_tokens(const Tokenizer& tokenizer, const nlohmann::json& document, int64_t rows,
                  GgufVocabulary& result) {
-  const bool bytes_are_tokens = result.model == "llama";
+  const bool is_sentencepiece = result.model == "llama" || result.model == "t5";
+  const bool bytes_are_tokens = is_sentencepiece && document.at("model").value("byte_fallback", false);
   std::unordered_map<TokenId, bool> added;  // and whether it is special
   for (const nlohmann::json& token : document.at("added_tokens"))
     added[token.at("id")] = token.value("special", false);
@@ -111,8 +178,8 @@ void list_tokens(const Tokenizer& tokenizer, const nlohmann::json& document, int
     } else if (bytes_are_tokens && is_byte(token)) {
       type = PieceType::byte;
     }
-    if (bytes_are_tokens && result.unk == id) type = PieceType::unknown;
-    if (bytes_are_tokens && type == PieceType::user_defined) {
+    if (is_sentencepiece && result.unk == id) type = PieceType::unknown;
+    if (is_sentencepiece && type == PieceType::user_defined) {
       // Such tokens are looked for in the text as it was written.
       for (size_t at = 0; (at = token.find(kMark, at)) != token.npos; ++at)
         token.replace(at, kMark.size(), " ");
@@ -150,34 +217,52 @@ Result<GgufVocabulary> make_gguf_vocabulary(const Tokenizer& tokenizer, int64_t 
   // Not ordered: among keys of an ordered one, and a vocabulary has many, each is searched for from the start.
   const nlohmann::json document = nlohmann::json::parse(tokenizer.to_json());
   const nlohmann::json& model = document.at("model");
-  if (tokenizer.model_type() != "BPE") {
-    return make_error(
-        ErrorCode::unsupported,
-        fmt::format("tokenizers of type {} cannot be written as GGUF yet", tokenizer.model_type()));
-  }
   GgufVocabulary result;
-  result.merges = merges_of(model);
   const SpecialIds& special = tokenizer.special_ids();
   result.bos = special.bos;
   result.eos = special.eos;
   result.pad = special.pad;
   result.unk = special.unk;
   result.chat_template = tokenizer.chat_template();
+  const std::string_view type = tokenizer.model_type();
   const std::vector<TokenId> around = tokenizer.encode("");
-  result.add_bos = special.bos && !around.empty() && around.front() == *special.bos;
-  result.add_eos = special.eos && around.size() > (*result.add_bos ? 1 : 0) && around.back() == *special.eos;
-  if (model.value("byte_fallback", false)) {
+  if (type == "Unigram") {
+    result.model = "t5";
+    result.pre = "default";
+    if (!model.value("unk_id", nlohmann::json()).is_null()) result.unk = model.at("unk_id").get<TokenId>();
+    if (!result.eos && !around.empty()) result.eos = around.back();
+    list_tokens(tokenizer, document, rows, result);
+    QUERN_CHECK(write_unigram(document, result));
+  } else if (type == "WordPiece") {
+    result.model = "bert";
+    result.pre = "default";
+    result.unk = tokenizer.token_to_id(model.value("unk_token", "[UNK]"));
+    result.mask = tokenizer.token_to_id("[MASK]");
+    // Files have one id for the token that begins a text, and no other for the end than the separator.
+    if (!around.empty()) result.bos = result.cls = around.front();
+    if (around.size() > 1) result.eos = result.sep = around.back();
+    result.add_sep = result.sep.has_value();
+    list_tokens(tokenizer, document, rows, result);
+    QUERN_CHECK(write_word_piece(document, result));
+  } else if (type == "BPE" && model.value("byte_fallback", false)) {
+    result.merges = merges_of(model);
     result.model = "llama";
     result.pre = "default";
     QUERN_TRY(result.add_space_prefix, adds_space(document));
     list_tokens(tokenizer, document, rows, result);
     result.scores = scores_from(std::exchange(result.merges, {}), result.tokens);
-  } else {
+  } else if (type == "BPE") {
+    result.merges = merges_of(model);
     result.model = "gpt2";
     QUERN_TRY(const SplitRules rules, split_rules(document));
     QUERN_TRY(result.pre, find_split_name(rules));
     list_tokens(tokenizer, document, rows, result);
+  } else {
+    return make_error(ErrorCode::unsupported,
+                      fmt::format("GGUF files cannot hold a tokenizer of type {}", type));
   }
+  result.add_bos = result.bos && !around.empty() && around.front() == *result.bos;
+  result.add_eos = result.eos && around.size() > (*result.add_bos ? 1 : 0) && around.back() == *result.eos;
   return result;
 }
 
