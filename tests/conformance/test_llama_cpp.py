@@ -7,6 +7,7 @@ log-probabilities differ in the second digit. Texts are compared up to the first
 
 import json
 import os
+import statistics
 from pathlib import Path
 
 import pytest
@@ -28,13 +29,13 @@ visitors, on every first Sunday of the month, and the bread that is baked from i
 class Peer:
     """One model in llama.cpp."""
 
-    def __init__(self, path):
+    def __init__(self, path, threads=1):
         params = xllamacpp.CommonParams()
         params.model.path = str(path)
         params.n_ctx = 1024
         params.warmup = False
         params.cache_type_k = params.cache_type_v = 0  # GGML_TYPE_F32
-        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1
+        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
         self.server = xllamacpp.Server(params)
 
     def complete(self, prompt, tokens=NEW_TOKENS, alternatives=2):
@@ -56,6 +57,13 @@ class Peer:
                 if top["id"] == token:
                     return top["logprob"]
         raise AssertionError(f"llama.cpp gives no probability of token {token}")
+
+    def speed(self, prompt_tokens, new_tokens):
+        """Tokens per second: of a prompt of so many, and of so many new ones, one by one."""
+        ids = list(range(1000, 1000 + prompt_tokens))
+        run = lambda ids, n: self.parsed(self.server.handle_completions(
+            {"prompt": ids, "n_predict": n, "temperature": 0, "ignore_eos": True, "cache_prompt": False}))["timings"]
+        return run(ids, 1)["prompt_per_second"], run(ids[:2], new_tokens)["predicted_per_second"]
 
     @staticmethod
     def parsed(answer):
@@ -167,3 +175,21 @@ def test_converted_folder_opens_in_transformers(quern, smollm2, measured, tmp_pa
     chat = [{"role": "user", "content": QUESTIONS[0]}]
     rendered = quern("tokenizer", "chat", tmp_path / "hf", "-f", "-", stdin=json.dumps({"messages": chat, "add_generation_prompt": True}))
     assert rendered.rstrip("\n") == tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True).rstrip("\n")
+
+
+def test_speed(quern, smollm2, measured):
+    """For the table alone: in turns, on all cores, the build of llama.cpp that the package has (bench/scenarios takes a native
+    one)."""
+    threads = len(os.sched_getaffinity(0))
+    [file] = Path(os.environ["QUERN_HOME"]).rglob("*.gguf")
+    peer = Peer(file, threads)
+    ours, theirs = [], []
+    for _ in range(3):
+        result = quern.json("bench", "infer", smollm2, "-p", 512, "-n", 64, "-r", 1, "--threads", threads)
+        ours.append([test["tokens_per_second"]["median"] for test in result["tests"]])
+        theirs.append(peer.speed(512, 64))
+    for test, own, other in zip(("prompt of 512", "decoding"), zip(*ours), zip(*theirs)):
+        assert min(*own, *other) > 0
+        measured(f"{test} tokens/s", round(statistics.median(own)))
+        measured(f"{test} of llama.cpp", round(statistics.median(other)))
+        measured(f"{test} ratio", statistics.median(own) / statistics.median(other))
