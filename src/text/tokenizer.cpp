@@ -8,6 +8,7 @@
 #include "base/exception.h"
 #include "base/file.h"
 #include "base/threads.h"
+#include "text/bert_vocabulary.h"
 #include "text/pipeline.h"
 #include "text/sentencepiece.h"
 #include "text/tokenizer_json.h"
@@ -38,6 +39,11 @@ Result<Tokenizer> load_sentencepiece(std::string_view content, const std::filesy
   if (!loaded.ok()) return std::move(loaded).error().within(file.string());
   return loaded;
 }
+
+Result<Tokenizer> from_vocabulary(std::string_view vocabulary, std::string_view config) {
+  QUERN_TRY(const std::string json, bert_tokenizer_json(vocabulary, config));
+  return Tokenizer::from_json(json, config);
+}
 }  // namespace
 
 Result<Tokenizer> Tokenizer::load(const std::filesystem::path& path) {
@@ -46,13 +52,17 @@ Result<Tokenizer> Tokenizer::load(const std::filesystem::path& path) {
   const std::filesystem::path folder = is_folder ? path : path.parent_path();
   std::filesystem::path file = is_folder ? path / "tokenizer.json" : path;
   const auto sentencepiece = path / "tokenizer.model";
-  if (is_folder && !std::filesystem::exists(file, ignored) && std::filesystem::exists(sentencepiece, ignored))
-    file = sentencepiece;
+  if (is_folder && !std::filesystem::exists(file, ignored)) {
+    for (const auto& older : {sentencepiece, path / "vocab.txt"}) {
+      if (std::filesystem::exists(older, ignored)) file = older;
+    }
+  }
   QUERN_TRY(const std::string content, read_file(file));
   if (file.extension() == ".model") return load_sentencepiece(content, file);
   QUERN_TRY(const std::string config, read_optional_file(folder / "tokenizer_config.json"));
   QUERN_TRY(const std::string chat_template, read_optional_file(folder / "chat_template.jinja"));
-  auto loaded = from_json(content, config, chat_template);
+  auto loaded = file.filename() == "vocab.txt" ? from_vocabulary(content, config)
+                                               : from_json(content, config, chat_template);
   if (!loaded.ok()) return std::move(loaded).error().within(path.string());
   return loaded;
 }

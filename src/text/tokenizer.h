@@ -64,7 +64,7 @@ struct Pipeline;
 class Tokenizer {
  public:
   // A folder with tokenizer.json (and tokenizer_config.json, chat_template.jinja when there) or, without it,
-  // with tokenizer.model of SentencePiece; or one of these files. Errors: not_found, io, corrupt (names the
+  // with tokenizer.model of SentencePiece or vocab.txt of BERT; or one of these files. Errors: not_found, io, corrupt (names the
   // field), unsupported (names the component).
   static Result<Tokenizer> load(const std::filesystem::path& path);
   // From the contents of the three files; all but the first may be empty.
