@@ -93,7 +93,7 @@ inline Ints dot_quads(const Codes (&quads)[8], const RoundedGroup& x, int run) {
 }
 
 // Bytes ahead, to L2 and to L1: the hardware's own stops at the end of every page.
-inline constexpr int64_t kFarPrefetch = 8192, kNearPrefetch = 1024;
+inline constexpr int64_t kFarPrefetch = 12288, kNearPrefetch = 3072;
 
 template <StripFormat F>
 inline void prefetch_codes(const uint8_t* codes) {
