@@ -49,8 +49,33 @@ Tensor Attention::forward(const Tensor& x, const ForwardContext& context) const 
     k = rotary_->forward(k, context.positions);
   }
   const ops::AttentionMask mask = narrowed(context.mask, spec_.window);
-  const Tensor y = context.cache ? context.cache->attend(spec_.layer, q, k, v, mask, context, options_)
-                                 : ops::attention(q, k, v, mask, options_);
+  ops::AttentionOptions options = options_;
+  options.bias = context.bias;
+  const Tensor y = context.cache ? context.cache->attend(spec_.layer, q, k, v, mask, context, options)
+                                 : ops::attention(q, k, v, mask, options);
+  return o_.forward(ops::reshape(y, {batch, time, spec_.heads * spec_.head_dim}), context);
+}
+
+SourceKeys Attention::keys_of(const Tensor& states, const ForwardContext& context) const {
+  const ops::LinearMap maps[] = {k_.map(states, context), v_.map(states, context)};
+  const std::vector<Tensor> projected = ops::linear_group(states, maps);
+  return {heads_of(projected[0], spec_.kv_heads, k_norm_),
+          heads_of(projected[1], spec_.kv_heads, std::nullopt)};
+}
+
+Tensor Attention::forward_source(const Tensor& x, const ForwardContext& context) const {
+  const auto& [keys, values] = context.source->layers[static_cast<size_t>(spec_.layer)];
+  const int64_t batch = x.dim(0), time = x.dim(1), sources = keys.dim(0);
+  // Sequences of one source are queries of one sequence.
+  const Shape rows{sources, batch * time / sources};
+  Tensor q = heads_of(q_.forward(x, context), spec_.heads, q_norm_);
+  q = ops::reshape(q, {rows[0], rows[1], spec_.heads, spec_.head_dim});
+  ops::AttentionMask mask = ops::full_mask(rows[0], rows[1], keys.dim(1));
+  for (int64_t i = 0; i < rows.numel(); ++i) {
+    mask.end.data<int32_t>()[i] =
+        static_cast<int32_t>(context.source->lengths[static_cast<size_t>(i / rows[1])]);
+  }
+  const Tensor y = ops::attention(q, keys, values, mask, options_);
   return o_.forward(ops::reshape(y, {batch, time, spec_.heads * spec_.head_dim}), context);
 }
 

@@ -43,6 +43,10 @@ class Attention final : public Module {
 
   // x [B, T, C] -> [B, T, C]
   Tensor forward(const Tensor& x, const ForwardContext& context) const;
+  // Cross-attention: what the keys and values of `states` [1 or B, S, C] are, and the attention of x [B, T, C] over them,
+  // of which sequence b shows source.lengths[b]. Without rotation, mask and cache.
+  SourceKeys keys_of(const Tensor& states, const ForwardContext& context) const;
+  Tensor forward_source(const Tensor& x, const ForwardContext& context) const;
   void visit(const Visitor& visitor, const std::string& prefix = {}) override;
 
  private:

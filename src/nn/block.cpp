@@ -5,6 +5,10 @@
 
 namespace quern::nn {
 
+namespace {
+constexpr uint64_t kCrossSites = uint64_t{1} << 15;  // sites of dropout in cross-attention begin here
+}
+
 Block::Block(const BlockSpec& spec, std::shared_ptr<Rotary> rotary)
     : layout_(spec.layout),
       dropout_(spec.dropout),
@@ -12,6 +16,10 @@ Block::Block(const BlockSpec& spec, std::shared_ptr<Rotary> rotary)
       attention_norm_(spec.attention.hidden, spec.norm),
       attention_(spec.attention, std::move(rotary)),
       mlp_(spec.experts ? decltype(mlp_)(MixtureOfExperts(*spec.experts)) : decltype(mlp_)(Mlp(spec.mlp))) {
+  if (spec.cross_attention) {
+    cross_norm_.emplace(spec.attention.hidden, spec.norm);
+    cross_attention_.emplace(spec.attention, nullptr);
+  }
   if (layout_ != BlockLayout::parallel) mlp_norm_.emplace(spec.mlp.hidden, spec.norm);
   if (layout_ == BlockLayout::sandwich) {
     attention_post_norm_.emplace(spec.attention.hidden, spec.norm);
@@ -23,6 +31,11 @@ Tensor Block::attend(const Tensor& x, const ForwardContext& context) const {
   return dropout(attention_.forward(x, context), dropout_, context.dropout, 1 + 2 * layer_);
 }
 
+Tensor Block::read_source(const Tensor& x, const ForwardContext& context) const {
+  return dropout(cross_attention_->forward_source(x, context), dropout_, context.dropout,
+                 kCrossSites + layer_);
+}
+
 Tensor Block::feed_forward(const Tensor& x, const ForwardContext& context) const {
   const Tensor y = std::visit([&](const auto& mlp) { return mlp.forward(x, context); }, mlp_);
   return dropout(y, dropout_, context.dropout, 2 + 2 * layer_);
@@ -30,7 +43,8 @@ Tensor Block::feed_forward(const Tensor& x, const ForwardContext& context) const
 
 Tensor Block::forward(const Tensor& x, const ForwardContext& context) const {
   if (layout_ == BlockLayout::post_norm) {
-    const Tensor h = attention_norm_.forward(ops::add(x, attend(x, context)));
+    Tensor h = attention_norm_.forward(ops::add(x, attend(x, context)));
+    if (cross_attention_) h = cross_norm_->forward(ops::add(h, read_source(h, context)));
     return mlp_norm_->forward(ops::add(h, feed_forward(h, context)));
   }
   if (layout_ == BlockLayout::branch_norm) {
@@ -43,7 +57,8 @@ Tensor Block::forward(const Tensor& x, const ForwardContext& context) const {
     return ops::add(h, mlp_post_norm_->forward(feed_forward(mlp_norm_->forward(h), context)));
   }
   const Tensor normed = attention_norm_.forward(x);
-  const Tensor h = ops::add(x, attend(normed, context));
+  Tensor h = ops::add(x, attend(normed, context));
+  if (cross_attention_) h = ops::add(h, read_source(cross_norm_->forward(h), context));
   if (layout_ == BlockLayout::parallel) return ops::add(h, feed_forward(normed, context));
   const Tensor& entering = layout_ == BlockLayout::parallel_norms ? x : h;
   return ops::add(h, feed_forward(mlp_norm_->forward(entering), context));
@@ -53,6 +68,8 @@ void Block::visit(const Visitor& visitor, const std::string& prefix) {
   attention_norm_.visit(visitor, prefix + "attention_norm.");
   attention_.visit(visitor, prefix + "attention.");
   if (attention_post_norm_) attention_post_norm_->visit(visitor, prefix + "attention_post_norm.");
+  if (cross_norm_) cross_norm_->visit(visitor, prefix + "cross_norm.");
+  if (cross_attention_) cross_attention_->visit(visitor, prefix + "cross_attention.");
   if (mlp_norm_) mlp_norm_->visit(visitor, prefix + "mlp_norm.");
   std::visit([&](auto& mlp) { mlp.visit(visitor, prefix + "mlp."); }, mlp_);
   if (mlp_post_norm_) mlp_post_norm_->visit(visitor, prefix + "mlp_post_norm.");

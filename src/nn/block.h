@@ -24,7 +24,9 @@ struct BlockSpec {
   AttentionSpec attention;
   MlpSpec mlp;
   std::optional<MoeSpec> experts = {};  // in place of the MLP
-  double dropout = 0.0;                 // on each branch before it joins the residual stream
+  bool cross_attention =
+      false;  // after attention, over context.source, with a norm of its own: pre_norm and post_norm
+  double dropout = 0.0;  // on each branch before it joins the residual stream
 };
 
 class Block final : public Module {
@@ -33,10 +35,15 @@ class Block final : public Module {
 
   // x [B, T, C] -> [B, T, C]
   Tensor forward(const Tensor& x, const ForwardContext& context) const;
+  // What cross-attention reads of `states` [1 or B, S, C]. Precondition: the block has cross-attention.
+  SourceKeys source_keys(const Tensor& states, const ForwardContext& context) const {
+    return cross_attention_->keys_of(states, context);
+  }
   void visit(const Visitor& visitor, const std::string& prefix = {}) override;
 
  private:
   Tensor attend(const Tensor& x, const ForwardContext& context) const;
+  Tensor read_source(const Tensor& x, const ForwardContext& context) const;
   Tensor feed_forward(const Tensor& x, const ForwardContext& context) const;
 
   BlockLayout layout_;
@@ -45,8 +52,10 @@ class Block final : public Module {
   Norm attention_norm_;
   Attention attention_;
   std::optional<Norm> attention_post_norm_;  // in a sandwich
-  std::optional<Norm> mlp_norm_;             // absent in a parallel block
-  std::optional<Norm> mlp_post_norm_;        // in a sandwich
+  std::optional<Norm> cross_norm_;
+  std::optional<Attention> cross_attention_;
+  std::optional<Norm> mlp_norm_;       // absent in a parallel block
+  std::optional<Norm> mlp_post_norm_;  // in a sandwich
   std::variant<Mlp, MixtureOfExperts> mlp_;
 };
 

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
+#include <vector>
 
 #include "ops/attention.h"
 
@@ -30,11 +32,25 @@ struct DropoutState {
   uint64_t stream(uint64_t site) const { return step << 16 | site; }
 };
 
+// The keys and values of one layer for what its queries see of another sequence: [1 or B, S, K, D] each.
+struct SourceKeys {
+  Tensor keys;
+  Tensor values;
+};
+// What a decoder reads beside its own tokens: the states of an encoder, projected once for each layer. One source may
+// stand for all sequences (beams).
+struct Source {
+  std::vector<SourceKeys> layers;
+  std::vector<int64_t> lengths;  // of each sequence: the keys that are text, the rest is padding
+};
+
 // Cheap to copy: tensors are handles. Checkpointed blocks keep a copy until their backward has run.
 struct ForwardContext {
   Tensor positions;  // i32 [B, T]: the place of each token in its document
   ops::AttentionMask
-      mask;  // i32 [B, T] each: what a query sees of its row, or of the cache; windows narrow it
+      mask;          // i32 [B, T] each: what a query sees of its row, or of the cache; windows narrow it
+  Tensor bias = {};  // of self-attention: wide [1 or B, H, T, S], or undefined (ops::AttentionOptions::bias)
+  std::shared_ptr<const Source> source = {};  // of cross-attention; null: the model has none
   KvCache* cache = nullptr;  // null: attend over the keys of this call (training, evaluation)
   DropoutState dropout;
   LinearObserver* observer = nullptr;  // of every Linear inside the blocks
