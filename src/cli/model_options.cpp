@@ -35,7 +35,9 @@ void ModelOptions::define(CommandLine& line) {
            {"--repetition-penalty", "repetition_penalty"},
            {"--presence-penalty", "presence_penalty"},
            {"--frequency-penalty", "frequency_penalty"},
-           {"--seed", "seed"}}) {
+           {"--seed", "seed"},
+           {"--no-repeat-ngram", "no_repeat_ngram"},
+           {"--min-tokens", "min_tokens"}}) {
     line.config_flag(flag, key);
   }
   app.add_option("--stop", stop_, "text that ends the answer; may be repeated")
@@ -115,6 +117,20 @@ nlohmann::ordered_json to_json(const infer::Completion& c) {
           {"prompt_seconds", c.prompt_seconds},
           {"generate_seconds", c.generate_seconds},
           {"tokens", tokens}};
+}
+
+nlohmann::ordered_json to_json(const infer::BeamCompletions& c) {
+  nlohmann::ordered_json answers = nlohmann::ordered_json::array();
+  for (const infer::BeamCompletion& answer : c.answers) {
+    answers.push_back({{"text", answer.text},
+                       {"score", answer.beam.score},
+                       {"finish_reason", infer::name_of(answer.finish)},
+                       {"tokens", answer.beam.tokens}});
+  }
+  return {{"answers", answers},
+          {"prompt_tokens", c.prompt_tokens},
+          {"prompt_seconds", c.prompt_seconds},
+          {"generate_seconds", c.generate_seconds}};
 }
 
 std::string describe_speed(const infer::Completion& c) {

@@ -40,6 +40,7 @@ struct ModelOptions {
 
 // The outcome of a completion for --json.
 nlohmann::ordered_json to_json(const infer::Completion& completion);
+nlohmann::ordered_json to_json(const infer::BeamCompletions& completions);
 // "123 tokens, 45.6 tok/s; prompt 12 tokens, 0.1 s"
 std::string describe_speed(const infer::Completion& completion);
 

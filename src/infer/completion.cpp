@@ -1,5 +1,7 @@
 #include "infer/completion.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 
@@ -13,6 +15,16 @@ void CompletionOptions::fields(Fields& f) {
   f.add("stop", stop, "texts that end the answer");
   f.add("ignore_eos", ignore_eos, "go on past the model's end token");
   sampling.fields(f);
+  rules.fields(f);
+  f.add("beams", beams, "above 1: keep so many answers open and give the likeliest").range(1, 1000);
+  f.add("length_penalty", length_penalty, "of beam search: above 0 favours long answers, below 0 short ones")
+      .range(-100, 100);
+  f.add("early_stopping", early_stopping,
+        "of beam search: end with as many answers as beams (yes), when no better one is likely (no) or "
+        "possible "
+        "(never)",
+        {{"no", EarlyStopping::no}, {"yes", EarlyStopping::yes}, {"never", EarlyStopping::never}});
+  f.add("num_return", num_return, "of beam search: answers to give, at most as many as beams").at_least(1);
 }
 
 namespace {
@@ -42,6 +54,7 @@ Result<Completion> complete(Session& session, const text::Tokenizer& tokenizer,
   GenerateOptions generation{.sampling = options.sampling,
                              .max_tokens = options.max_tokens,
                              .end_tokens = {},
+                             .rules = options.rules,
                              .stream = options.stream,
                              .context_shift = options.context_shift};
   if (!options.ignore_eos) generation.end_tokens = options.end_tokens;
@@ -62,6 +75,50 @@ Result<Completion> complete(Session& session, const text::Tokenizer& tokenizer,
   show(stops.finish());
   if (stops.stopped()) result.finish = FinishReason::stop;
   result.generate_seconds = seconds_since(generating);
+  return result;
+}
+
+Result<BeamCompletions> complete_beams(Session& session, const text::Tokenizer& tokenizer,
+                                       std::span<const int32_t> prompt, const CompletionOptions& options,
+                                       const std::function<bool()>& go_on) {
+  if (options.num_return > options.beams) {
+    return make_error(ErrorCode::invalid_argument,
+                      fmt::format("{} answers of {} beams", options.num_return, options.beams),
+                      "there are as many answers as beams at most");
+  }
+  BeamCompletions result{.answers = {}, .prompt_tokens = static_cast<int64_t>(prompt.size())};
+  const auto start = Clock::now();
+  QUERN_CHECK(session.set_tokens(prompt));
+  result.prompt_seconds = seconds_since(start);
+  const int64_t room = session.context() - result.prompt_tokens;
+  if (room < 1) {
+    return make_error(ErrorCode::invalid_argument,
+                      fmt::format("the prompt fills the context of {} tokens", session.context()),
+                      "shorten the prompt, or raise --context up to what the model was trained for");
+  }
+  BeamOptions search{.beams = options.beams,
+                     .length_penalty = options.length_penalty,
+                     .early_stopping = options.early_stopping,
+                     .repetition_penalty = options.sampling.repetition_penalty,
+                     .max_tokens = std::min(options.max_tokens, room),
+                     .end_tokens = {},
+                     .rules = options.rules};
+  if (!options.ignore_eos) search.end_tokens = options.end_tokens;
+  const auto searching = Clock::now();
+  for (Beam& beam : beam_search(session, search, go_on)) {
+    if (static_cast<int64_t>(result.answers.size()) == options.num_return) break;
+    text::StreamDecoder decoder(tokenizer);
+    StopStrings stops(options.stop);
+    BeamCompletion answer{.text = {}, .beam = std::move(beam)};
+    for (const int32_t token : answer.beam.tokens) answer.text += stops.push(decoder.push(token));
+    answer.text += stops.push(decoder.finish());
+    answer.text += stops.finish();
+    answer.finish = answer.beam.ended || stops.stopped()     ? FinishReason::stop
+                    : search.max_tokens < options.max_tokens ? FinishReason::context_full
+                                                             : FinishReason::length;
+    result.answers.push_back(std::move(answer));
+  }
+  result.generate_seconds = seconds_since(searching);
   return result;
 }
 

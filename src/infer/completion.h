@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "infer/beam_search.h"
 #include "infer/generate.h"
 #include "text/tokenizer.h"
 
@@ -21,6 +22,12 @@ struct CompletionOptions {
   bool ignore_eos = false;          // they do not end the answer
   bool context_shift = false;       // GenerateOptions::context_shift
   uint64_t stream = 0;
+  TokenRules rules;
+  // Of complete_beams.
+  int64_t beams = 1;
+  double length_penalty = 1.0;
+  EarlyStopping early_stopping = EarlyStopping::no;
+  int64_t num_return = 1;  // answers, at most `beams`
 
   void fields(Fields& f);
 };
@@ -47,5 +54,23 @@ std::vector<int32_t> encode_prompt(const text::Tokenizer& tokenizer, std::string
 Result<Completion> complete(Session& session, const text::Tokenizer& tokenizer,
                             std::span<const int32_t> prompt, const CompletionOptions& options,
                             const std::function<bool(std::string_view)>& receive = {});
+
+// The same by beam search, which does not sample: the best answers first, options.num_return of them, none where `go_on`
+// stopped the search before there was one. Errors of Session::set_tokens; invalid_argument where the prompt leaves no
+// room for an answer, or more answers are wanted than there are beams.
+struct BeamCompletion {
+  std::string text;
+  Beam beam;
+  FinishReason finish = FinishReason::length;
+};
+struct BeamCompletions {
+  std::vector<BeamCompletion> answers;
+  int64_t prompt_tokens = 0;
+  double prompt_seconds = 0.0;
+  double generate_seconds = 0.0;
+};
+Result<BeamCompletions> complete_beams(Session& session, const text::Tokenizer& tokenizer,
+                                       std::span<const int32_t> prompt, const CompletionOptions& options,
+                                       const std::function<bool()>& go_on);
 
 }  // namespace quern::infer

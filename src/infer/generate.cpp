@@ -29,14 +29,26 @@ bool make_room(Session& session, int64_t prompt) {
 }
 }  // namespace
 
+namespace {
+// The session's logits, but for tokens that may not follow the `generated` ones.
+std::span<const float> allowed(const Session& session, const GenerateOptions& options, int64_t generated,
+                               std::vector<float>& copy) {
+  if (!options.rules.any()) return session.logits();
+  copy.assign(session.logits().begin(), session.logits().end());
+  apply(options.rules, {session.tokens(), generated, options.max_tokens, options.end_tokens}, copy);
+  return copy;
+}
+}  // namespace
+
 FinishReason generate(Session& session, const GenerateOptions& options,
                       const std::function<bool(const SampledToken&)>& receive) {
   Sampler sampler(options.sampling, options.stream);
   TokenHistory history;
+  std::vector<float> ruled;
   history.add_prompt(session.tokens());
   const auto prompt = static_cast<int64_t>(session.tokens().size());
   for (int64_t i = 0; i < options.max_tokens; ++i) {
-    const SampledToken token = sampler.sample(session.logits(), history);
+    const SampledToken token = sampler.sample(allowed(session, options, i, ruled), history);
     if (std::ranges::find(options.end_tokens, token.id) != options.end_tokens.end())
       return FinishReason::stop;
     if (session.full() && !(options.context_shift && make_room(session, prompt)))

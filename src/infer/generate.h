@@ -9,6 +9,7 @@
 
 #include "infer/sampling.h"
 #include "infer/session.h"
+#include "infer/token_rules.h"
 
 namespace quern::infer {
 
@@ -24,7 +25,8 @@ struct GenerateOptions {
   SamplingOptions sampling;
   int64_t max_tokens = 256;
   std::vector<int32_t> end_tokens;  // finish, and are not passed on
-  uint64_t stream = 0;              // which of several answers to one prompt
+  TokenRules rules;
+  uint64_t stream = 0;  // which of several answers to one prompt
   // In a full context, forget half of what follows the prompt (Session::shift) and go on; of a prompt of more than half
   // the context, that half is kept.
   bool context_shift = false;

@@ -44,11 +44,16 @@ float largest(std::span<const float> logits) {
                              "its weights are damaged, or too large for the dtype: try --dtype f32"));
 }
 
-double log_sum_exp(std::span<const float> logits, float top) {
+}  // namespace
+
+double log_sum_exp(std::span<const float> logits) {
+  const float top = largest(logits);
   double sum = 0.0;
   for (const float logit : logits) sum += std::exp(static_cast<double>(logit) - top);
   return top + std::log(sum);
 }
+
+namespace {
 
 void apply_penalties(std::vector<Candidate>& candidates, const SamplingOptions& options,
                      const TokenHistory& history) {
@@ -101,12 +106,12 @@ void keep_typical(std::vector<Candidate>& candidates, double share) {
 }  // namespace
 
 SampledToken Sampler::sample(std::span<const float> logits, const TokenHistory& history) {
-  const float top = largest(logits);
+  const double normaliser = log_sum_exp(logits);
   std::vector<Candidate> candidates(logits.size());
   for (size_t i = 0; i < logits.size(); ++i) candidates[i] = {static_cast<int32_t>(i), logits[i]};
   apply_penalties(candidates, options_, history);
   const auto chosen = [&](int32_t id) {
-    return SampledToken{id, static_cast<double>(logits[static_cast<size_t>(id)]) - log_sum_exp(logits, top)};
+    return SampledToken{id, static_cast<double>(logits[static_cast<size_t>(id)]) - normaliser};
   };
   // One draw per token whatever the options, so that position n always uses draw n.
   const double draw = rng_.uniform();

@@ -43,6 +43,10 @@ class TokenHistory {
   std::unordered_map<int32_t, int64_t> counts_;
 };
 
+// The logarithm of the sum of e^logit. Throws Exception(corrupt) where a logit is NaN or the largest is infinite: the
+// weights are damaged, or overflowed the dtype.
+double log_sum_exp(std::span<const float> logits);
+
 struct SampledToken {
   int32_t id = 0;
   double logprob = 0.0;  // under the model itself: log-softmax of the logits as they came
@@ -55,8 +59,7 @@ class Sampler {
   explicit Sampler(SamplingOptions options, uint64_t stream = 0)
       : options_(options), rng_(options.seed, stream) {}
 
-  // Minus infinity forbids a token. Throws Exception(corrupt) where a logit is NaN or the largest is
-  // infinite: the weights are damaged, or overflowed the dtype.
+  // Minus infinity forbids a token. Throws as log_sum_exp does.
   SampledToken sample(std::span<const float> logits, const TokenHistory& history);
 
  private:

@@ -37,6 +37,7 @@ class Session {
   int64_t context() const { return context_; }
   bool full() const { return static_cast<int64_t>(tokens_.size()) >= context_; }
   const model::Decoder& model() const { return model_; }
+  const nn::ContiguousKvCache& cache() const { return cache_; }
 
  private:
   void go_back_to(int64_t length);

@@ -1,4 +1,6 @@
 // quern generate
+#include <fmt/format.h>
+
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -71,9 +73,39 @@ Result<void> go_on(const Arguments& arguments, const infer::LoadedModel& loaded,
   return finish(completion, to_json(completion), context);
 }
 
+// The likeliest answers, when they are complete.
+Result<void> search(const Arguments& arguments, const infer::LoadedModel& loaded, const std::string& prompt,
+                    Context& context) {
+  const std::vector<int32_t> tokens = infer::encode_prompt(loaded.tokenizer, prompt, !arguments.plain);
+  infer::Session session(loaded.model, arguments.options.context);
+  const InterruptGuard guard;
+  QUERN_TRY(const infer::BeamCompletions found,
+            infer::complete_beams(session, loaded.tokenizer, tokens, arguments.options.completion,
+                                  [] { return !InterruptGuard::requested(); }));
+  if (context.json) {
+    context.print(to_json(found).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+  } else {
+    ChatConsole console(false);
+    for (const infer::BeamCompletion& answer : found.answers) {
+      console.show({prompt + answer.text});
+      console.end_answer();
+      if (found.answers.size() > 1 && !context.quiet)
+        terminal::print_line(fmt::format("score {:.4f}", answer.beam.score));
+    }
+  }
+  return InterruptGuard::requested() ? make_error(ErrorCode::cancelled, "stopped") : Result<void>();
+}
+
 Result<void> generate(Arguments& arguments, Context& context) {
   QUERN_TRY(const std::string prompt, read_prompt(arguments));
   QUERN_TRY(infer::LoadedModel loaded, arguments.options.open());
+  if (arguments.options.completion.beams > 1) {
+    if (arguments.in_chat) {
+      return make_error(ErrorCode::invalid_argument, "beam search goes on from texts, not from chats",
+                        "leave out --chat or --beams");
+    }
+    return search(arguments, loaded, prompt, context);
+  }
   return arguments.in_chat ? answer(arguments, loaded, prompt, context)
                            : go_on(arguments, loaded, prompt, context);
 }
@@ -89,6 +121,10 @@ Runner define(CommandLine& line) {
   line.app().add_flag("--chat", arguments->in_chat,
                       "answer the prompt as a message, through the chat template");
   arguments->chat.define(line);
+  line.config_flag("--beams", "beams");
+  line.config_flag("--length-penalty", "length_penalty");
+  line.config_flag("--early-stopping", "early_stopping");
+  line.config_flag("--num-return", "num_return");
   line.app().add_flag("--context-shift", arguments->options.completion.context_shift,
                       "go on past a full context: forget half of what follows the prompt (an approximation)");
   return [arguments](Context& context) { return generate(*arguments, context); };
@@ -104,6 +140,7 @@ Command generate_command() {
           .examples =
               "quern generate runs/demo/model -p \"Once upon a time\" -t 0.8 --top-k 40 --top-p 0.95 "
               "--seed 1 -n 200\n"
+              "quern generate runs/demo/model -p \"Once upon a time\" --beams 4 --no-repeat-ngram 3 -n 40\n"
               "quern generate runs/demo/model --chat -p \"What is a quern?\"",
           .define = define,
           .subcommands = {}};
