@@ -16,6 +16,22 @@ std::vector<std::string> names_of(const infer::Language& language, const std::ve
   return names;
 }
 
+// How answers are searched for where the command line says nothing: "beams 4, length_penalty 2"; "" where the files do not
+// tell.
+std::string search_of(const infer::SamplingDefaults& defaults) {
+  std::string text;
+  const auto add = [&](std::string_view name, const auto& value) {
+    if (value) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name, *value);
+  };
+  add("beams", defaults.beams);
+  add("length_penalty", defaults.length_penalty);
+  add("early_stopping", defaults.early_stopping);
+  add("no_repeat_ngram", defaults.no_repeat_ngram);
+  add("min_tokens", defaults.min_tokens);
+  add("max_tokens", defaults.max_tokens);
+  return text;
+}
+
 }  // namespace
 
 std::vector<std::pair<std::string, std::string>> LanguageReport::rows() const {
@@ -25,10 +41,14 @@ std::vector<std::pair<std::string, std::string>> LanguageReport::rows() const {
   }
   const infer::Language& language = *language_;
   const std::vector<std::string> templates = language.templates.names();
-  return {{"tokenizer",
-           fmt::format("{}, {} tokens", language.tokenizer.model_type(), language.tokenizer.vocab_size())},
-          {"chat template", templates.empty() ? "none" : fmt::format("{}", fmt::join(templates, ", "))},
-          {"end tokens", fmt::format("{}", fmt::join(names_of(language, language.end_tokens), ", "))}};
+  std::vector<std::pair<std::string, std::string>> rows{
+      {"tokenizer",
+       fmt::format("{}, {} tokens", language.tokenizer.model_type(), language.tokenizer.vocab_size())},
+      {"chat template", templates.empty() ? "none" : fmt::format("{}", fmt::join(templates, ", "))},
+      {"end tokens", fmt::format("{}", fmt::join(names_of(language, language.end_tokens), ", "))}};
+  if (std::string search = search_of(language.sampling); !search.empty())
+    rows.emplace_back("search", std::move(search));
+  return rows;
 }
 
 std::string LanguageReport::findings() const {

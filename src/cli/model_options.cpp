@@ -56,7 +56,8 @@ Result<infer::LoadedModel> ModelOptions::open() {
   if (!stop_.empty()) completion.stop = stop_;
   QUERN_TRY(const std::filesystem::path path, store::Store().resolve(model));
   const auto start = std::chrono::steady_clock::now();
-  QUERN_TRY(infer::LoadedModel loaded, infer::open_model(path, *dtype_from_name(dtype), !no_pack_));
+  QUERN_TRY(infer::LoadedModel loaded,
+            infer::open_model(path, *dtype_from_name(dtype), !no_pack_, encoder_decoders));
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
   if (!cache_dtype.empty()) {
     const DType wanted = *dtype_from_name(cache_dtype);
@@ -81,7 +82,16 @@ Result<void> ModelOptions::take_defaults(const infer::SamplingDefaults& defaults
   QUERN_CHECK(take("top_p", defaults.top_p));
   QUERN_CHECK(take("min_p", defaults.min_p));
   QUERN_CHECK(take("typical_p", defaults.typical_p));
-  return take("repetition_penalty", defaults.repetition_penalty);
+  QUERN_CHECK(take("repetition_penalty", defaults.repetition_penalty));
+  QUERN_CHECK(take("beams", defaults.beams));
+  QUERN_CHECK(take("length_penalty", defaults.length_penalty));
+  QUERN_CHECK(take("early_stopping", defaults.early_stopping));
+  QUERN_CHECK(take("no_repeat_ngram", defaults.no_repeat_ngram));
+  QUERN_CHECK(take("min_tokens", defaults.min_tokens));
+  QUERN_CHECK(take("max_tokens", defaults.max_tokens));
+  completion.rules.forced_first = defaults.forced_first;
+  completion.rules.forced_last = defaults.forced_last;
+  return {};
 }
 
 std::string ModelOptions::describe(const infer::LoadedModel& loaded, double seconds) const {

@@ -21,6 +21,7 @@ struct ModelOptions {
   std::string cache_dtype;  // empty: model::default_cache_dtype
   int64_t context = 0;
   infer::CompletionOptions completion;
+  bool encoder_decoders = false;  // open() takes them
 
   // MODEL, --dtype, the settings below with a flag for each, and --config for files of them.
   void define(CommandLine& line);

@@ -6,6 +6,7 @@ namespace quern::infer {
 
 Branches::Branches(const Session& session, int64_t count, int64_t more)
     : model_(session.model()),
+      source_(session.source()),
       cache_(model_.make_cache(
           {.batch = count, .capacity = static_cast<int64_t>(session.tokens().size()) + more, .chunk = 1})),
       logits_(Tensor::from(session.logits(), {1, static_cast<int64_t>(session.logits().size())})) {
@@ -20,7 +21,9 @@ std::span<const float> Branches::logits(int64_t branch) const {
 void Branches::advance(std::span<const int64_t> from, std::span<const int32_t> tokens) {
   const autograd::NoGrad no_grad;
   cache_.reorder(from);
-  const Tensor states = model_.hidden(Tensor::from(tokens, {count(), 1}), cache_.next(1));
+  nn::ForwardContext context = cache_.next(1);
+  context.source = source_;
+  const Tensor states = model_.hidden(Tensor::from(tokens, {count(), 1}), context);
   cache_.commit(1);
   logits_ = model_.logits(states.reshaped({count(), states.dim(2)})).to(DType::f32);
 }

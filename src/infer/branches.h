@@ -24,6 +24,7 @@ class Branches {
 
  private:
   const model::Decoder& model_;
+  std::shared_ptr<const nn::Source> source_;  // which all branches share
   nn::ContiguousKvCache cache_;
   Tensor logits_;  // [B, V], or [1, V] while all branches are one
 };

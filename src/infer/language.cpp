@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdint>
 
 #include "base/json.h"
 #include "formats/gguf/archive.h"
@@ -28,6 +29,35 @@ void take_number(const nlohmann::json& config, const char* key, std::optional<T>
     value = found->get<T>();
 }
 
+// What generation_config.json, or config.json as it was before, says about encoder-decoders: lengths count the token that
+// answers begin with, and nobody samples unless told to.
+void take_search(const nlohmann::json& config, SamplingDefaults& defaults) {
+  const auto token = [&](const char* key, int32_t& id) {
+    const auto found = config.find(key);
+    if (found != config.end() && found->is_number_integer() && *found >= 0 && *found <= INT32_MAX)
+      id = found->get<int32_t>();
+  };
+  const bool samples = config.value("do_sample", nlohmann::json(false)) == true;
+  if (!samples) {
+    defaults.temperature = 0.0;
+    take_number(config, "num_beams", defaults.beams);
+  }
+  take_number(config, "length_penalty", defaults.length_penalty);
+  take_number(config, "no_repeat_ngram_size", defaults.no_repeat_ngram);
+  take_number(config, "max_length", defaults.max_tokens);
+  take_number(config, "min_length", defaults.min_tokens);
+  for (std::optional<int64_t>* length : {&defaults.max_tokens, &defaults.min_tokens}) {
+    if (*length) *length = std::max<int64_t>(**length - 1, length == &defaults.max_tokens ? 1 : 0);
+  }
+  take_number(config, "max_new_tokens", defaults.max_tokens);
+  take_number(config, "min_new_tokens", defaults.min_tokens);
+  const nlohmann::json stopping = config.value("early_stopping", nlohmann::json());
+  if (stopping.is_boolean()) defaults.early_stopping = stopping.get<bool>() ? "yes" : "no";
+  if (stopping == "never") defaults.early_stopping = "never";
+  token("forced_bos_token_id", defaults.forced_first);
+  token("forced_eos_token_id", defaults.forced_last);
+}
+
 // With "do_sample": false, the numbers are there but nobody reads them.
 SamplingDefaults sampling_of(const nlohmann::json& config) {
   SamplingDefaults sampling;
@@ -47,12 +77,16 @@ Result<Language> read_folder(const std::filesystem::path& path) {
   QUERN_TRY(text::ChatTemplates templates, text::ChatTemplates::load(folder.path()));
   Language language{.tokenizer = std::move(tokenizer), .templates = std::move(templates)};
   QUERN_TRY(const nlohmann::json config, read_json_file(folder.config()));
+  const bool answers =
+      config.is_object() && config.value("is_encoder_decoder", nlohmann::json(false)) == true;
   if (config.is_object()) add_ids(config, language.listed_ends);
+  if (answers) take_search(config, language.sampling);
   if (const auto file = folder.generation_config()) {
     QUERN_TRY(const nlohmann::json generation, read_json_file(*file));
     if (generation.is_object()) {
       add_ids(generation, language.listed_ends);
       language.sampling = sampling_of(generation);
+      if (answers) take_search(generation, language.sampling);
     }
   }
   return language;

@@ -44,6 +44,11 @@ Result<void> Session::set_tokens(std::span<const int32_t> tokens) {
   return {};
 }
 
+void Session::set_source(std::shared_ptr<const nn::Source> source) {
+  source_ = std::move(source);
+  go_back_to(0);
+}
+
 // Holds the first `length` tokens, or none where a window's keys for them are gone.
 void Session::go_back_to(int64_t length) { tokens_.resize(static_cast<size_t>(cache_.truncate(0, length))); }
 
@@ -68,7 +73,9 @@ void Session::compute(std::span<const int32_t> tokens) {
   for (std::span<const int32_t> chunk; !tokens.empty(); tokens = tokens.subspan(chunk.size())) {
     chunk = tokens.first(std::min<size_t>(model::kPromptChunk, tokens.size()));
     const auto time = static_cast<int64_t>(chunk.size());
-    const Tensor states = model_.hidden(Tensor::from(chunk, {1, time}), cache_.next(time));
+    nn::ForwardContext context = cache_.next(time);
+    context.source = source_;
+    const Tensor states = model_.hidden(Tensor::from(chunk, {1, time}), context);
     cache_.commit(time);
     tokens_.insert(tokens_.end(), chunk.begin(), chunk.end());
     if (chunk.size() == tokens.size()) {

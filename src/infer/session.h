@@ -22,6 +22,9 @@ class Session {
   // invalid_argument, with the numbers, when there are none, more than context(), or one outside the
   // vocabulary: a prompt is never cut in silence.
   Result<void> set_tokens(std::span<const int32_t> tokens);
+  // What cross-attention reads from now on, of a decoder beside an encoder; forgets all tokens.
+  void set_source(std::shared_ptr<const nn::Source> source);
+  const std::shared_ptr<const nn::Source>& source() const { return source_; }
   // Appends one token. Precondition: !full().
   void append(int32_t token);
 
@@ -46,6 +49,7 @@ class Session {
   const model::Decoder& model_;
   int64_t context_;
   nn::ContiguousKvCache cache_;
+  std::shared_ptr<const nn::Source> source_;
   std::vector<int32_t> tokens_;
   Tensor logits_;
 };

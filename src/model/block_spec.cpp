@@ -13,6 +13,7 @@ nn::BlockSpec block_spec(const ModelConfig& c, int64_t layer) {
   nn::BlockSpec spec;
   spec.layout = c.layout;
   spec.norm = norm_spec(c);
+  spec.cross_attention = c.cross_attention;
   spec.dropout = c.dropout;
   spec.attention = {.layer = layer,
                     .hidden = c.hidden,
@@ -58,13 +59,34 @@ Tensor position_rows(const ModelConfig& config, const Tensor& positions) {
 
 Result<void> check_kind(const ModelConfig& config, Kind wanted) {
   if (config.kind == wanted) return {};
-  const bool encoder = config.kind == Kind::encoder;
+  struct Words {
+    std::string_view what, commands;
+  };
+  const auto words = [](Kind kind) -> Words {
+    switch (kind) {
+      case Kind::encoder:
+        return {"an encoder", "'quern embed' and 'quern predict' are for encoders"};
+      case Kind::encoder_decoder:
+        return {"an encoder-decoder", "'quern generate' is for encoder-decoders"};
+      case Kind::decoder:
+        break;
+    }
+    return {"a decoder", "'quern generate' and 'quern chat' are for decoders"};
+  };
   return make_error(
       ErrorCode::conflict,
-      fmt::format("'{}' is {}, expected {}", config.family, encoder ? "an encoder" : "a decoder",
-                  encoder ? "a decoder, which generates text" : "an encoder"),
-      encoder ? "'quern embed' and 'quern predict' are for encoders"
-              : "'quern generate' and 'quern chat' are for decoders");
+      fmt::format("'{}' is {}, expected {}", config.family, words(config.kind).what,
+                  wanted == Kind::decoder ? "a decoder, which generates text" : words(wanted).what),
+      std::string(words(config.kind).commands));
+}
+
+std::optional<nn::RelativePositions> relative_positions(const ModelConfig& config) {
+  if (config.positions != Positions::relative) return std::nullopt;
+  return nn::RelativePositions({.heads = config.heads,
+                                .buckets = config.relative_buckets,
+                                .max_distance = config.relative_max_distance,
+                                .bidirectional = config.kind == Kind::encoder,
+                                .init_std = config.init_std});
 }
 
 }  // namespace quern::model

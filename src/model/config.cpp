@@ -81,10 +81,9 @@ Result<void> check_experts(const ModelConfig& c) {
 
 // Settings of encoders, in the form of each kind. Precondition: other sizes are filled in.
 void resolve_encoder(ModelConfig& c) {
-  if (c.kind == Kind::decoder) {
+  if (c.kind != Kind::encoder) {
     const ModelConfig none;
     c.embedding_size = c.token_types = c.distinct_layers = 0;
-    c.embedding_norm = false;
     c.head = none.head;
     c.head_activation = none.head_activation;
   } else {
@@ -96,7 +95,7 @@ void resolve_encoder(ModelConfig& c) {
 }
 
 Result<void> check_encoder(const ModelConfig& c) {
-  if (c.kind == Kind::decoder) return {};
+  if (c.kind != Kind::encoder) return {};
   QUERN_CHECK(check_extent("embedding_size", c.embedding_size));
   if (c.token_types < 0 || c.token_types > kMaxExtent)
     return wrong("token_types must be in [0, 2^24], got {}", c.token_types);
@@ -104,6 +103,57 @@ Result<void> check_encoder(const ModelConfig& c) {
     return wrong("distinct_layers must be in [1, {}], got {}", c.layers, c.distinct_layers);
   if (c.head != Head::none) QUERN_CHECK(check_extent("labels", c.head_outputs()));
   return {};
+}
+
+void resolve_encoder_decoder(ModelConfig& c) {
+  if (c.positions != Positions::relative) {
+    c.relative_buckets = ModelConfig().relative_buckets;
+    c.relative_max_distance = ModelConfig().relative_max_distance;
+  }
+  if (c.kind != Kind::encoder_decoder) {
+    c.encoder_layers = c.encoder_heads = c.encoder_intermediate = 0;
+    return;
+  }
+  if (c.encoder_layers == 0) c.encoder_layers = c.layers;
+  if (c.encoder_heads == 0) c.encoder_heads = c.heads;
+  if (c.encoder_intermediate == 0) c.encoder_intermediate = c.intermediate;
+}
+
+Result<void> check_encoder_decoder(const ModelConfig& c) {
+  if (c.positions == Positions::relative) {
+    if (c.relative_buckets < 4 || c.relative_buckets > kMaxExtent)
+      return wrong("relative_buckets must be in [4, 2^24], got {}", c.relative_buckets);
+    if (c.relative_max_distance <= c.relative_buckets / 2 || c.relative_max_distance > kMaxExtent)
+      return wrong("relative_max_distance must be in ({}, 2^24], got {}", c.relative_buckets / 2,
+                   c.relative_max_distance);
+  }
+  if (!std::isfinite(c.final_state_scale) || c.final_state_scale <= 0.0)
+    return wrong("final_state_scale must be above 0, got {}", c.final_state_scale);
+  if (c.kind != Kind::encoder_decoder) return {};
+  QUERN_CHECK(check_extent("encoder_layers", c.encoder_layers));
+  QUERN_CHECK(check_extent("encoder_heads", c.encoder_heads));
+  QUERN_CHECK(check_extent("encoder_intermediate", c.encoder_intermediate));
+  if (c.encoder_layers > kMaxLayers)
+    return wrong("encoder_layers must be at most {}, got {}", kMaxLayers, c.encoder_layers);
+  if (c.heads * c.head_dim % c.encoder_heads != 0)
+    return wrong("heads * head_dim ({} * {}) must be a multiple of encoder_heads ({})", c.heads, c.head_dim,
+                 c.encoder_heads);
+  if (c.layout != nn::BlockLayout::pre_norm && c.layout != nn::BlockLayout::post_norm)
+    return wrong("encoder-decoders have a layout of pre_norm or post_norm");
+  if (c.start_token < 0 || c.start_token >= c.vocab_size)
+    return wrong("start_token must be in [0, {}), got {}", c.vocab_size, c.start_token);
+  return {};
+}
+
+void encoder_decoder_fields(Fields& f, ModelConfig& c) {
+  f.add("encoder_layers", c.encoder_layers, "encoder-decoders: the encoder's blocks; 0: layers").at_least(0);
+  f.add("encoder_heads", c.encoder_heads, "encoder-decoders: the encoder's heads; 0: heads").at_least(0);
+  f.add("encoder_intermediate", c.encoder_intermediate,
+        "encoder-decoders: width inside the encoder's MLP; 0: intermediate")
+      .at_least(0);
+  f.add("cross_attention", c.cross_attention, "blocks see the states of an encoder");
+  f.add("final_state_scale", c.final_state_scale, "factor of final states on their way to logits");
+  f.add("start_token", c.start_token, "encoder-decoders: what an answer begins with; -1: none").at_least(-1);
 }
 
 void encoder_fields(Fields& f, ModelConfig& c) {
@@ -204,6 +254,7 @@ ModelConfig ModelConfig::resolved() const {
     c.local_rope_theta = 0.0;
   if (c.embedding_scale == 0.0) c.embedding_scale = std::sqrt(static_cast<double>(c.hidden));
   resolve_encoder(c);
+  resolve_encoder_decoder(c);
   return c;
 }
 
@@ -212,7 +263,7 @@ void ModelConfig::fields(Fields& f) {
   using Act = ops::Activation;
   f.add("family", family, "architecture the files are written for");
   f.add("kind", kind, "what the model does with text",
-        {{"decoder", Kind::decoder}, {"encoder", Kind::encoder}});
+        {{"decoder", Kind::decoder}, {"encoder", Kind::encoder}, {"encoder_decoder", Kind::encoder_decoder}});
   f.add("vocab_size", vocab_size, "tokens of the vocabulary; 0: as the tokenizer").at_least(0);
   f.add("layers", layers, "blocks").at_least(0);
   f.add("hidden", hidden, "width of the residual stream").at_least(0);
@@ -253,12 +304,16 @@ void ModelConfig::fields(Fields& f) {
         {{"none", Positions::none},
          {"learned", Positions::learned},
          {"rope", Positions::rope},
-         {"alibi", Positions::alibi}});
+         {"alibi", Positions::alibi},
+         {"relative", Positions::relative}});
   f.add("position_offset", position_offset, "rows of learned positions before that of position 0")
       .at_least(0);
   f.add("alibi_max_bias", alibi_max_bias, "largest exponent of alibi's slopes").at_least(0);
   f.add("alibi_scaled", alibi_scaled, "attention_scale applies to alibi's biases too");
   rope_fields(f, rope);
+  f.add("relative_buckets", relative_buckets, "of distances, with relative positions").at_least(1);
+  f.add("relative_max_distance", relative_max_distance, "distance from which on there is one bucket")
+      .at_least(1);
   f.add("nope_layers", nope_layers, "layers without rotary positions");
   f.add("window", window, "keys a query sees, itself included; 0: all").at_least(0);
   f.add("full_layers", full_layers, "layers that see all keys whatever window says");
@@ -272,6 +327,7 @@ void ModelConfig::fields(Fields& f) {
   f.add("head_bias", head_bias, "bias of the output projection");
   f.add("embedding_scale", embedding_scale, "factor of token embeddings; 0: sqrt(hidden)").at_least(0);
   f.add("logit_softcap", logit_softcap, "soft limit of logits; 0: none").at_least(0);
+  encoder_decoder_fields(f, *this);
   encoder_fields(f, *this);
   f.add("dropout", dropout, "while training").range(0, 1);
   f.add("init_std", init_std, "standard deviation of first weights").at_least(0);
@@ -301,6 +357,7 @@ Result<void> ModelConfig::validate() const {
   QUERN_CHECK(check_layers("full_layers", full_layers, c.layers));
   QUERN_CHECK(check_experts(c));
   QUERN_CHECK(check_encoder(c));
+  QUERN_CHECK(check_encoder_decoder(c));
   QUERN_CHECK(check_layers("dense_layers", dense_layers, c.layers));
   if (c.heads * c.head_dim > kMaxExtent) {
     return wrong("heads * head_dim must be at most 2^24, got {} * {}", c.heads, c.head_dim);

@@ -16,7 +16,7 @@ namespace quern::model {
 // Beyond any model.
 inline constexpr int64_t kMaxLayers = int64_t{1} << 14, kMaxExperts = int64_t{1} << 12;
 
-enum class Positions : uint8_t { none, learned, rope, alibi };
+enum class Positions : uint8_t { none, learned, rope, alibi, relative };
 
 struct ModelConfig {
   std::string family = "gpt2";  // model_type of the Hugging Face config it is written as (families/)
@@ -54,11 +54,13 @@ struct ModelConfig {
   double alibi_max_bias = 8.0;  // head h of H has the slope 2^-(alibi_max_bias h / H)
   bool alibi_scaled = false;    // attention_scale applies to ALiBi's biases too (Falcon)
   ops::RopeConfig rope;  // with Positions::rope; rotary 0: head_dim; its max_positions follows the one above
-  std::vector<int64_t> nope_layers;  // ascending; they do not rotate (arXiv 2501.18795)
-  int64_t window = 0;                // keys a query sees, itself included; 0: all
-  std::vector<int64_t> full_layers;  // ascending; they see all keys whatever `window` says
-  double local_rope_theta = 0.0;     // of the layers with a window, unscaled; 0: they rotate as the others
-  double attention_scale = 0.0;      // of q·k; 0: 1 / sqrt(head_dim)
+  std::vector<int64_t> nope_layers;     // ascending; they do not rotate (arXiv 2501.18795)
+  int64_t relative_buckets = 32;        // of distances, with Positions::relative (nn/relative_positions.h)
+  int64_t relative_max_distance = 128;  // from here on, one bucket
+  int64_t window = 0;                   // keys a query sees, itself included; 0: all
+  std::vector<int64_t> full_layers;     // ascending; they see all keys whatever `window` says
+  double local_rope_theta = 0.0;        // of the layers with a window, unscaled; 0: they rotate as the others
+  double attention_scale = 0.0;         // of q·k; 0: 1 / sqrt(head_dim)
   double attention_softcap = 0.0;
   nn::QkNorm qk_norm = nn::QkNorm::none;
 
@@ -66,6 +68,14 @@ struct ModelConfig {
   bool head_bias = false;
   double embedding_scale = 1.0;  // token embeddings are multiplied by it; 0: sqrt(hidden) (Gemma)
   double logit_softcap = 0.0;
+
+  // Of encoder-decoders, where the sizes above are those of the decoder.
+  int64_t encoder_layers = 0;        // 0: layers
+  int64_t encoder_heads = 0;         // 0: heads; they share the width of all the decoder's heads
+  int64_t encoder_intermediate = 0;  // 0: intermediate
+  bool cross_attention = false;      // of their decoder alone: blocks see the states of an encoder
+  double final_state_scale = 1.0;    // of final states on their way to logits (T5)
+  int64_t start_token = -1;          // what an answer begins with
 
   // Of encoders.
   int64_t embedding_size = 0;   // width of embeddings, which a projection widens (ALBERT); 0: hidden

@@ -27,9 +27,14 @@ ops::RopeConfig local_rope(const ModelConfig& c) {
 
 }  // namespace
 
-Decoder::Decoder(const ModelConfig& config)
-    : config_(config.resolved()), embedding_(config_.vocab_size, config_.hidden, config_.init_std) {
+Decoder::Decoder(const ModelConfig& config, std::shared_ptr<nn::Embedding> embedding)
+    : config_(config.resolved()),
+      embedding_(std::move(embedding)),
+      owns_embedding_(embedding_ == nullptr),
+      relative_(relative_positions(config_)) {
   const ModelConfig& c = config_;
+  if (owns_embedding_) embedding_ = std::make_shared<nn::Embedding>(c.vocab_size, c.hidden, c.init_std);
+  if (c.embedding_norm) embedding_norm_.emplace(c.hidden, norm_spec(c));
   if (c.positions == Positions::learned)
     position_.emplace(c.max_positions + c.position_offset, c.hidden, c.init_std);
   if (c.positions == Positions::rope) rotary_ = std::make_shared<nn::Rotary>(c.rope);
@@ -43,10 +48,12 @@ Decoder::Decoder(const ModelConfig& config)
   if (c.head_bias) head_bias_.emplace(Shape{c.vocab_size}, nn::Init{});
 }
 
-Result<Decoder> Decoder::create(const ModelConfig& config) {
+Result<Decoder> Decoder::create(const ModelConfig& config) { return create(config, nullptr); }
+
+Result<Decoder> Decoder::create(const ModelConfig& config, std::shared_ptr<nn::Embedding> embedding) {
   QUERN_CHECK(check_kind(config, Kind::decoder));
   QUERN_CHECK(config.validate());
-  return Decoder(config);
+  return Decoder(config, std::move(embedding));
 }
 
 Result<Decoder> Decoder::create(const ModelConfig& config, uint64_t seed, DType dtype) {
@@ -57,8 +64,10 @@ Result<Decoder> Decoder::create(const ModelConfig& config, uint64_t seed, DType 
 }
 
 void Decoder::visit(const nn::Visitor& visitor, const std::string& prefix) {
-  embedding_.visit(visitor, prefix + "embedding.");
+  if (owns_embedding_) embedding_->visit(visitor, prefix + "embedding.");
   if (position_) position_->visit(visitor, prefix + "position.");
+  if (relative_) relative_->visit(visitor, prefix + "relative.");
+  if (embedding_norm_) embedding_norm_->visit(visitor, prefix + "embedding_norm.");
   for (size_t layer = 0; layer < blocks_.size(); ++layer) {
     blocks_[layer].visit(visitor, prefix + "blocks." + std::to_string(layer) + ".");
   }
@@ -88,6 +97,8 @@ void Decoder::expect_inputs(const Tensor& tokens, const nn::ForwardContext& cont
                        tensor->describe());
     }
   }
+  if (config_.cross_attention && !context.source)
+    throw ShapeError("[decoder] expected a source to attend over, got none");
   const auto positions = context.positions.span<int32_t>();
   const int32_t last = positions.empty() ? 0 : *std::ranges::max_element(positions);
   if (last >= config_.max_positions) {
@@ -101,21 +112,34 @@ void Decoder::expect_inputs(const Tensor& tokens, const nn::ForwardContext& cont
 
 Tensor Decoder::hidden(const Tensor& tokens, const nn::ForwardContext& context) const {
   expect_inputs(tokens, context);
-  Tensor x = embedding_.forward(tokens, compute_dtype_);
+  Tensor x = embedding_->forward(tokens, compute_dtype_);
   if (config_.embedding_scale != 1.0) x = ops::scale(x, config_.embedding_scale);
   if (position_)
     x = ops::add(x, position_->forward(position_rows(config_, context.positions), compute_dtype_));
+  if (embedding_norm_) x = embedding_norm_->forward(x);
   x = nn::dropout(x, config_.dropout, context.dropout, 0);
+  nn::ForwardContext inside = context;
+  if (relative_) {
+    const auto ends = context.mask.end.span<int32_t>();
+    const int64_t keys = context.cache ? *std::ranges::max_element(ends) : tokens.dim(1);
+    inside.bias = relative_->bias(context.positions, keys, wide_of(compute_dtype_));
+  }
   for (const nn::Block& block : blocks_) {
     if (context.checkpoint) {
       x = autograd::checkpoint(
-          [&block, context](std::span<const Tensor> inputs) { return block.forward(inputs[0], context); },
-          {x});
+          [&block, inside](std::span<const Tensor> inputs) { return block.forward(inputs[0], inside); }, {x});
     } else {
-      x = block.forward(x, context);
+      x = block.forward(x, inside);
     }
   }
-  return final_norm_ ? final_norm_->forward(x) : x;
+  if (final_norm_) x = final_norm_->forward(x);
+  return config_.final_state_scale == 1.0 ? x : ops::scale(x, config_.final_state_scale);
+}
+
+std::shared_ptr<const nn::Source> Decoder::source(const Tensor& states, std::vector<int64_t> lengths) const {
+  nn::Source source{.layers = {}, .lengths = std::move(lengths)};
+  for (const nn::Block& block : blocks_) source.layers.push_back(block.source_keys(states, {}));
+  return std::make_shared<const nn::Source>(std::move(source));
 }
 
 Tensor Decoder::logits(const Tensor& states) const {

@@ -7,6 +7,7 @@
 #include "model/cache.h"
 #include "nn/block.h"
 #include "nn/embedding.h"
+#include "nn/relative_positions.h"
 
 namespace quern::model {
 
@@ -14,7 +15,9 @@ namespace quern::model {
 // blocks.<l>.{attention_norm,attention.{q,k,v,q_norm,k_norm,o},attention_post_norm,mlp_norm,
 // mlp.{gate,up,down},mlp_post_norm}.{weight,bias}, in mixtures of experts mlp.{router,experts.<e>.{gate,up,down},
 // shared.{gate,up,down},shared_gate} in place of mlp.{gate,up,down},
-// final_norm.{weight,bias}, head.weight (absent when tied) and head.bias. Calls are for one thread at a time. A
+// final_norm.{weight,bias}, head.weight (absent when tied) and head.bias; with relative positions relative.weight; of
+// decoders beside an encoder also embedding_norm.{weight,bias}, blocks.<l>.{cross_norm,cross_attention.{q,k,v,o}}, and the
+// encoder has embedding.weight. Calls are for one thread at a time. A
 // checkpointed or recorded forward refers to the model until its backward has run: the model must stay where
 // it is.
 class Decoder final : public nn::Module {
@@ -23,6 +26,9 @@ class Decoder final : public nn::Module {
   static Result<Decoder> create(const ModelConfig& config);
   // A model ready to train: weights drawn for (seed, parameter name), in `dtype` (f64 for gradient checks).
   static Result<Decoder> create(const ModelConfig& config, uint64_t seed, DType dtype = DType::f32);
+
+  // The structure of a decoder whose table of embeddings is `embedding`, which visit() leaves to its owner.
+  static Result<Decoder> create(const ModelConfig& config, std::shared_ptr<nn::Embedding> embedding);
 
   const ModelConfig& config() const { return config_; }
   void visit(const nn::Visitor& visitor, const std::string& prefix = {}) override;
@@ -38,8 +44,12 @@ class Decoder final : public nn::Module {
   void pack();
 
   // The final normed states [B, T, C] of tokens (i32 [B, T]). Throws ShapeError for ids outside the
-  // vocabulary, positions past max_positions and contexts of another shape.
+  // vocabulary, positions past max_positions, contexts of another shape, and
+  // where there is no source for cross-attention.
   Tensor hidden(const Tensor& tokens, const nn::ForwardContext& context) const;
+  // What cross-attention reads of an encoder's states [B, S, C], of which lengths[b] are text. Precondition: the config
+  // has cross_attention.
+  std::shared_ptr<const nn::Source> source(const Tensor& states, std::vector<int64_t> lengths) const;
   // Logits [..., V] of states [..., C], soft-capped where the config says so; f32 for 16-bit states. For
   // generation and scoring of chosen rows: training uses loss(), which never holds [B, T, V].
   Tensor logits(const Tensor& states) const;
@@ -60,17 +70,20 @@ class Decoder final : public nn::Module {
   void shift_cache(nn::ContiguousKvCache& cache, int64_t b, int64_t begin, int64_t end) const;
 
  private:
-  explicit Decoder(const ModelConfig& config);
+  Decoder(const ModelConfig& config, std::shared_ptr<nn::Embedding> embedding);
   const std::shared_ptr<nn::Rotary>& rotary_of(int64_t layer) const;  // null where nothing turns
   void expect_inputs(const Tensor& tokens, const nn::ForwardContext& context) const;
   Tensor head_bias() const { return head_bias_ ? head_bias_->value() : Tensor(); }
-  const nn::Parameter& head() const { return head_ ? head_->weight() : embedding_.weight(); }
+  const nn::Parameter& head() const { return head_ ? head_->weight() : embedding_->weight(); }
 
   ModelConfig config_;
   DType compute_dtype_ = DType::f32;
   std::optional<DType> cache_dtype_;
-  nn::Embedding embedding_;
+  std::shared_ptr<nn::Embedding> embedding_;
+  bool owns_embedding_;
   std::optional<nn::Embedding> position_;
+  std::optional<nn::RelativePositions> relative_;
+  std::optional<nn::Norm> embedding_norm_;
   std::shared_ptr<nn::Rotary> rotary_;
   std::shared_ptr<nn::Rotary> local_rotary_;  // of layers with a window that turn at their own rate
   std::vector<nn::Block> blocks_;

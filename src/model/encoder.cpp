@@ -9,7 +9,10 @@
 namespace quern::model {
 
 Encoder::Encoder(const ModelConfig& config)
-    : config_(config.resolved()), embedding_(config_.vocab_size, config_.embedding_size, config_.init_std) {
+    : config_(config.resolved()),
+      embedding_(
+          std::make_shared<nn::Embedding>(config_.vocab_size, config_.embedding_size, config_.init_std)),
+      relative_(relative_positions(config_)) {
   const ModelConfig& c = config_;
   if (c.token_types > 0) token_type_.emplace(c.token_types, c.embedding_size, c.init_std);
   if (c.positions == Positions::learned)
@@ -37,9 +40,10 @@ Result<Encoder> Encoder::create(const ModelConfig& config, uint64_t seed) {
 }
 
 void Encoder::visit(const nn::Visitor& visitor, const std::string& prefix) {
-  embedding_.visit(visitor, prefix + "embedding.");
+  embedding_->visit(visitor, prefix + "embedding.");
   if (token_type_) token_type_->visit(visitor, prefix + "token_type.");
   if (position_) position_->visit(visitor, prefix + "position.");
+  if (relative_) relative_->visit(visitor, prefix + "relative.");
   if (embedding_norm_) embedding_norm_->visit(visitor, prefix + "embedding_norm.");
   if (embedding_projection_) embedding_projection_->visit(visitor, prefix + "embedding_projection.");
   for (size_t block = 0; block < blocks_.size(); ++block) {
@@ -75,7 +79,7 @@ void Encoder::expect_inputs(const Tensor& tokens, const nn::ForwardContext& cont
 }
 
 Tensor Encoder::embed(const Tensor& tokens, const nn::ForwardContext& context, const Tensor& types) const {
-  Tensor x = embedding_.forward(tokens, compute_dtype_);
+  Tensor x = embedding_->forward(tokens, compute_dtype_);
   if (config_.embedding_scale != 1.0) x = ops::scale(x, config_.embedding_scale);
   if (token_type_) {
     const Tensor segments = types.defined() ? types : Tensor::zeros(tokens.shape(), DType::i32);
@@ -90,11 +94,13 @@ Tensor Encoder::embed(const Tensor& tokens, const nn::ForwardContext& context, c
 Tensor Encoder::hidden(const Tensor& tokens, const nn::ForwardContext& context, const Tensor& types) const {
   expect_inputs(tokens, context, types);
   Tensor x = embed(tokens, context, types);
+  nn::ForwardContext inside = context;
+  if (relative_) inside.bias = relative_->bias(context.positions, tokens.dim(1), wide_of(compute_dtype_));
   for (int64_t layer = 0; layer < config_.layers; ++layer)
-    x = blocks_[static_cast<size_t>(config_.block_of(layer))].forward(x, context);
+    x = blocks_[static_cast<size_t>(config_.block_of(layer))].forward(x, inside);
   return final_norm_ ? final_norm_->forward(x) : x;
 }
 
-Tensor Encoder::head(const Tensor& states) const { return head_->forward(states, embedding_.weight()); }
+Tensor Encoder::head(const Tensor& states) const { return head_->forward(states, embedding_->weight()); }
 
 }  // namespace quern::model

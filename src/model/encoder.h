@@ -2,12 +2,14 @@
 // arXiv 1810.04805; the first half of encoder-decoders). Built from a ModelConfig of Kind::encoder.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <vector>
 
 #include "model/config.h"
 #include "model/encoder_head.h"
 #include "nn/embedding.h"
+#include "nn/relative_positions.h"
 
 namespace quern::model {
 
@@ -38,7 +40,7 @@ class Encoder final : public nn::Module {
   bool has_head() const { return head_.has_value(); }
 
   // The table of token embeddings, which a decoder beside this encoder may share.
-  const nn::Embedding& embedding() const { return embedding_; }
+  const std::shared_ptr<nn::Embedding>& shared_embedding() const { return embedding_; }
 
  private:
   explicit Encoder(const ModelConfig& config);
@@ -47,9 +49,10 @@ class Encoder final : public nn::Module {
 
   ModelConfig config_;
   DType compute_dtype_ = DType::f32;
-  nn::Embedding embedding_;
+  std::shared_ptr<nn::Embedding> embedding_;
   std::optional<nn::Embedding> token_type_;
   std::optional<nn::Embedding> position_;
+  std::optional<nn::RelativePositions> relative_;
   std::optional<nn::Norm> embedding_norm_;
   std::optional<nn::Linear> embedding_projection_;
   std::vector<nn::Block> blocks_;

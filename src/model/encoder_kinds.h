@@ -1,11 +1,11 @@
-// What tells encoders from decoders, and the heads they carry.
+// What tells kinds of models apart, and the heads they carry.
 #pragma once
 
 #include <cstdint>
 
 namespace quern::model {
 
-enum class Kind : uint8_t { decoder, encoder };
+enum class Kind : uint8_t { decoder, encoder, encoder_decoder };
 
 // What an encoder makes of its final states:
 //   none                      the states; where there is a dense layer, also the pooled first state

@@ -34,7 +34,7 @@ Result<ModelConfig> read_as(const Family& family, const nlohmann::json& json) {
 }  // namespace
 
 std::string class_name(const Family& family, const ModelConfig& config) {
-  if (config.kind == Kind::decoder) return std::string(family.architecture);
+  if (config.kind != Kind::encoder) return std::string(family.architecture);
   return std::string(family.architecture) + std::string(class_suffix(config.head));
 }
 
@@ -124,7 +124,7 @@ Result<nlohmann::ordered_json> write_config(const ModelConfig& config) {
   if (c.eos_tokens.empty()) json["eos_token_id"] = nullptr;
   json["pad_token_id"] = token(c.pad_token);
   json["torch_dtype"] = dtype_name(c.dtype);
-  if (c.kind == Kind::decoder) json["use_cache"] = true;
+  if (c.kind != Kind::encoder) json["use_cache"] = true;
   QUERN_TRY(const ModelConfig read_back, read_as(*family, nlohmann::json(json)));
   QUERN_CHECK(check_expressed(c, read_back, fmt::format("a config.json of family '{}'", c.family)));
   return json;

@@ -6,7 +6,7 @@
 namespace quern::model {
 
 bool in_product(const Decoder& model, const std::string& name, const nn::Parameter& parameter) {
-  if (!parameter.is_matrix() || name == "position.weight") return false;
+  if (!parameter.is_matrix() || name == "position.weight" || name == "relative.weight") return false;
   return name != "embedding.weight" || model.config().tied_embeddings;
 }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cstring>
 #include <map>
 #include <set>
 
@@ -211,7 +212,35 @@ Result<ModelConfig> without_missing_pooler(ModelConfig config, const formats::Te
   return config;
 }
 
+Result<ModelConfig> with_head_of(ModelConfig config, const formats::TensorArchive& archive) {
+  QUERN_TRY(const Family* family, find_family(config.family));
+  const Contents contents(archive.entries(), *family, false);
+  config.tied_embeddings = false;
+  std::string table, projection, bias;
+  for (const TensorName& name : family->tensors(config)) {
+    if (name.parameters.front() == "encoder.embedding.weight") table = name.file;
+    if (name.parameters.front() == "decoder.head.weight") projection = name.file;
+    if (name.parameters.front() == "decoder.head.bias") bias = name.file;
+  }
+  config.head_bias = config.head_bias && contents.find(bias) != nullptr;
+  config.tied_embeddings = contents.find(projection) == nullptr;
+  if (config.tied_embeddings || contents.find(table) == nullptr) return config;
+  QUERN_TRY(const Tensor embeddings, archive.tensor(contents.find(table)->name));
+  QUERN_TRY(const Tensor own, archive.tensor(contents.find(projection)->name));
+  config.tied_embeddings = own.shape() == embeddings.shape() && own.dtype() == embeddings.dtype() &&
+                           std::memcmp(own.raw(), embeddings.raw(), static_cast<size_t>(own.bytes())) == 0;
+  return config;
+}
+
 }  // namespace
+
+Result<EncoderDecoder> load_encoder_decoder(const std::filesystem::path& path, const LoadOptions& options) {
+  QUERN_TRY(const ModelConfig config, load_config(path));
+  QUERN_CHECK(check_kind(config, Kind::encoder_decoder));
+  QUERN_TRY(const formats::TensorArchive archive, open_weights(path));
+  QUERN_TRY(const ModelConfig held, with_head_of(config, archive));
+  return load_as<EncoderDecoder>(held, archive, options);
+}
 
 Result<Decoder> load_model(const std::filesystem::path& path, const LoadOptions& options) {
   if (is_gguf(path)) {

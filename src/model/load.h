@@ -6,8 +6,7 @@
 
 #include "formats/gguf/archive.h"
 #include "formats/safetensors.h"
-#include "model/decoder.h"
-#include "model/encoder.h"
+#include "model/encoder_decoder.h"
 
 namespace quern::model {
 
@@ -32,6 +31,10 @@ Result<Decoder> load_model(const std::filesystem::path& path, const LoadOptions&
 // The same of a folder's encoder. Weights of heads that its class has not are left out with a warning; an encoder
 // without a head may lack its pooler, and then has none.
 Result<Encoder> load_encoder(const std::filesystem::path& path, const LoadOptions& options = {});
+// The same of a folder's encoder-decoder. Whether its output projection is the table of embeddings follows from the
+// weights, as in transformers: a projection that differs from the table stands.
+Result<EncoderDecoder> load_encoder_decoder(const std::filesystem::path& path,
+                                            const LoadOptions& options = {});
 
 // Assigns `archive` to the parameters of `model`, the model that `config` describes, through its family's tensor names.
 Result<void> load_weights(nn::Module& model, const ModelConfig& config, const formats::TensorArchive& archive,

@@ -77,6 +77,10 @@ Result<void> save_model(const Encoder& model, const std::filesystem::path& folde
   return save(model, model.config(), folder, dtype);
 }
 
+Result<void> save_model(const EncoderDecoder& model, const std::filesystem::path& folder, DType dtype) {
+  return save(model, model.config(), folder, dtype);
+}
+
 Result<formats::GgufContents> gguf_contents(const Decoder& model, std::optional<DType> dtype) {
   const ModelConfig config = gguf_layout(model.config());
   QUERN_TRY(formats::GgufContents contents, write_gguf_config(config));

@@ -4,8 +4,7 @@
 #include <filesystem>
 
 #include "formats/gguf/contents.h"
-#include "model/decoder.h"
-#include "model/encoder.h"
+#include "model/encoder_decoder.h"
 
 namespace quern::model {
 
@@ -13,6 +12,7 @@ namespace quern::model {
 // caller's. invalid_argument when the config's family cannot express the model; nothing is written then.
 Result<void> save_model(const Decoder& model, const std::filesystem::path& folder, DType dtype);
 Result<void> save_model(const Encoder& model, const std::filesystem::path& folder, DType dtype);
+Result<void> save_model(const EncoderDecoder& model, const std::filesystem::path& folder, DType dtype);
 // The same in the dtype the config asks for.
 Result<void> save_model(const Decoder& model, const std::filesystem::path& folder);
 

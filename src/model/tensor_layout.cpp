@@ -71,7 +71,9 @@ Tensor regrouped(const Tensor& whole, const std::vector<int64_t>& rows, int64_t 
 
 Shape file_shape(const TensorName& name, const std::vector<Shape>& parameters) {
   if (name.stacked) {
-    return {static_cast<int64_t>(parameters.size()), parameters.front()[0], parameters.front()[1]};
+    const Shape& one = parameters.front();
+    const auto count = static_cast<int64_t>(parameters.size());
+    return one.rank() == 1 ? Shape{count, one[0]} : Shape{count, one[0], one[1]};
   }
   int64_t out = 0;
   for (const Shape& shape : parameters) out += shape[0];

@@ -5,7 +5,8 @@ import tokenizers
 import torch
 from agreement import generation_agrees
 from texts import ordinary
-from transformers import AutoConfig, AutoModelForCausalLM, GPT2Config, LlamaConfig, MptConfig, PreTrainedTokenizerFast
+from transformers import (AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, GPT2Config, LlamaConfig, MptConfig,
+                          PreTrainedTokenizerFast)
 
 VOCAB, POSITIONS = 384, 256
 GPT2 = GPT2Config(vocab_size=VOCAB, n_embd=48, n_layer=3, n_head=4, n_positions=POSITIONS)
@@ -122,3 +123,47 @@ def test_generates_the_same(quern, tokenizer, tmp_path, measured, name):
         assert not (tmp_path / "model.safetensors").exists()
     opened = AutoModelForCausalLM.from_pretrained(tmp_path, dtype=torch.float32).eval()
     generation_agrees(quern, tmp_path, opened, tokenizer, "A header begins with what the file is for; " * 2, measured)
+
+
+T5 = dict(vocab_size=VOCAB, d_model=48, d_kv=16, d_ff=72, num_layers=3, num_decoder_layers=2, num_heads=4,
+          decoder_start_token_id=0, eos_token_id=0, pad_token_id=0)
+ENCODER_DECODERS = {
+    "t5": AutoConfig.for_model("t5", **T5),
+    "t5, gated": AutoConfig.for_model("t5", **T5, feed_forward_proj="gated-gelu", tie_word_embeddings=False),
+    "mt5": AutoConfig.for_model("mt5", **T5),
+    "bart": AutoConfig.for_model("bart", vocab_size=VOCAB, d_model=48, encoder_layers=2, decoder_layers=3, encoder_ffn_dim=60,
+                                 decoder_ffn_dim=72, encoder_attention_heads=4, decoder_attention_heads=6, scale_embedding=True,
+                                 max_position_embeddings=POSITIONS, decoder_start_token_id=0, eos_token_id=0, bos_token_id=0,
+                                 pad_token_id=0, forced_eos_token_id=0),
+}
+# quern's arguments, and those of transformers' generate
+SEARCHES = [
+    ((), {}),
+    (("--beams", 3, "--num-return", 3), dict(num_beams=3, num_return_sequences=3)),
+    (("--beams", 4, "--no-repeat-ngram", 2, "--length-penalty", 2, "--early-stopping", "yes"),
+     dict(num_beams=4, no_repeat_ngram_size=2, length_penalty=2.0, early_stopping=True)),
+    (("--beams", 2, "--min-tokens", 12, "--early-stopping", "never", "--repetition-penalty", 1.3),
+     dict(num_beams=2, min_new_tokens=12, early_stopping="never", repetition_penalty=1.3)),
+]
+
+
+@pytest.mark.parametrize("name", ENCODER_DECODERS)
+def test_answers_the_same(quern, tokenizer, tmp_path, measured, name):
+    model = AutoModelForSeq2SeqLM.from_config(ENCODER_DECODERS[name]).eval()
+    randomize(model)
+    model.save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    prompt = "translate English to German: The house is small."
+    ids = torch.tensor([tokenizer(prompt)["input_ids"]])
+    for arguments, settings in SEARCHES:
+        got = quern.json("generate", tmp_path, "-p", prompt, "-n", 20, "--cache-dtype", "f32", *arguments)
+        expected = model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=20, do_sample=False,
+                                  return_dict_in_generate=True, output_scores=True, **settings)
+        texts = [tokenizer.decode(answer, skip_special_tokens=True) for answer in expected.sequences]
+        if "answers" not in got:
+            assert [got["text"]] == texts
+            continue
+        assert [answer["text"] for answer in got["answers"]] == texts
+        for answer, score in zip(got["answers"], expected.sequences_scores.tolist(), strict=True):
+            measured("score difference", abs(answer["score"] - score))
+            assert abs(answer["score"] - score) < 1e-4

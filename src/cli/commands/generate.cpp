@@ -56,12 +56,20 @@ Result<void> answer(Arguments& arguments, infer::LoadedModel& loaded, const std:
   return finish(answer.completion, to_json(answer), context);
 }
 
+// What the session goes on from: the prompt, or where an encoder has read it, what answers begin with.
+Result<std::vector<int32_t>> open_prompt(const Arguments& arguments, const infer::LoadedModel& loaded,
+                                         const std::string& prompt, infer::Session& session) {
+  std::vector<int32_t> tokens = infer::encode_prompt(loaded.tokenizer, prompt, !arguments.plain);
+  if (!loaded.encoder) return tokens;
+  return infer::read_text(session, loaded, tokens);
+}
+
 Result<void> go_on(const Arguments& arguments, const infer::LoadedModel& loaded, const std::string& prompt,
                    Context& context) {
-  const std::vector<int32_t> tokens = infer::encode_prompt(loaded.tokenizer, prompt, !arguments.plain);
   infer::Session session(loaded.model, arguments.options.context);
+  QUERN_TRY(const std::vector<int32_t> tokens, open_prompt(arguments, loaded, prompt, session));
   ChatConsole console(false);
-  if (!context.json) console.show({prompt});
+  if (!context.json && !loaded.encoder) console.show({prompt});
   const InterruptGuard guard;
   QUERN_TRY(const infer::Completion completion,
             infer::complete(session, loaded.tokenizer, tokens, arguments.options.completion,
@@ -76,8 +84,8 @@ Result<void> go_on(const Arguments& arguments, const infer::LoadedModel& loaded,
 // The likeliest answers, when they are complete.
 Result<void> search(const Arguments& arguments, const infer::LoadedModel& loaded, const std::string& prompt,
                     Context& context) {
-  const std::vector<int32_t> tokens = infer::encode_prompt(loaded.tokenizer, prompt, !arguments.plain);
   infer::Session session(loaded.model, arguments.options.context);
+  QUERN_TRY(const std::vector<int32_t> tokens, open_prompt(arguments, loaded, prompt, session));
   const InterruptGuard guard;
   QUERN_TRY(const infer::BeamCompletions found,
             infer::complete_beams(session, loaded.tokenizer, tokens, arguments.options.completion,
@@ -87,7 +95,7 @@ Result<void> search(const Arguments& arguments, const infer::LoadedModel& loaded
   } else {
     ChatConsole console(false);
     for (const infer::BeamCompletion& answer : found.answers) {
-      console.show({prompt + answer.text});
+      console.show({loaded.encoder ? answer.text : prompt + answer.text});
       console.end_answer();
       if (found.answers.size() > 1 && !context.quiet)
         terminal::print_line(fmt::format("score {:.4f}", answer.beam.score));
@@ -99,11 +107,12 @@ Result<void> search(const Arguments& arguments, const infer::LoadedModel& loaded
 Result<void> generate(Arguments& arguments, Context& context) {
   QUERN_TRY(const std::string prompt, read_prompt(arguments));
   QUERN_TRY(infer::LoadedModel loaded, arguments.options.open());
+  if (arguments.in_chat && (arguments.options.completion.beams > 1 || loaded.encoder)) {
+    return make_error(ErrorCode::invalid_argument,
+                      "beam search and encoder-decoders go on from texts, not from chats",
+                      "leave out --chat");
+  }
   if (arguments.options.completion.beams > 1) {
-    if (arguments.in_chat) {
-      return make_error(ErrorCode::invalid_argument, "beam search goes on from texts, not from chats",
-                        "leave out --chat or --beams");
-    }
     return search(arguments, loaded, prompt, context);
   }
   return arguments.in_chat ? answer(arguments, loaded, prompt, context)
@@ -113,7 +122,8 @@ Result<void> generate(Arguments& arguments, Context& context) {
 Runner define(CommandLine& line) {
   auto arguments = std::make_shared<Arguments>();
   arguments->options.define(line);
-  line.app().add_option("-p,--prompt", arguments->prompt, "text to go on from");
+  arguments->options.encoder_decoders = true;
+  line.app().add_option("-p,--prompt", arguments->prompt, "text to go on from, or to answer");
   line.app()
       .add_option("-f,--prompt-file", arguments->prompt_file, "file with the prompt; - reads stdin")
       ->excludes("--prompt");

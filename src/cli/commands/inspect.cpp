@@ -89,6 +89,10 @@ void add_structure(TextTable& table, const model::ModelConfig& c) {
   table.add({"attention", fmt::format("{} heads of {}, {} for keys and values{}", c.heads, c.head_dim,
                                       c.kv_heads, window_text(c))});
   table.add({"MLP", fmt::format("{}{}", c.intermediate, c.gated_mlp ? ", gated" : "")});
+  if (c.kind == model::Kind::encoder_decoder) {
+    table.add({"encoder", fmt::format("{} blocks, {} heads, MLP {}", c.encoder_layers, c.encoder_heads,
+                                      c.encoder_intermediate)});
+  }
   if (c.experts > 0) {
     table.add({"experts",
                fmt::format("{} of {} for a token, {} wide{}", c.experts_per_token, c.experts,

@@ -28,7 +28,7 @@ inline ModelConfig tiny_config(const std::string& family) {
     if (config.expert_intermediate > 0) config.expert_intermediate = 8;
     if (config.shared_intermediate > 0) config.shared_intermediate = 12;
   }
-  if (config.kind == Kind::encoder) return config;
+  if (config.kind != Kind::decoder) return config;
   const bool groups = family != "gpt2" && family != "opt" && family != "mpt" && family != "gpt_neox";
   if (groups) config.kv_heads = 2;
   if (family == "mpt") config.intermediate = 0;  // 4 * hidden always
