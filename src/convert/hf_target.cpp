@@ -30,7 +30,14 @@ void copy_sentence_form(const fs::path& from, const fs::path& to) {
   }
 }
 
-// The model of either kind at `source`, as files in `folder`.
+// How answers are searched for, where the model says so.
+void copy_generation_config(const fs::path& from, const fs::path& to) {
+  constexpr const char* kFile = "generation_config.json";
+  std::error_code ignored;
+  fs::copy_file(from / kFile, to / kFile, ignored);
+}
+
+// The model of any kind at `source`, as files in `folder`.
 Result<void> save_any(const fs::path& source, const fs::path& folder, std::optional<DType> dtype) {
   const auto save = [&](const auto& model) {
     return model::save_model(model, folder, dtype.value_or(model.config().dtype));
@@ -40,6 +47,12 @@ Result<void> save_any(const fs::path& source, const fs::path& folder, std::optio
     QUERN_TRY(const model::Encoder model, model::load_encoder(source));
     QUERN_CHECK(save(model));
     copy_sentence_form(source, folder);
+    return {};
+  }
+  if (config.kind == model::Kind::encoder_decoder) {
+    QUERN_TRY(const model::EncoderDecoder model, model::load_encoder_decoder(source));
+    QUERN_CHECK(save(model));
+    copy_generation_config(source, folder);
     return {};
   }
   QUERN_TRY(const model::Decoder model, model::load_model(source));

@@ -19,8 +19,8 @@ struct BeamOptions {
   EarlyStopping early_stopping = EarlyStopping::no;
   double repetition_penalty = 1.0;  // multiplies log-probabilities of tokens seen (SamplingOptions)
   int64_t max_tokens = 256;
-  std::vector<int32_t> end_tokens;
-  TokenRules rules;
+  std::vector<int32_t> end_tokens = {};
+  TokenRules rules = {};
 };
 
 struct Beam {

@@ -22,7 +22,7 @@ struct CompletionOptions {
   bool ignore_eos = false;          // they do not end the answer
   bool context_shift = false;       // GenerateOptions::context_shift
   uint64_t stream = 0;
-  TokenRules rules;
+  TokenRules rules = {};
   // Of complete_beams.
   int64_t beams = 1;
   double length_penalty = 1.0;

@@ -25,7 +25,7 @@ struct GenerateOptions {
   SamplingOptions sampling;
   int64_t max_tokens = 256;
   std::vector<int32_t> end_tokens;  // finish, and are not passed on
-  TokenRules rules;
+  TokenRules rules = {};
   uint64_t stream = 0;  // which of several answers to one prompt
   // In a full context, forget half of what follows the prompt (Session::shift) and go on; of a prompt of more than half
   // the context, that half is kept.
