@@ -37,10 +37,7 @@ Result<void> Session::set_tokens(std::span<const int32_t> tokens) {
                                   model_.config().vocab_size),
                       "the tokenizer belongs to another model");
   }
-  // At least the last token is computed again: its logits are what the caller is after.
-  const auto differs = std::ranges::mismatch(tokens, tokens_).in1;
-  go_back_to(std::min<int64_t>(differs - tokens.begin(), count - 1));
-  compute(tokens.subspan(tokens_.size()));
+  hold(tokens);
   return {};
 }
 
@@ -49,35 +46,60 @@ void Session::set_source(std::shared_ptr<const nn::Source> source) {
   go_back_to(0);
 }
 
-// Holds the first `length` tokens, or none where a window's keys for them are gone.
-void Session::go_back_to(int64_t length) { tokens_.resize(static_cast<size_t>(cache_.truncate(0, length))); }
-
-void Session::shift(int64_t keep, int64_t count) {
-  const auto at = [&](int64_t n) { return tokens_.begin() + static_cast<std::ptrdiff_t>(n); };
-  if (model_.can_shift_cache()) {
-    model_.shift_cache(cache_, 0, keep, keep + count);
-    tokens_.erase(at(keep), at(keep + count));
-    return;
-  }
-  std::vector<int32_t> rest = tokens_;
-  rest.erase(rest.begin() + static_cast<std::ptrdiff_t>(keep),
-             rest.begin() + static_cast<std::ptrdiff_t>(keep + count));
-  go_back_to(keep);
-  compute(std::span(rest).subspan(tokens_.size()));
+// Precondition: tokens that set_tokens() takes.
+void Session::hold(std::span<const int32_t> tokens) {
+  const auto count = static_cast<int64_t>(tokens.size());
+  const auto same = std::ranges::mismatch(tokens, tokens_).in1 - tokens.begin();
+  const int64_t length = ops::rope_length(model_.config().rope, count);
+  const auto turned =
+      std::ranges::find_if(turned_, [&](int64_t held) { return held != length; }) - turned_.begin();
+  // At least the last token is computed again: its logits are what the caller is after.
+  go_back_to(std::min<int64_t>({same, turned, count - 1}));
+  compute(tokens.subspan(tokens_.size()), count);
 }
 
-void Session::append(int32_t token) { compute(std::span(&token, 1)); }
+// Holds the first `length` tokens, or none where a window's keys for them are gone.
+void Session::go_back_to(int64_t length) {
+  tokens_.resize(static_cast<size_t>(cache_.truncate(0, length)));
+  turned_.resize(tokens_.size());
+}
 
-void Session::compute(std::span<const int32_t> tokens) {
+void Session::shift(int64_t keep, int64_t count) {
+  std::vector<int32_t> rest = tokens_;
+  const auto forget = [&](auto& list) { list.erase(list.begin() + keep, list.begin() + keep + count); };
+  forget(rest);
+  const int64_t length = ops::rope_length(model_.config().rope, static_cast<int64_t>(rest.size()));
+  const bool turn_alike = std::ranges::all_of(turned_, [&](int64_t held) { return held == length; });
+  if (!model_.can_shift_cache() || !turn_alike) return hold(rest);
+  model_.shift_cache(cache_, 0, keep, keep + count);
+  forget(tokens_);
+  forget(turned_);
+}
+
+void Session::append(int32_t token) {
+  const ops::RopeConfig& rope = model_.config().rope;
+  const auto count = static_cast<int64_t>(tokens_.size()) + 1;
+  const bool turns_anew = rope.scaling == ops::RopeScaling::longrope && !turned_.empty() &&
+                          turned_.back() != ops::rope_length(rope, count);
+  if (!turns_anew) return compute(std::span(&token, 1), count);
+  std::vector<int32_t> longer = tokens_;
+  longer.push_back(token);
+  hold(longer);
+}
+
+// Appends `tokens`, which belong to a text of `text_length`.
+void Session::compute(std::span<const int32_t> tokens, int64_t text_length) {
   const autograd::NoGrad no_grad;
   for (std::span<const int32_t> chunk; !tokens.empty(); tokens = tokens.subspan(chunk.size())) {
     chunk = tokens.first(std::min<size_t>(model::kPromptChunk, tokens.size()));
     const auto time = static_cast<int64_t>(chunk.size());
     nn::ForwardContext context = cache_.next(time);
     context.source = source_;
+    context.text_length = text_length;
     const Tensor states = model_.hidden(Tensor::from(chunk, {1, time}), context);
     cache_.commit(time);
     tokens_.insert(tokens_.end(), chunk.begin(), chunk.end());
+    turned_.resize(tokens_.size(), ops::rope_length(model_.config().rope, text_length));
     if (chunk.size() == tokens.size()) {
       logits_ = model_.logits(states.reshaped({time, states.dim(2)}).sliced(time - 1, time)).to(DType::f32);
     }

@@ -12,6 +12,11 @@ namespace quern::infer {
 
 // Keeps keys and values of its tokens, so that a longer prompt or an edited conversation pays only for what
 // changed. The model must outlive it. Not thread-safe; many sessions may share one model from one thread.
+//
+// Where rotary positions follow the length of the text, a prompt turns as its own length says, however it is computed:
+// set_tokens() computes again what turned otherwise. Past the boundary of longrope, append() does so too, once; with
+// dynamic NTK, where each token changes the angles, keys stay as they were when their tokens were appended. Both are
+// what transformers does.
 class Session {
  public:
   // Room for `context` tokens; 0 or more than the model has positions: all its positions. Keys and values are kept in
@@ -43,14 +48,17 @@ class Session {
   const nn::ContiguousKvCache& cache() const { return cache_; }
 
  private:
+  void hold(std::span<const int32_t> tokens);
   void go_back_to(int64_t length);
-  void compute(std::span<const int32_t> tokens);
+  void compute(std::span<const int32_t> tokens, int64_t text_length);
 
   const model::Decoder& model_;
   int64_t context_;
   nn::ContiguousKvCache cache_;
   std::shared_ptr<const nn::Source> source_;
   std::vector<int32_t> tokens_;
+  std::vector<int64_t>
+      turned_;  // ops::rope_length() of the text that the keys of each token were computed in
   Tensor logits_;
 };
 

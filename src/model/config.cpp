@@ -48,7 +48,7 @@ Result<void> check_rope(const ops::RopeConfig& rope, int64_t head_dim) {
   if (rope.rotary > head_dim)
     return wrong("rope.rotary must be at most head_dim ({}), got {}", head_dim, rope.rotary);
   try {
-    const ops::RopeTable table(rope, 1);
+    const ops::RopeTable table(rope, 0, 1, 1);
   } catch (const ShapeError& error) {
     return Error(error.error()).within("model config");
   }

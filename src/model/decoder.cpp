@@ -100,13 +100,14 @@ void Decoder::expect_inputs(const Tensor& tokens, const nn::ForwardContext& cont
   if (config_.cross_attention && !context.source)
     throw ShapeError("[decoder] expected a source to attend over, got none");
   const auto positions = context.positions.span<int32_t>();
-  const int32_t last = positions.empty() ? 0 : *std::ranges::max_element(positions);
+  const auto [first, last] =
+      positions.empty() ? std::ranges::min_max_result<int32_t>{0, 0} : std::ranges::minmax(positions);
   if (last >= config_.max_positions) {
     throw ShapeError("[decoder] expected positions below max_positions " +
                      std::to_string(config_.max_positions) + ", got " + std::to_string(last));
   }
   for (const auto& rotary : {rotary_, local_rotary_}) {
-    if (rotary) rotary->reserve(last + 1);
+    if (rotary) rotary->reserve(first, last + 1, nn::text_length(context));
   }
 }
 
@@ -176,9 +177,10 @@ const std::shared_ptr<nn::Rotary>& Decoder::rotary_of(int64_t layer) const {
 
 void Decoder::shift_cache(nn::ContiguousKvCache& cache, int64_t b, int64_t begin, int64_t end) const {
   if (!can_shift_cache()) throw ShapeError("[shift_cache] expected positions that are not learned");
+  const int64_t distance = end - begin, rest = cache.length(b) - distance;
   cache.drop(b, begin, end, [&](int64_t layer, const Tensor& keys) {
     const auto& rotary = rotary_of(layer);
-    return rotary ? rotary->turned_back(keys, end - begin) : keys;
+    return rotary ? rotary->turned_back(keys, distance, rest) : keys;
   });
 }
 

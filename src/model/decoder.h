@@ -66,7 +66,8 @@ class Decoder final : public nn::Module {
   // Whether shift_cache can be: not with learned positions, which are in more than the keys.
   bool can_shift_cache() const { return config_.positions != Positions::learned; }
   // Forgets tokens [begin, end) of sequence b; keys of those after them are turned back to their new positions. An
-  // approximation, see ContiguousKvCache::drop. Throws ShapeError where it cannot be.
+  // approximation, see ContiguousKvCache::drop. Keys that turn as those of a text of another length than what is left
+  // (ops::rope_length) stay so. Throws ShapeError where it cannot be.
   void shift_cache(nn::ContiguousKvCache& cache, int64_t b, int64_t begin, int64_t end) const;
 
  private:

@@ -48,7 +48,7 @@ void set_frequencies(const std::vector<double>& divisors, ops::RopeConfig& rope)
   llama3.factor = *std::ranges::max_element(divisors);
   llama3.original_positions = 8192;
   const auto close = [](double a, double b) { return std::fabs(a - b) <= 1e-5 * b; };
-  if (std::ranges::equal(divisors, ops::rope_divisors(llama3), close)) {
+  if (std::ranges::equal(divisors, ops::rope_divisors(llama3, 1), close)) {
     rope = llama3;
     return;
   }
@@ -126,7 +126,7 @@ Result<void> write_gguf_rope(const ModelConfig& config, const Family& family, fo
     put("rope.freq_base_swa", static_cast<float>(local));
   }
   // At position 0 the cosine is the factor on all.
-  const float attention_factor = ops::RopeTable(rope, 1).cos().data<float>()[0];
+  const float attention_factor = ops::RopeTable(rope, 0, 1, 1).cos().data<float>()[0];
   const auto scaled = [&](const char* type) {
     put("rope.scaling.type", std::string(type));
     put("rope.scaling.factor", static_cast<float>(rope.factor));
@@ -153,7 +153,7 @@ Result<void> write_gguf_rope(const ModelConfig& config, const Family& family, fo
       }
       return {};
     case RopeScaling::llama3:
-      file.tensors.push_back(frequencies_entry(kFrequencies, ops::rope_divisors(rope)));
+      file.tensors.push_back(frequencies_entry(kFrequencies, ops::rope_divisors(rope, 1)));
       return {};
     case RopeScaling::longrope:
       if (rope.short_factors == rope.long_factors && attention_factor == 1.0f) {

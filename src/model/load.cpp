@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cstring>
+#include <functional>
 #include <map>
 #include <set>
 
@@ -90,7 +91,7 @@ class Contents {
 
 // What `form` makes of tensors that no parameter has.
 struct Extras {
-  bool (*ignored)(std::string_view name) = nullptr;    // silently
+  std::function<bool(std::string_view name)> ignored;  // silently
   bool (*of_a_head)(std::string_view name) = nullptr;  // with a warning; null: none
 };
 
@@ -176,6 +177,16 @@ Result<void> load_weights(nn::Module& model, const ModelConfig& config, const fo
                 family->tensors(config), {family->ignores, family->of_a_head}, trainable);
 }
 
+Result<void> load_weights(nn::Module& model, const ModelConfig& config, const formats::Checkpoint& checkpoint,
+                          bool trainable) {
+  QUERN_TRY(const Family* family, find_family(config.family));
+  const auto ignored = [&](std::string_view name) {
+    return family->ignores(name) || checkpoint.is_idle_bias(name);
+  };
+  return assign(model, checkpoint, checkpoint.entries(), Contents(checkpoint.entries(), *family, false),
+                family->tensors(config), {ignored, family->of_a_head}, trainable);
+}
+
 Result<void> load_weights(nn::Module& model, const ModelConfig& config, const formats::GgufArchive& archive,
                           bool trainable) {
   QUERN_TRY(const Family* family, find_family(config.family));
@@ -193,14 +204,13 @@ Result<Model> load_as(const ModelConfig& config, const Archive& archive, const L
   return model;
 }
 
-Result<formats::TensorArchive> open_weights(const std::filesystem::path& path) {
+Result<formats::Checkpoint> open_weights(const std::filesystem::path& path) {
   QUERN_TRY(const formats::ModelFolder files, formats::ModelFolder::open(path));
-  QUERN_TRY(const std::filesystem::path weights, files.weights());
-  return formats::TensorArchive::open(weights);
+  return formats::Checkpoint::open(files);
 }
 
 // An encoder that was trained without its pooler is published without it.
-Result<ModelConfig> without_missing_pooler(ModelConfig config, const formats::TensorArchive& archive) {
+Result<ModelConfig> without_missing_pooler(ModelConfig config, const formats::Checkpoint& archive) {
   if (config.head != Head::none || config.head_activation == ops::Activation::identity) return config;
   QUERN_TRY(const Family* family, find_family(config.family));
   const Contents contents(archive.entries(), *family, false);
@@ -212,7 +222,7 @@ Result<ModelConfig> without_missing_pooler(ModelConfig config, const formats::Te
   return config;
 }
 
-Result<ModelConfig> with_head_of(ModelConfig config, const formats::TensorArchive& archive) {
+Result<ModelConfig> with_head_of(ModelConfig config, const formats::Checkpoint& archive) {
   QUERN_TRY(const Family* family, find_family(config.family));
   const Contents contents(archive.entries(), *family, false);
   config.tied_embeddings = false;
@@ -237,7 +247,7 @@ Result<ModelConfig> with_head_of(ModelConfig config, const formats::TensorArchiv
 Result<EncoderDecoder> load_encoder_decoder(const std::filesystem::path& path, const LoadOptions& options) {
   QUERN_TRY(const ModelConfig config, load_config(path));
   QUERN_CHECK(check_kind(config, Kind::encoder_decoder));
-  QUERN_TRY(const formats::TensorArchive archive, open_weights(path));
+  QUERN_TRY(const formats::Checkpoint archive, open_weights(path));
   QUERN_TRY(const ModelConfig held, with_head_of(config, archive));
   return load_as<EncoderDecoder>(held, archive, options);
 }
@@ -255,14 +265,16 @@ Result<Decoder> load_model(const std::filesystem::path& path, const LoadOptions&
   }
   QUERN_TRY(const ModelConfig config, load_config(path));
   QUERN_CHECK(check_kind(config, Kind::decoder));
-  QUERN_TRY(const formats::TensorArchive archive, open_weights(path));
-  return load_as<Decoder>(config, archive, options);
+  QUERN_TRY(const formats::Checkpoint archive, open_weights(path));
+  QUERN_TRY(Decoder model, load_as<Decoder>(config, archive, options));
+  if (options.pack) model.pack();
+  return model;
 }
 
 Result<Encoder> load_encoder(const std::filesystem::path& path, const LoadOptions& options) {
   QUERN_TRY(const ModelConfig config, load_config(path));
   QUERN_CHECK(check_kind(config, Kind::encoder));
-  QUERN_TRY(const formats::TensorArchive archive, open_weights(path));
+  QUERN_TRY(const formats::Checkpoint archive, open_weights(path));
   QUERN_TRY(const ModelConfig held, without_missing_pooler(config, archive));
   return load_as<Encoder>(held, archive, options);
 }

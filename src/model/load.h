@@ -4,8 +4,8 @@
 #include <filesystem>
 #include <optional>
 
+#include "formats/checkpoint.h"
 #include "formats/gguf/archive.h"
-#include "formats/safetensors.h"
 #include "model/encoder_decoder.h"
 
 namespace quern::model {
@@ -38,6 +38,8 @@ Result<EncoderDecoder> load_encoder_decoder(const std::filesystem::path& path,
 
 // Assigns `archive` to the parameters of `model`, the model that `config` describes, through its family's tensor names.
 Result<void> load_weights(nn::Module& model, const ModelConfig& config, const formats::TensorArchive& archive,
+                          bool trainable);
+Result<void> load_weights(nn::Module& model, const ModelConfig& config, const formats::Checkpoint& checkpoint,
                           bool trainable);
 Result<void> load_weights(nn::Module& model, const ModelConfig& config, const formats::GgufArchive& archive,
                           bool trainable);

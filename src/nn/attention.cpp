@@ -45,8 +45,8 @@ Tensor Attention::forward(const Tensor& x, const ForwardContext& context) const 
   Tensor k = heads_of(projected[1], spec_.kv_heads, k_norm_);
   const Tensor v = heads_of(projected[2], spec_.kv_heads, std::nullopt);
   if (rotary_) {
-    q = rotary_->forward(q, context.positions);
-    k = rotary_->forward(k, context.positions);
+    q = rotary_->forward(q, context);
+    k = rotary_->forward(k, context);
   }
   const ops::AttentionMask mask = narrowed(context.mask, spec_.window);
   ops::AttentionOptions options = options_;

@@ -27,6 +27,7 @@ ForwardContext ForwardContext::packed(const Tensor& positions) {
   }
   ForwardContext context;
   context.positions = positions;
+  context.text_length = time;
   context.mask = ops::causal_mask(positions.dim(0), time, {.document_starts = starts});
   return context;
 }
@@ -48,6 +49,12 @@ ForwardContext ForwardContext::padded(std::span<const int64_t> lengths, int64_t 
     }
   }
   return context;
+}
+
+int64_t text_length(const ForwardContext& context) {
+  const auto positions = context.positions.span<int32_t>();
+  const int64_t reached = positions.empty() ? 0 : std::ranges::max(positions) + int64_t{1};
+  return std::max(context.text_length, reached);
 }
 
 ops::AttentionMask narrowed(const ops::AttentionMask& mask, int64_t window) {

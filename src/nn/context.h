@@ -51,6 +51,9 @@ struct ForwardContext {
       mask;          // i32 [B, T] each: what a query sees of its row, or of the cache; windows narrow it
   Tensor bias = {};  // of self-attention: wide [1 or B, H, T, S], or undefined (ops::AttentionOptions::bias)
   std::shared_ptr<const Source> source = {};  // of cross-attention; null: the model has none
+  // Tokens of the whole text where this pass ends before it does: a piece of a prompt. Rotary positions that follow the
+  // length of the text (longrope, dynamic NTK) go by it; see text_length().
+  int64_t text_length = 0;
   KvCache* cache = nullptr;  // null: attend over the keys of this call (training, evaluation)
   DropoutState dropout;
   LinearObserver* observer = nullptr;  // of every Linear inside the blocks
@@ -59,13 +62,17 @@ struct ForwardContext {
   // B rows of T tokens, each one document from its start.
   static ForwardContext causal(int64_t batch, int64_t time);
   // Rows that hold several documents, described by `positions` (i32 [B, T], from 0 in each document): a token
-  // sees its own document up to itself. A row may begin inside a document. Throws ShapeError on a negative
+  // sees its own document up to itself. A row may begin inside a document. The text_length is T. Throws ShapeError on a negative
   // position.
   static ForwardContext packed(const Tensor& positions);
   // Rows of `time` tokens of which the first lengths[b] are text that sees all of itself, and the rest is padding that
   // nobody sees: what encoders read. Throws ShapeError on a length past `time`.
   static ForwardContext padded(std::span<const int64_t> lengths, int64_t time);
 };
+
+// Tokens of the text that the pass belongs to: context.text_length, or as far as the positions reach where they reach
+// further. Of a batch, the longest's.
+int64_t text_length(const ForwardContext& context);
 
 // The mask narrowed to the last `window` keys of each query; the mask itself when `window` is 0.
 ops::AttentionMask narrowed(const ops::AttentionMask& mask, int64_t window);

@@ -5,13 +5,22 @@
 namespace quern::ops {
 
 namespace {
+
+// Which row of the table each position has.
+Tensor rows_of(const Tensor& positions, const RopeTable& table) {
+  if (table.begin() == 0) return positions;
+  Tensor rows = positions.clone();
+  for (int32_t& row : rows.span<int32_t>()) row -= static_cast<int32_t>(table.begin());
+  return rows;
+}
+
 Tensor rotated(const Tensor& x, const Tensor& positions, const RopeTable& table, bool inverse) {
   Tensor y(x.shape(), x.dtype());
-  backend::run(
-      &KernelTable::rope,
-      backend::RopeArgs{positions.numel(), x.dim(2), x.dim(3), table.config().rotary,
-                        positions.data<int32_t>(), table.cos().data<float>(), table.sin().data<float>(),
-                        table.config().half_split, inverse, x.raw(), y.raw(), x.dtype()});
+  const Tensor rows = rows_of(positions, table);
+  backend::run(&KernelTable::rope,
+               backend::RopeArgs{positions.numel(), x.dim(2), x.dim(3), table.config().rotary,
+                                 rows.data<int32_t>(), table.cos().data<float>(), table.sin().data<float>(),
+                                 table.config().half_split, inverse, x.raw(), y.raw(), x.dtype()});
   return y;
 }
 
@@ -20,7 +29,7 @@ void check(const Tensor& x, const Tensor& positions, const RopeTable& table) {
   expect(x.shape().rank() == 4 && x.dim(3) >= table.config().rotary, "rope",
          "input [B, T, H, D] with D >= {} rotary channels, got {}", table.config().rotary, x.describe());
   expect_like("rope", "positions", positions, {x.dim(0), x.dim(1)}, DType::i32);
-  expect_range("rope", "positions", positions, 0, table.rows());
+  expect_range("rope", "positions", positions, table.begin(), table.end());
 }
 }  // namespace
 

@@ -24,11 +24,11 @@ std::vector<double> plain_frequencies(double theta, int64_t rotary) {
   return result;
 }
 
-double ntk_theta(const RopeConfig& c) {
+double ntk_theta(const RopeConfig& c, int64_t length) {
   const double original = static_cast<double>(c.original_positions);
-  const double length = std::max(static_cast<double>(c.max_positions), original);
+  const double stretch = std::max(static_cast<double>(length) / original, 1.0);
   const double dims = static_cast<double>(c.rotary);
-  return c.theta * std::pow(c.factor * length / original - (c.factor - 1.0), dims / (dims - 2.0));
+  return c.theta * std::pow(c.factor * stretch - (c.factor - 1.0), dims / (dims - 2.0));
 }
 
 // The pair, as a fraction of the channels, that turns `rotations` times over the original context (YaRN, eq.
@@ -77,9 +77,8 @@ void scale_llama3(const RopeConfig& c, std::vector<double>& frequencies) {
   }
 }
 
-void scale_long(const RopeConfig& c, std::vector<double>& frequencies) {
-  const std::vector<double>& factors =
-      c.max_positions > c.original_positions ? c.long_factors : c.short_factors;
+void scale_long(const RopeConfig& c, int64_t length, std::vector<double>& frequencies) {
+  const std::vector<double>& factors = length > c.original_positions ? c.long_factors : c.short_factors;
   for (size_t i = 0; i < frequencies.size(); ++i) frequencies[i] /= factors[i];
 }
 
@@ -89,8 +88,9 @@ double long_attention_factor(const RopeConfig& c) {
   return std::sqrt(1.0 + std::log(c.factor) / std::log(static_cast<double>(c.original_positions)));
 }
 
-Frequencies frequencies_of(const RopeConfig& c) {
-  Frequencies result{plain_frequencies(c.scaling == RopeScaling::ntk ? ntk_theta(c) : c.theta, c.rotary)};
+Frequencies frequencies_of(const RopeConfig& c, int64_t length) {
+  const double theta = c.scaling == RopeScaling::ntk ? ntk_theta(c, length) : c.theta;
+  Frequencies result{plain_frequencies(theta, c.rotary)};
   switch (c.scaling) {
     case RopeScaling::none:
     case RopeScaling::ntk:
@@ -106,7 +106,7 @@ Frequencies frequencies_of(const RopeConfig& c) {
       scale_llama3(c, result.per_pair);
       break;
     case RopeScaling::longrope:
-      scale_long(c, result.per_pair);
+      scale_long(c, length, result.per_pair);
       result.attention_factor = long_attention_factor(c);
       break;
   }
@@ -137,21 +137,28 @@ void check(const RopeConfig& c) {
 
 }  // namespace
 
-std::vector<double> rope_divisors(const RopeConfig& config) {
+int64_t rope_length(const RopeConfig& config, int64_t length) {
+  const bool follows = config.scaling == RopeScaling::ntk || config.scaling == RopeScaling::longrope;
+  if (!follows || length <= config.original_positions) return 1;
+  return config.scaling == RopeScaling::ntk ? length : config.original_positions + 1;
+}
+
+std::vector<double> rope_divisors(const RopeConfig& config, int64_t length) {
   check(config);
   std::vector<double> result = plain_frequencies(config.theta, config.rotary);
-  const Frequencies scaled = frequencies_of(config);
+  const Frequencies scaled = frequencies_of(config, length);
   for (size_t i = 0; i < result.size(); ++i) result[i] /= scaled.per_pair[i];
   return result;
 }
 
-RopeTable::RopeTable(const RopeConfig& config, int64_t rows) : config_(config) {
+RopeTable::RopeTable(const RopeConfig& config, int64_t begin, int64_t end, int64_t length)
+    : config_(config), begin_(begin), length_(rope_length(config, length)) {
   check(config);
-  const Frequencies frequencies = frequencies_of(config);
-  cos_ = Tensor({rows, config.rotary / 2}, DType::f32);
+  const Frequencies frequencies = frequencies_of(config, length);
+  cos_ = Tensor({end - begin, config.rotary / 2}, DType::f32);
   sin_ = Tensor(cos_.shape(), DType::f32);
   size_t i = 0;
-  for (int64_t position = 0; position < rows; ++position) {
+  for (int64_t position = begin; position < end; ++position) {
     for (const double frequency : frequencies.per_pair) {
       const double angle = static_cast<double>(position) * frequency;
       cos_.span<float>()[i] = static_cast<float>(std::cos(angle) * frequencies.attention_factor);

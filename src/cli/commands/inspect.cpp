@@ -12,9 +12,9 @@
 #include "cli/command_line.h"
 #include "cli/gguf_report.h"
 #include "cli/language_report.h"
+#include "formats/checkpoint.h"
 #include "formats/gguf/archive.h"
 #include "formats/hf_folder.h"
-#include "formats/safetensors.h"
 #include "infer/sentence_form.h"
 #include "model/cache.h"
 #include "model/load.h"
@@ -32,7 +32,7 @@ struct Arguments {
 struct Inspection {
   std::filesystem::path folder;
   model::ModelConfig config;
-  std::optional<formats::TensorArchive> weights;
+  std::optional<formats::Checkpoint> weights;
   std::optional<LanguageReport> language;
   int64_t parameters = 0;
   std::map<std::string, uint64_t> bytes_by_dtype;
@@ -44,8 +44,7 @@ Result<Inspection> look(const std::filesystem::path& path) {
   result.folder = folder.path();
   QUERN_TRY(result.config, model::load_config(folder.path()));
   result.config = result.config.resolved();
-  QUERN_TRY(const std::filesystem::path weights, folder.weights());
-  QUERN_TRY(result.weights, formats::TensorArchive::open(weights));
+  QUERN_TRY(result.weights, formats::Checkpoint::open(folder));
   for (const formats::TensorEntry& entry : result.weights->entries()) {
     result.bytes_by_dtype[std::string(entry.dtype_name)] += entry.bytes();
     int64_t elements = 1;
@@ -137,6 +136,8 @@ std::string to_text(const Inspection& found, bool tensors) {
   table.add({"parameters",
              fmt::format("{} ({})", human_count(static_cast<double>(found.parameters)), found.parameters)});
   add_structure(table, found.config);
+  if (const auto& quantization = found.weights->quantization())
+    table.add({"quantised by", quantization->summary + "; below as it is held in memory"});
   for (const auto& [dtype, bytes] : found.bytes_by_dtype)
     table.add({"weights in " + dtype, human_bytes(bytes)});
   if (found.config.kind == model::Kind::encoder)
@@ -169,9 +170,11 @@ nlohmann::ordered_json to_json(const Inspection& found) {
                        {"shape", entry.shape},
                        {"bytes", entry.bytes()}});
   }
+  const auto& quantization = found.weights->quantization();
   nlohmann::ordered_json json{{"parameters", found.parameters}, {"config", fields_of(config).to_json()}};
   if (config.kind == model::Kind::decoder) json["cache_bytes_of_full_context"] = cache_to_json(config);
   json["tokenizer"] = found.language->to_json();
+  json["quantised_by"] = quantization ? nlohmann::ordered_json(quantization->summary) : nullptr;
   json["tensors"] = std::move(tensors);
   return json;
 }

@@ -258,7 +258,7 @@ std::vector<int64_t> ConfigReader::zero_layers(const char* key, int64_t layers,
   return layers_where(key, layers, is_zero, zero);
 }
 
-ops::RopeConfig ConfigReader::rope(int64_t head_dim, int64_t max_positions, double theta, double partial) {
+void ConfigReader::rope(ModelConfig& config, double partial) {
   const char* key = find("rope_parameters") ? "rope_parameters" : "rope_scaling";
   Json settings = object(key);
   if (const auto full = settings.find("full_attention"); full != settings.end() && full->is_object()) {
@@ -269,22 +269,32 @@ ops::RopeConfig ConfigReader::rope(int64_t head_dim, int64_t max_positions, doub
   const std::optional<RopeScaling> scaling = value_named(kRopeTypes, type);
   if (!scaling) wrong(key, "a rope_type of " + names_in(kRopeTypes));
 
-  ops::RopeConfig rope;
-  rope.theta = reader.number("rope_theta", number("rope_theta", theta));
+  ops::RopeConfig& rope = config.rope;
+  rope.theta = reader.number("rope_theta", number("rope_theta", rope.theta));
   const double part = reader.number("partial_rotary_factor", number("partial_rotary_factor", partial));
-  rope.rotary = part > 0.0 && part <= 1.0 ? static_cast<int64_t>(static_cast<double>(head_dim) * part) : -1;
+  const auto head_dim = static_cast<double>(config.resolved().head_dim);
+  rope.rotary = part > 0.0 && part <= 1.0 ? static_cast<int64_t>(head_dim * part) : -1;
   rope.scaling = scaling.value_or(RopeScaling::none);
-  // Dynamic NTK stretches what lies past max_position_embeddings; the others say where the unscaled model
-  // ended.
-  if (rope.scaling == RopeScaling::ntk) rope.original_positions = max_positions;
   if (names_original(rope.scaling)) {
-    rope.original_positions = reader.integer("original_max_position_embeddings",
-                                             integer("original_max_position_embeddings", max_positions));
+    rope.original_positions =
+        reader.integer("original_max_position_embeddings",
+                       integer("original_max_position_embeddings", config.max_positions));
   }
   if (rope.scaling != RopeScaling::none) {
-    const double grown = static_cast<double>(max_positions) / static_cast<double>(rope.original_positions);
+    const double grown =
+        static_cast<double>(config.max_positions) / static_cast<double>(rope.original_positions);
     const bool derived = rope.scaling == RopeScaling::yarn || rope.scaling == RopeScaling::longrope;
     rope.factor = reader.number("factor", derived ? grown : 0.0);
+  }
+  // Dynamic NTK stretches what lies past max_position_embeddings; the others say where the unscaled model
+  // ended.
+  if (rope.scaling == RopeScaling::ntk) {
+    rope.original_positions = config.max_positions;
+    const double reach = static_cast<double>(config.max_positions) * rope.factor;
+    if (!(rope.factor >= 1.0 && reach < 1e15))
+      reader.wrong("factor", "at least 1");
+    else
+      config.max_positions = static_cast<int64_t>(reach);
   }
   rope.short_factors = reader.numbers("short_factor");
   rope.long_factors = reader.numbers("long_factor");
@@ -299,7 +309,6 @@ ops::RopeConfig ConfigReader::rope(int64_t head_dim, int64_t max_positions, doub
     if (reader.find(name)) *value = reader.number(name, 0.0);
   }
   if (reader.error_ && !error_) error_ = std::move(*reader.error_).within(key);
-  return rope;
 }
 
 Result<void> ConfigReader::finish() const {
@@ -337,7 +346,10 @@ void write_rope(const ModelConfig& config, nlohmann::ordered_json& json) {
   nlohmann::ordered_json scaling;
   scaling["rope_type"] = name_in(kRopeTypes, rope.scaling);
   scaling["factor"] = rope.factor;
-  if (rope.scaling != RopeScaling::linear) {
+  // The context that dynamic NTK reaches is implied.
+  if (rope.scaling == RopeScaling::ntk) {
+    json["max_position_embeddings"] = rope.original_positions;
+  } else if (rope.scaling != RopeScaling::linear) {
     scaling["original_max_position_embeddings"] = rope.original_positions;
   }
   if (rope.scaling == RopeScaling::llama3) {

@@ -33,10 +33,11 @@ class ConfigReader {
   // A list of numbers; none when absent or null.
   std::vector<double> numbers(const char* key);
   ops::Activation activation(const char* key, const std::string& fallback);
-  // rope_parameters (transformers 5), or rope_theta and rope_scaling (before).
-  // Where they are told by type of layer, those of full attention. `theta` and `partial`, the part of a head that
-  // rotates, stand where none is told.
-  ops::RopeConfig rope(int64_t head_dim, int64_t max_positions, double theta = 10000.0, double partial = 1.0);
+  // Sets config.rope by rope_parameters (transformers 5), or rope_theta and rope_scaling (before), when heads and
+  // positions are known. Where they are told by type of layer, those of full attention. The theta of `config` and
+  // `partial`, the part of a head that rotates, stand where none is told. Dynamic NTK multiplies config.max_positions,
+  // which it takes for the context of the unscaled model, by its factor.
+  void rope(ModelConfig& config, double partial = 1.0);
   // The theta of layers with a window: rope_parameters by type of layer (transformers 5), or
   // rope_local_base_freq.
   double local_rope_theta(double fallback);
@@ -85,7 +86,7 @@ void write_head(const ModelConfig& config, nlohmann::ordered_json& json);
 // null for 0.
 nlohmann::ordered_json or_null(int64_t value);
 nlohmann::ordered_json or_null(double value);
-// Adds rope_theta and rope_scaling, which transformers 4 and 5 both read.
+// Adds rope_theta and rope_scaling, which transformers 4 and 5 both read, to keys that have max_position_embeddings.
 void write_rope(const ModelConfig& config, nlohmann::ordered_json& json);
 // The value of layer_types.
 nlohmann::ordered_json layer_types(const ModelConfig& config);

@@ -43,7 +43,7 @@ void read(ConfigReader& reader, ModelConfig& config) {
     config.positions = Positions::alibi;
     config.alibi_scaled = true;
   } else {
-    config.rope = reader.rope(config.resolved().head_dim, config.max_positions);
+    reader.rope(config);
   }
 }
 

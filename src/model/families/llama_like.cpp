@@ -27,8 +27,7 @@ void read_llama(ConfigReader& reader, ModelConfig& config, const LlamaKeys& keys
   config.max_positions = reader.integer("max_position_embeddings", 2048);
   config.norm_eps = reader.number(keys.norm_eps, config.norm_eps);
   config.activation = reader.activation(keys.activation, std::string(activation_name(config.activation)));
-  config.rope =
-      reader.rope(config.resolved().head_dim, config.max_positions, config.rope.theta, keys.partial_rotary);
+  reader.rope(config, keys.partial_rotary);
 }
 
 nlohmann::ordered_json write_llama(const ModelConfig& config, const LlamaKeys& keys) {

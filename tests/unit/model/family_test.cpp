@@ -240,6 +240,21 @@ TEST(ReadConfig, TakesBothGenerationsOfPartialRotation) {
   EXPECT_EQ(rotary("gpt_neox", after).theta, 500.0);
 }
 
+TEST(ReadConfig, DynamicNtkReachesPastThePositionsOfTheUnscaledModel) {
+  json config = llama_json();
+  config["rope_scaling"] = {{"type", "dynamic"}, {"factor", 2.5}};
+  const ModelConfig read = read_config(config, "config.json").value();
+  EXPECT_EQ(read.rope.original_positions, 256);
+  EXPECT_EQ(read.max_positions, 640);
+  config["rope_scaling"]["factor"] = 0.5;
+  EXPECT_NE(error_of(config).find("rope_scaling: factor: expected at least 1, got 0.5"), std::string::npos)
+      << error_of(config);
+  config["rope_scaling"] = {{"type", "axial"}, {"factor", 2.5}};
+  EXPECT_NE(error_of(config).find("expected a rope_type of default | none | linear | dynamic"),
+            std::string::npos)
+      << error_of(config);
+}
+
 TEST(ReadConfig, RefusesFormsOfAFamilyThatItDoesNotCompute) {
   const auto error = [](const json& config) { return error_of(config); };
   json mpt{{"model_type", "mpt"}, {"vocab_size", 100}, {"d_model", 32},
@@ -279,15 +294,15 @@ TEST(WriteConfig, ReadsBackEveryRopeScaling) {
     config.rope.theta = 777.0;
     config.rope.scaling = scaling;
     config.rope.factor = 4.0;
-    config.rope.original_positions = scaling == RopeScaling::linear ? 0
-                                     : scaling == RopeScaling::ntk  ? 24
-                                                                    : 6;
+    config.rope.original_positions = scaling == RopeScaling::linear ? 0 : 6;
     if (scaling == RopeScaling::yarn) config.rope.attention_factor = 1.25;
     if (scaling == RopeScaling::longrope) config.rope.short_factors = config.rope.long_factors = {1.0, 2.5};
     const auto written = write_config(config);
     ASSERT_TRUE(written.ok()) << written.error().to_string();
     const ModelConfig again = read_config(json(written.value()), "config.json").value();
     EXPECT_EQ(again.rope.scaling, scaling);
+    EXPECT_EQ(again.rope.original_positions, config.rope.original_positions);
+    EXPECT_EQ(again.max_positions, config.max_positions);
     EXPECT_EQ(again.rope.rotary, 4);
     EXPECT_EQ(again.rope.attention_factor, config.rope.attention_factor);
     EXPECT_EQ(again.rope.long_factors, config.rope.long_factors);

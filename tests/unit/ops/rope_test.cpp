@@ -26,8 +26,6 @@ RopeConfig config_of(const nlohmann::json& golden) {
   config.rotary = golden["head_dim"];
   config.max_positions = 2;  // position 1 shows every frequency
   config.scaling = scaling_named(p["rope_type"]);
-  const bool by_length = config.scaling == RopeScaling::ntk || config.scaling == RopeScaling::longrope;
-  if (by_length) config.max_positions = golden["max_positions"];
   config.original_positions = golden["original_positions"];
   config.factor = p.value("factor", 1.0);
   config.beta_fast = p.value("beta_fast", 32.0);
@@ -50,9 +48,9 @@ TEST(RopeTable, AgreesWithTransformers) {
   for (const auto& [name, golden] : goldens.items()) {
     SCOPED_TRACE(name);
     const RopeConfig config = config_of(golden);
-    const RopeTable table(config);
+    const RopeTable table(config, 0, 2, golden["max_positions"]);
     const std::vector<double> frequencies = golden["frequencies"];
-    ASSERT_EQ(table.cos().shape(), (Shape{config.max_positions, static_cast<int64_t>(frequencies.size())}));
+    ASSERT_EQ(table.cos().shape(), (Shape{2, static_cast<int64_t>(frequencies.size())}));
     for (size_t i = 0; i < frequencies.size(); ++i) {
       const double c = table.cos().span<float>()[frequencies.size() + i];
       const double s = table.sin().span<float>()[frequencies.size() + i];
@@ -65,29 +63,47 @@ TEST(RopeTable, AgreesWithTransformers) {
 
 TEST(RopeTable, DivisorsAreWhatScalingDividesBy) {
   RopeConfig config{.rotary = 4, .max_positions = 64};
-  EXPECT_EQ(rope_divisors(config), (std::vector<double>{1.0, 1.0}));
+  EXPECT_EQ(rope_divisors(config, 64), (std::vector<double>{1.0, 1.0}));
   config.scaling = RopeScaling::longrope;
   config.original_positions = 32;
   config.short_factors = {1.0, 2.0};
   config.long_factors = {4.0, 8.0};
-  EXPECT_EQ(rope_divisors(config), config.long_factors);
-  config.max_positions = 32;
-  EXPECT_EQ(rope_divisors(config), config.short_factors);
+  EXPECT_EQ(rope_divisors(config, 33), config.long_factors);
+  EXPECT_EQ(rope_divisors(config, 32), config.short_factors);
   for (const std::vector<double>& wrong : {std::vector<double>{1.0}, {1.0, 0.0}, {1.0, NAN}, {-1.0, 1.0}}) {
     config.short_factors = wrong;
-    EXPECT_THROW(rope_divisors(config), ShapeError);
+    EXPECT_THROW(rope_divisors(config, 1), ShapeError);
   }
 }
 
-TEST(RopeTable, HoldsAsManyRowsAsAskedFor) {
+TEST(RopeTable, HoldsTheRangeAskedFor) {
   RopeConfig config{.rotary = 4, .max_positions = 64};
   config.scaling = RopeScaling::ntk;
   config.original_positions = 16;
   config.factor = 2.0;
-  const RopeTable all(config), some(config, 3);
-  EXPECT_EQ(all.rows(), 64);
-  EXPECT_EQ(some.rows(), 3);
-  EXPECT_EQ(some.sin().span<float>()[3], all.sin().span<float>()[3]) << "the angles are those of the context";
+  const RopeTable all(config), some(config, 5, 9, 64), other(config, 5, 9, 17);
+  EXPECT_EQ(all.end(), 64);
+  EXPECT_EQ(some.begin(), 5);
+  EXPECT_EQ(some.end(), 9);
+  const Tensor x = Tensor::full({1, 2, 1, 4}, 1.0);
+  const Tensor positions = Tensor::from(std::vector<int32_t>{8, 5}, {1, 2});
+  const Tensor by_all = rope(x, positions, all), by_some = rope(x, positions, some);
+  EXPECT_TRUE(std::ranges::equal(by_all.span<float>(), by_some.span<float>()));
+  EXPECT_FALSE(std::ranges::equal(by_all.span<float>(), rope(x, positions, other).span<float>()));
+  for (const int32_t outside : {4, 9})
+    EXPECT_THROW(rope(x, Tensor::full({1, 2}, outside, DType::i32), some), ShapeError);
+}
+
+TEST(RopeLength, TellsTextsThatTurnAlike) {
+  RopeConfig config{.rotary = 4, .max_positions = 64, .scaling = RopeScaling::yarn, .original_positions = 16};
+  EXPECT_EQ(rope_length(config, 60), 1);
+  config.scaling = RopeScaling::longrope;
+  EXPECT_EQ(rope_length(config, 16), 1);
+  EXPECT_EQ(rope_length(config, 17), 17);
+  EXPECT_EQ(rope_length(config, 60), 17);
+  config.scaling = RopeScaling::ntk;
+  EXPECT_EQ(rope_length(config, 16), 1);
+  EXPECT_EQ(rope_length(config, 60), 60);
 }
 
 TEST(RopeTable, StaysExactAtFarPositions) {

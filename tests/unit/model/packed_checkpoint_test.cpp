@@ -1,0 +1,51 @@
+// Models whose weights a quantiser packed, against tools/goldens/packed.py.
+#include <gtest/gtest.h>
+
+#include "autograd/graph.h"
+#include "formats/checkpoint.h"
+#include "model/load.h"
+#include "ops/cast.h"
+#include "unit/model/tiny_models.h"
+
+namespace quern::model {
+namespace {
+
+const std::filesystem::path kGolden = std::filesystem::path(QUERN_SOURCE_DIR) / "tests/golden/packed";
+
+double logits_error(const char* name, const LoadOptions& options) {
+  const auto archive = formats::TensorArchive::open(kGolden / name / "expected.safetensors").value();
+  const Tensor ids = archive.tensor("ids").value().to(DType::i32), wanted = archive.tensor("logits").value();
+  const Decoder model = load_model(kGolden / name, options).value();
+  const autograd::NoGrad no_grad;
+  const Tensor states = model.hidden(ids, nn::ForwardContext::causal(1, ids.dim(1)));
+  return max_difference(model.logits(states), wanted);
+}
+
+TEST(PackedCheckpoint, ComputesWhatItStandsFor) {
+  EXPECT_LE(logits_error("llama_nf4", {}), 1e-4);
+  EXPECT_LE(logits_error("llama_gptq", {.trainable = true}), 1e-4) << "weights in f32";
+}
+
+// Rows are rounded to 8 bits where blocks are multiplied, whether these are packed or not.
+TEST(PackedCheckpoint, BlocksComputeNearly) {
+  const double loose = logits_error("llama_gptq", {});
+  EXPECT_GT(loose, 0.0);
+  EXPECT_LE(loose, 0.3);
+  EXPECT_EQ(logits_error("llama_gptq", {.pack = true}), loose);
+}
+
+TEST(PackedCheckpoint, ListsWeightsByTheNamesTheyReplace) {
+  const auto folder = formats::ModelFolder::open(kGolden / "llama_gptq").value();
+  const auto checkpoint = formats::Checkpoint::open(folder).value();
+  EXPECT_EQ(checkpoint.quantization()->summary, "gptq, 4 bits, groups of 32");
+  const auto* q = checkpoint.find("model.layers.0.self_attn.q_proj.weight");
+  ASSERT_NE(q, nullptr);
+  EXPECT_EQ(q->describe(), "Q4_0[64, 64]");
+  EXPECT_EQ(q->bytes(), 64u * 2 * 18);
+  EXPECT_EQ(checkpoint.find("model.layers.0.self_attn.q_proj.qweight"), nullptr);
+  EXPECT_TRUE(checkpoint.is_idle_bias("model.layers.0.self_attn.q_proj.bias"));
+  EXPECT_FALSE(checkpoint.is_idle_bias("model.norm.bias"));
+}
+
+}  // namespace
+}  // namespace quern::model
