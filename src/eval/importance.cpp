@@ -55,17 +55,29 @@ Result<formats::ImportanceMatrix> ImportanceCollector::matrix(const model::Decod
   QUERN_TRY(const std::vector<model::TensorName> tensors, gguf_tensors(model));
   formats::ImportanceMatrix matrix;
   for (const model::TensorName& tensor : tensors) {
-    // Parameters that a file joins along their outputs have the same input.
-    const auto found = seen.find(tensor.parameters.front());
-    if (found == seen.end()) continue;
-    const Sums& sums = *found->second;
-    if (!std::ranges::all_of(sums.squares, [](double v) { return std::isfinite(v); })) {
+    // Parameters that a file joins along their outputs have the same input; stacked ones have one each.
+    const size_t inputs = tensor.stacked ? tensor.parameters.size() : 1;
+    std::vector<const Sums*> met;
+    size_t width = 0;
+    for (size_t m = 0; m < inputs; ++m) {
+      const auto found = seen.find(tensor.parameters[m]);
+      met.push_back(found == seen.end() ? nullptr : found->second);
+      if (met.back()) width = met.back()->squares.size();
+    }
+    if (width == 0) continue;
+    formats::ImportanceMatrix::Entry& entry = matrix.entries[tensor.file];
+    for (const Sums* sums : met) {
+      entry.counts.push_back(sums ? static_cast<float>(sums->rows) : 0.0f);
+      if (sums)
+        entry.sums.insert(entry.sums.end(), sums->squares.begin(), sums->squares.end());
+      else
+        entry.sums.resize(entry.sums.size() + width);
+    }
+    if (!std::ranges::all_of(entry.sums, [](float v) { return std::isfinite(v); })) {
       return make_error(ErrorCode::diverged,
                         fmt::format("the inputs of {} are no finite numbers", tensor.file),
                         "the weights are damaged, or their dtype does not hold their values");
     }
-    matrix.entries[tensor.file] = {.sums = {sums.squares.begin(), sums.squares.end()},
-                                   .counts = {static_cast<float>(sums.rows)}};
   }
   return matrix;
 }

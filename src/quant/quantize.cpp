@@ -33,6 +33,9 @@ Error invalid(fmt::format_string<Args...> format, Args&&... args) {
   return make_error(ErrorCode::invalid_argument, fmt::format(format, std::forward<Args>(args)...));
 }
 
+// How many matrices are stacked in x.
+int64_t matrices_of(const Tensor& x) { return x.shape().rank() > 2 ? x.dim(0) : 1; }
+
 Result<void> check(const Tensor& x, DType dtype, std::span<const float> importance) {
   if (!can_quantize(dtype)) {
     return make_error(ErrorCode::unsupported, fmt::format("{} can be read, but not written", name_of(dtype)),
@@ -43,8 +46,9 @@ Result<void> check(const Tensor& x, DType dtype, std::span<const float> importan
     return invalid("expected rows of a multiple of {} elements for {}, got {}", block_elements(dtype),
                    name_of(dtype), x.describe());
   }
-  if (!importance.empty() && static_cast<int64_t>(importance.size()) != cols) {
-    return invalid("expected an importance for each of {} columns, got {}", cols, importance.size());
+  const auto given = static_cast<int64_t>(importance.size());
+  if (given != 0 && given != cols && given != cols * matrices_of(x)) {
+    return invalid("expected an importance for each of {} columns, got {}", cols, given);
   }
   for (size_t i = 0; i < importance.size(); ++i) {
     if (!std::isfinite(importance[i]) || importance[i] < 0.0f) {
@@ -55,13 +59,30 @@ Result<void> check(const Tensor& x, DType dtype, std::span<const float> importan
   return {};
 }
 
-// Columns that no activation met weigh little, not nothing: rounding must stay defined.
+// Of one matrix. Columns that no activation met weigh little, not nothing: rounding must stay defined. Empty where none
+// was met.
 std::vector<float> floored(std::span<const float> importance) {
   std::vector<float> weights(importance.begin(), importance.end());
   const float largest = weights.empty() ? 0.0f : *std::ranges::max_element(weights);
   if (largest == 0.0f) return {};
   for (float& weight : weights) weight = std::max(weight / largest, 1e-6f);
   return weights;
+}
+
+// `elements` [rows, cols] into blocks.
+void encode_rows(DType dtype, std::span<const float> elements, int64_t cols,
+                 const std::vector<float>& weights, std::byte* result) {
+  visit_writable(dtype, [&]<class Block>() {
+    const int64_t per_row = cols / Block::kElements;
+    auto* blocks = reinterpret_cast<Block*>(result);
+    parallel_for(
+        static_cast<int64_t>(elements.size()) / Block::kElements, 64, [&](int64_t begin, int64_t end) {
+          for (int64_t i = begin; i < end; ++i) {
+            const float* w = weights.empty() ? nullptr : weights.data() + i % per_row * Block::kElements;
+            encode(elements.data() + i * Block::kElements, w, blocks[i]);
+          }
+        });
+  });
 }
 
 }  // namespace
@@ -81,18 +102,16 @@ Result<Tensor> quantize(const Tensor& x, DType dtype, std::span<const float> imp
     return invalid("element {} of {} is {}, expected numbers within -{} to {}, the range of f16 scales",
                    bad - elements.begin(), x.describe(), *bad, kLargest, kLargest);
   }
-  const std::vector<float> weights = floored(importance);
   const Tensor result(x.shape(), dtype);
-  visit_writable(dtype, [&]<class Block>() {
-    const int64_t per_row = x.shape().cols() / Block::kElements, count = x.shape().rows() * per_row;
-    auto* blocks = static_cast<Block*>(result.raw());
-    parallel_for(count, 64, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
-        const float* w = weights.empty() ? nullptr : weights.data() + i % per_row * Block::kElements;
-        encode(elements.data() + i * Block::kElements, w, blocks[i]);
-      }
-    });
-  });
+  const auto cols = static_cast<size_t>(x.shape().cols());
+  const bool by_matrix = importance.size() > cols;
+  const auto matrices = static_cast<size_t>(by_matrix ? matrices_of(x) : 1);
+  for (size_t m = 0; m < matrices; ++m) {
+    const size_t each = elements.size() / matrices;
+    encode_rows(dtype, elements.subspan(m * each, each), static_cast<int64_t>(cols),
+                floored(by_matrix ? importance.subspan(m * cols, cols) : importance),
+                static_cast<std::byte*>(result.raw()) + m * static_cast<size_t>(result.bytes()) / matrices);
+  }
   return result;
 }
 

@@ -12,8 +12,8 @@ namespace quern::quant {
 // others (IQ1 to IQ3, NVFP4, TQ) can only be read.
 bool can_quantize(DType dtype);
 
-// x [..., C] of a floating dtype as `dtype`. `importance` [C], when not empty, says how much an error in each
-// column costs (from an importance matrix); types with a search for scales use it. Parallel over rows; the
+// x [..., C] of a floating dtype as `dtype`. `importance`, when not empty, says how much an error in each column costs
+// (from an importance matrix): [C], or [M, C] for M matrices x [M, ..., C]; types with a search for scales use it. Parallel over rows; the
 // result does not depend on the number of threads. Errors: unsupported for a dtype that can_quantize()
 // denies; invalid_argument when C is no multiple of the block, when x holds numbers beyond the range of f16
 // (65504) or NaN, or the importance one that is negative or not finite.

@@ -6,7 +6,9 @@
 #include <cmath>
 #include <string_view>
 
+#include "base/file.h"
 #include "formats/gguf/archive.h"
+#include "formats/gguf/legacy_importance.h"
 #include "formats/gguf/writer.h"
 
 namespace quern::formats {
@@ -52,11 +54,11 @@ Result<ImportanceMatrix::Entry> read_entry(const GgufArchive& archive, const std
 
 }  // namespace
 
-std::vector<float> ImportanceMatrix::Entry::importance(size_t m) const {
+std::vector<float> ImportanceMatrix::Entry::importance() const {
   const auto width = static_cast<size_t>(columns());
-  std::vector<float> means(width, 1.0f);
-  if (counts[m] > 0.0f) {
-    for (size_t c = 0; c < width; ++c) means[c] = sums[m * width + c] / counts[m];
+  std::vector<float> means(sums.size(), 1.0f);
+  for (size_t i = 0; i < sums.size(); ++i) {
+    if (counts[i / width] > 0.0f) means[i] = sums[i] / counts[i / width];
   }
   return means;
 }
@@ -85,6 +87,12 @@ Result<void> ImportanceMatrix::add(const ImportanceMatrix& other) {
 }
 
 Result<ImportanceMatrix> read_importance_matrix(const std::filesystem::path& path) {
+  {
+    QUERN_TRY(const MappedFile file, MappedFile::open(path));
+    const auto bytes = file.bytes();
+    const std::string_view start(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    if (!start.starts_with("GGUF")) return parse_legacy_importance(bytes, path.string());
+  }
   QUERN_TRY(const GgufArchive archive, GgufArchive::open(path));
   const GgufMetadata& metadata = archive.metadata();
   QUERN_TRY(const std::string type, metadata.get_or<std::string>(kTypeKey, ""));

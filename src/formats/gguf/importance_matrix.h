@@ -20,8 +20,8 @@ struct ImportanceMatrix {
     std::vector<float> counts;  // [M]: how many rows there were
 
     int64_t columns() const { return static_cast<int64_t>(sums.size() / counts.size()); }
-    // [C]: the mean square of each column of the input of matrix `m`; ones where it was never used.
-    std::vector<float> importance(size_t m = 0) const;
+    // [M, C]: the mean square of each column of the input; ones where a matrix was never used.
+    std::vector<float> importance() const;
   };
 
   std::map<std::string, Entry> entries;  // by the name of the weight in GGUF ("blk.0.attn_q.weight")
@@ -33,7 +33,8 @@ struct ImportanceMatrix {
   Result<void> add(const ImportanceMatrix& other);
 };
 
-// Errors of GgufArchive::open; invalid_argument for a GGUF file of something else; corrupt for entries whose parts do not
+// Of a GGUF file, or of an older imatrix.dat (legacy_importance.h), whose entries of stacked matrices have one count for
+// all. Errors of GgufArchive::open; invalid_argument for a GGUF file of something else; corrupt for entries whose parts do not
 // fit together, or hold negative or not finite numbers.
 Result<ImportanceMatrix> read_importance_matrix(const std::filesystem::path& path);
 // Errors of GgufWriter: in particular names too long for GGUF.

@@ -74,6 +74,16 @@ TEST(MeasureImportance, SeesEveryFamilyThatGgufHas) {
   }
 }
 
+TEST(MeasureImportance, EachStackedExpertCountsItsOwnRows) {
+  const model::Decoder model = model::load_model(kGolden / "families" / "mixtral").value();
+  const auto matrix = measure_importance(model, numbers(32), {.context = 16}, null_progress()).value();
+  const auto& entry = matrix.entries.at("blk.0.ffn_down_exps.weight");
+  ASSERT_EQ(entry.counts.size(), 3u);
+  EXPECT_EQ(entry.columns(), 24);
+  EXPECT_EQ(entry.counts[0] + entry.counts[1] + entry.counts[2], 32.0f * 2) << "two experts for a token";
+  EXPECT_EQ(matrix.entries.at("blk.0.ffn_gate_inp.weight").counts.size(), 1u);
+}
+
 TEST(MeasureImportance, RefusesAFamilyThatGgufLacks) {
   const model::Decoder opt = model::load_model(kGolden / "families" / "opt").value();
   const auto matrix = measure_importance(opt, numbers(32), {.context = 16}, null_progress());

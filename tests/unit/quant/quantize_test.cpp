@@ -123,6 +123,23 @@ TEST(Quantize, StaysFiniteAtTheEndsOfTheRange) {
   }
 }
 
+TEST(Quantize, EachStackedMatrixHasItsImportance) {
+  Rng rng(4, 0);
+  const Tensor x({2, 3, 256}, DType::f32);
+  for (float& value : x.span<float>()) value = static_cast<float>(rng.normal());
+  std::vector<float> importance(512);
+  for (float& weight : importance) weight = rng.uniform() < 0.1 ? 100.0f : 0.1f;
+  for (const DType dtype : {DType::q4_k, DType::q4_0, DType::iq4_xs}) {
+    const Tensor both = quantize(x, dtype, importance).value();
+    for (int64_t m = 0; m < 2; ++m) {
+      const auto own = std::span(importance).subspan(static_cast<size_t>(m) * 256, 256);
+      const Tensor one = quantize(x.sliced(m, m + 1), dtype, own).value();
+      EXPECT_EQ(std::memcmp(both.sliced(m, m + 1).raw(), one.raw(), static_cast<size_t>(one.bytes())), 0);
+    }
+  }
+  EXPECT_FALSE(quantize(x, DType::q4_0, std::vector<float>(768, 1.0f)).ok());
+}
+
 // What decodes to itself must encode to itself, or files would drift when they are converted again.
 TEST(Quantize, KeepsWhatTheSimpleTypesCanHold) {
   Rng rng(3, 0);
