@@ -43,9 +43,11 @@ ChatConsole::ChatConsole(bool talks)
       to_terminal_(::isatty(STDOUT_FILENO) == 1),
       colours_(to_terminal_ && wants_colours()) {}
 
-// False after Ctrl-C. One that comes just after an answer was meant for the answer.
-bool ChatConsole::wait_for_input() {
+// Shows the prompt and waits. False after Ctrl-C.
+bool ChatConsole::wait_for_input(const char* prompt) {
   const InterruptGuard guard("");
+  std::fputs(prompt, stderr);
+  std::fflush(stderr);
   while (!has_input(100)) {
     if (InterruptGuard::requested()) return false;
   }
@@ -54,13 +56,9 @@ bool ChatConsole::wait_for_input() {
 
 std::optional<std::string> ChatConsole::read_line(const char* prompt) {
   if (interactive_) {
-    std::fputs(prompt, stderr);
-    std::fflush(stderr);
-    if (!wait_for_input()) {
+    if (!wait_for_input(prompt)) {
       std::fputs("\n(Ctrl-C again or Ctrl-D ends)\n", stderr);
-      std::fputs(prompt, stderr);
-      std::fflush(stderr);
-      if (!wait_for_input()) return std::nullopt;
+      if (!wait_for_input(prompt)) return std::nullopt;
     }
   }
   std::string line;

@@ -26,7 +26,7 @@ class ChatConsole {
 
  private:
   std::optional<std::string> read_line(const char* prompt);
-  bool wait_for_input();
+  bool wait_for_input(const char* prompt);
   void set_dim(bool dim);
 
   bool interactive_;

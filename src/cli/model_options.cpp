@@ -11,6 +11,18 @@
 
 namespace quern::cli {
 
+void add_cache_dtype(CLI::App& app, std::string& name) {
+  app.add_option("--cache-dtype", name, "of keys and values: f32, f16, bf16 or q8_0 [f16; bf16 with bf16]")
+      ->check(CLI::IsMember({"f32", "f16", "bf16", "q8_0"}));
+}
+
+Result<void> set_cache_dtype(model::Decoder& model, const std::string& name) {
+  const DType wanted = *dtype_from_name(name);
+  QUERN_CHECK(model::check_cache_dtype(model.config(), wanted));
+  model.set_cache_dtype(wanted);
+  return {};
+}
+
 void ModelOptions::define(CommandLine& line) {
   line_ = &line;
   CLI::App& app = line.app();
@@ -19,9 +31,7 @@ void ModelOptions::define(CommandLine& line) {
   app.add_option("--dtype", dtype, "of activations: f32, bf16 or f16")
       ->capture_default_str()
       ->check(CLI::IsMember({"f32", "bf16", "f16"}));
-  app.add_option("--cache-dtype", cache_dtype,
-                 "of keys and values: f32, f16, bf16 or q8_0 [f16; bf16 with bf16]")
-      ->check(CLI::IsMember({"f32", "f16", "bf16", "q8_0"}));
+  add_cache_dtype(app, cache_dtype);
   app.add_flag("--no-pack", no_pack_, kNoPackHelp);
   line.config(*this);
   for (const auto& [flag, key] : std::initializer_list<std::pair<const char*, const char*>>{
@@ -59,11 +69,7 @@ Result<infer::LoadedModel> ModelOptions::open() {
   QUERN_TRY(infer::LoadedModel loaded,
             infer::open_model(path, *dtype_from_name(dtype), !no_pack_, encoder_decoders));
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-  if (!cache_dtype.empty()) {
-    const DType wanted = *dtype_from_name(cache_dtype);
-    QUERN_CHECK(model::check_cache_dtype(loaded.model.config(), wanted));
-    loaded.model.set_cache_dtype(wanted);
-  }
+  if (!cache_dtype.empty()) QUERN_CHECK(set_cache_dtype(loaded.model, cache_dtype));
   completion.end_tokens = loaded.end_tokens;
   QUERN_CHECK(take_defaults(loaded.sampling));
   if (verbose) terminal::print_line(describe(loaded, seconds.count()));

@@ -14,6 +14,11 @@ namespace quern::cli {
 inline constexpr const char* kNoPackHelp =
     "read block-quantised weights as they lie in the file: less memory, the same text, slower";
 
+// --cache-dtype, empty where it is not given.
+void add_cache_dtype(CLI::App& app, std::string& name);
+// Keeps keys and values in the dtype of this name. Errors of model::check_cache_dtype.
+Result<void> set_cache_dtype(model::Decoder& model, const std::string& name);
+
 struct ModelOptions {
   bool verbose = false;
   std::string model;

@@ -38,9 +38,10 @@ void copy_generation_config(const fs::path& from, const fs::path& to) {
 }
 
 // The model of any kind at `source`, as files in `folder`.
-Result<void> save_any(const fs::path& source, const fs::path& folder, std::optional<DType> dtype) {
+Result<void> save_any(const fs::path& source, const fs::path& folder, std::optional<DType> dtype,
+                      Progress& progress) {
   const auto save = [&](const auto& model) {
-    return model::save_model(model, folder, dtype.value_or(model.config().dtype));
+    return model::save_model(model, folder, dtype.value_or(model.config().dtype), &progress);
   };
   QUERN_TRY(const model::ModelConfig config, model::load_config(source));
   if (config.kind == model::Kind::encoder) {
@@ -59,10 +60,18 @@ Result<void> save_any(const fs::path& source, const fs::path& folder, std::optio
   return save(model);
 }
 
+// A folder that goes again unless it is renamed.
+struct Partial {
+  fs::path path;
+  ~Partial() {
+    std::error_code ignored;
+    fs::remove_all(path, ignored);
+  }
+};
 }  // namespace
 
 Result<void> save_as_hf(const fs::path& path, const fs::path& folder, std::optional<DType> dtype,
-                        bool replace) {
+                        bool replace, Progress& progress) {
   std::error_code ignored;
   if (fs::exists(folder, ignored) && !(replace && fs::exists(folder / formats::kConfigFile, ignored))) {
     return make_error(ErrorCode::conflict, fmt::format("{} exists", folder.string()),
@@ -74,18 +83,14 @@ Result<void> save_as_hf(const fs::path& path, const fs::path& folder, std::optio
     return found.path();
   }());
   QUERN_TRY(const infer::Language language, infer::open_language(source));
-  const fs::path partial = folder.parent_path() / fmt::format(".{}.tmp", folder.filename().string());
-  fs::remove_all(partial, ignored);
-  const auto write = [&]() -> Result<void> {
-    QUERN_CHECK(save_any(source, partial, dtype));
-    return language.tokenizer.save(partial);
-  };
-  if (const Result<void> written = write(); !written.ok()) {
-    fs::remove_all(partial, ignored);
-    return written;
-  }
+  const Partial partial{folder.parent_path() / fmt::format(".{}.tmp", folder.filename().string())};
+  fs::remove_all(partial.path, ignored);
+  QUERN_CHECK(save_any(source, partial.path, dtype, progress));
+  QUERN_CHECK(language.tokenizer.save(partial.path));
   fs::remove_all(folder, ignored);
-  return rename_durably(partial, folder);
+  return rename_durably(partial.path, folder);
+  fs::remove_all(folder, ignored);
+  return rename_durably(partial.path, folder);
 }
 
 }  // namespace quern::convert

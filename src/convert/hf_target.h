@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <optional>
 
+#include "base/progress.h"
 #include "base/result.h"
 #include "tensor/dtype.h"
 
@@ -12,8 +13,8 @@ namespace quern::convert {
 // Writes config.json, weights and tokenizer files of `path`, a model folder or a GGUF file, to `folder`, which appears
 // when it is complete. Matrices are of `dtype` (floating); empty: the dtype of the model, f16 for a quantised one.
 // Errors of load_model, save_model and readers of tokenizers; conflict when `folder` exists, unless `replace` and it is
-// a model folder.
+// a model folder. Throws `cancelled` as throw_if_interrupted() does; nothing stays behind.
 Result<void> save_as_hf(const std::filesystem::path& path, const std::filesystem::path& folder,
-                        std::optional<DType> dtype, bool replace);
+                        std::optional<DType> dtype, bool replace, Progress& progress);
 
 }  // namespace quern::convert

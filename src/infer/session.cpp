@@ -5,6 +5,8 @@
 #include <algorithm>
 
 #include "autograd/graph.h"
+#include "base/exception.h"
+#include "base/interrupt.h"
 
 namespace quern::infer {
 
@@ -13,6 +15,13 @@ int64_t clamp_context(const model::Decoder& model, int64_t context) {
   const int64_t most = model.config().max_positions;
   return context <= 0 ? most : std::min(context, most);
 }
+
+// Ends the computation of many tokens from within.
+class Interruptible final : public nn::LinearObserver {
+ public:
+  void input(const nn::Parameter&, const Tensor&) override { throw_if_interrupted(); }
+};
+
 }  // namespace
 
 Session::Session(const model::Decoder& model, int64_t context)
@@ -37,7 +46,12 @@ Result<void> Session::set_tokens(std::span<const int32_t> tokens) {
                                   model_.config().vocab_size),
                       "the tokenizer belongs to another model");
   }
-  hold(tokens);
+  try {
+    hold(tokens);
+  } catch (const Exception& stopped) {
+    if (stopped.error().code != ErrorCode::cancelled) throw;
+    return make_error(ErrorCode::cancelled, "stopped");
+  }
   return {};
 }
 
@@ -90,12 +104,14 @@ void Session::append(int32_t token) {
 // Appends `tokens`, which belong to a text of `text_length`.
 void Session::compute(std::span<const int32_t> tokens, int64_t text_length) {
   const autograd::NoGrad no_grad;
+  Interruptible interruptible;
   for (std::span<const int32_t> chunk; !tokens.empty(); tokens = tokens.subspan(chunk.size())) {
     chunk = tokens.first(std::min<size_t>(model::kPromptChunk, tokens.size()));
     const auto time = static_cast<int64_t>(chunk.size());
     nn::ForwardContext context = cache_.next(time);
     context.source = source_;
     context.text_length = text_length;
+    if (time > 1) context.observer = &interruptible;
     const Tensor states = model_.hidden(Tensor::from(chunk, {1, time}), context);
     cache_.commit(time);
     tokens_.insert(tokens_.end(), chunk.begin(), chunk.end());

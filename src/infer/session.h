@@ -25,7 +25,8 @@ class Session {
 
   // Makes `tokens` the sequence, computing only what follows the longest common prefix with what it was.
   // invalid_argument, with the numbers, when there are none, more than context(), or one outside the
-  // vocabulary: a prompt is never cut in silence.
+  // vocabulary: a prompt is never cut in silence. cancelled when an InterruptGuard is asked to stop (base/interrupt.h),
+  // within the time of one product; the sequence is then what was computed of it.
   Result<void> set_tokens(std::span<const int32_t> tokens);
   // What cross-attention reads from now on, of a decoder beside an encoder; forgets all tokens.
   void set_source(std::shared_ptr<const nn::Source> source);

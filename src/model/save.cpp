@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <optional>
 
 #include "base/file.h"
+#include "base/interrupt.h"
 #include "formats/safetensors.h"
 #include "model/family.h"
 #include "model/gguf_config.h"
@@ -48,16 +50,23 @@ DType gguf_dtype(const TensorName& name, const std::map<std::string, Tensor>& ma
 
 // Writes `model`, the model that `own` describes.
 Result<void> save(const nn::Module& model, const ModelConfig& own, const std::filesystem::path& folder,
-                  DType dtype) {
+                  DType dtype, Progress* progress) {
   ModelConfig config = hf_layout(own);
   config.dtype = dtype;
   QUERN_TRY(const nlohmann::ordered_json json, write_config(config));
   QUERN_TRY(const Family* family, find_family(config.family));
   const std::map<std::string, Tensor> masters = masters_of(model);
   std::vector<formats::NamedTensor> tensors;
-  for (const TensorName& name : family->tensors(config)) {
+  const std::vector<TensorName> names = family->tensors(config);
+  std::optional<ProgressScope> scope;
+  if (progress) scope.emplace(*progress, "convert", static_cast<int64_t>(names.size()), "tensors");
+  for (const TensorName& name : names) {
     tensors.push_back({name.file, file_tensor(name, masters, own, config, dtype)});
+    if (!scope) continue;
+    throw_if_interrupted();
+    scope->update(static_cast<int64_t>(tensors.size()));
   }
+  scope.reset();
   QUERN_CHECK(make_directories(folder));
   QUERN_CHECK(formats::write_weights(folder, std::move(tensors)));
   return write_file_atomic(folder / "config.json", json.dump(2) + "\n");
@@ -69,16 +78,19 @@ Result<void> save_model(const Decoder& model, const std::filesystem::path& folde
   return save_model(model, folder, model.config().dtype);
 }
 
-Result<void> save_model(const Decoder& model, const std::filesystem::path& folder, DType dtype) {
-  return save(model, model.config(), folder, dtype);
+Result<void> save_model(const Decoder& model, const std::filesystem::path& folder, DType dtype,
+                        Progress* progress) {
+  return save(model, model.config(), folder, dtype, progress);
 }
 
-Result<void> save_model(const Encoder& model, const std::filesystem::path& folder, DType dtype) {
-  return save(model, model.config(), folder, dtype);
+Result<void> save_model(const Encoder& model, const std::filesystem::path& folder, DType dtype,
+                        Progress* progress) {
+  return save(model, model.config(), folder, dtype, progress);
 }
 
-Result<void> save_model(const EncoderDecoder& model, const std::filesystem::path& folder, DType dtype) {
-  return save(model, model.config(), folder, dtype);
+Result<void> save_model(const EncoderDecoder& model, const std::filesystem::path& folder, DType dtype,
+                        Progress* progress) {
+  return save(model, model.config(), folder, dtype, progress);
 }
 
 Result<formats::GgufContents> gguf_contents(const Decoder& model, std::optional<DType> dtype) {

@@ -9,10 +9,14 @@
 namespace quern::model {
 
 // Writes config.json and the weights, as `dtype`, to `folder` (made when absent). Tokenizer files are the
-// caller's. invalid_argument when the config's family cannot express the model; nothing is written then.
-Result<void> save_model(const Decoder& model, const std::filesystem::path& folder, DType dtype);
-Result<void> save_model(const Encoder& model, const std::filesystem::path& folder, DType dtype);
-Result<void> save_model(const EncoderDecoder& model, const std::filesystem::path& folder, DType dtype);
+// caller's. invalid_argument when the config's family cannot express the model; nothing is written then. With
+// `progress`, reports the tensors made, and throws `cancelled` between them as throw_if_interrupted() does.
+Result<void> save_model(const Decoder& model, const std::filesystem::path& folder, DType dtype,
+                        Progress* progress = nullptr);
+Result<void> save_model(const Encoder& model, const std::filesystem::path& folder, DType dtype,
+                        Progress* progress = nullptr);
+Result<void> save_model(const EncoderDecoder& model, const std::filesystem::path& folder, DType dtype,
+                        Progress* progress = nullptr);
 // The same in the dtype the config asks for.
 Result<void> save_model(const Decoder& model, const std::filesystem::path& folder);
 

@@ -30,4 +30,10 @@ class TempDir {
   std::filesystem::path path_;
 };
 
+// One for all the tests of this process.
+inline const TempDir& process_temp_dir() {
+  static const TempDir dir;
+  return dir;
+}
+
 }  // namespace quern::test

@@ -44,14 +44,21 @@ class Terminal:
         return text
 
     def until(self, *texts):
-        """Waits until all of the texts have come since the last call, and returns what came."""
+        """Waits until the texts have come one after the other, behind what earlier calls waited for."""
         deadline = time.monotonic() + WAIT
-        while not all(text in self.seen for text in texts):
-            if time.monotonic() > deadline:
-                raise SystemExit(f"waited for {texts}, got: {self.seen!r}")
+        for text in texts:
+            while text not in self.seen:
+                if time.monotonic() > deadline:
+                    raise SystemExit(f"waited for {text!r} of {texts}, got: {self.seen!r}")
+                self.read(0.5)
+            self.seen = self.seen.partition(text)[2]
+
+    def some(self):
+        """Waits for more than has been waited for: the beginning of an answer."""
+        deadline = time.monotonic() + WAIT
+        while not self.seen:
+            expect(time.monotonic() < deadline, "waited for an answer")
             self.read(0.5)
-        seen, self.seen = self.seen, ""
-        return seen
 
     def type(self, text):
         os.write(self.fd, text.encode())
@@ -77,17 +84,16 @@ def talk(quern, folder):
     chat = Terminal([quern, "chat", "model", "-n", "8", "-t", "0"], folder)
     chat.until("/help lists commands", "> ")
     chat.type("one\n")
-    chat.until("(cut at 8 tokens", "> ")
+    chat.until("one\r\n", "(cut at 8 tokens", "> ")
     # Lines that come at once are one message.
     chat.type("two\nthree\n/save said.json\n")
     chat.until("(cut at 8 tokens", "> ")
     chat.type("/save said.json\n")
-    chat.until("> ")
-    time.sleep(0.2)
+    chat.until("/save said.json\r\n", "> ")
     expect('"two\\nthree\\n/save said.json"' in (folder / "said.json").read_text(), "pasted lines are one message",
            (folder / "said.json").read_text())
     chat.type("/load absent.json\n")  # an error does not end the conversation
-    chat.until("absent.json", "> ")
+    chat.until("/load absent.json\r\n", "absent.json", "> ")
     expect(chat.end() == 0, "Ctrl-D ends the conversation")
 
 
@@ -97,10 +103,10 @@ def interrupt(quern, folder):
     chat.until("Ctrl-D ends", "> ")
     for message in ("go\n", "again\n"):
         chat.type(message)
-        chat.until(message.strip())
-        time.sleep(0.3)  # some of the answer
+        chat.until(message.strip() + "\r\n")
+        chat.some()
         chat.type("\x03")
-        chat.until("\n> ")
+        chat.until("^C", "\n> ")
     chat.type("\x03")  # at the prompt
     chat.until("(Ctrl-C again or Ctrl-D ends)", "> ")
     expect(chat.end() == 0, "the program goes on after Ctrl-C", chat.seen)

@@ -1,13 +1,12 @@
 """Records tests/golden/packed/* : `python tools/goldens/packed.py`.
 
 weights.safetensors: matrices as GPTQ and AWQ checkpoints pack them, by this script, and as bitsandbytes packs them,
-each with what it stands for (`NAME.expected`). llama_gptq, llama_nf4: tiny models with such weights, and the logits of
-the models they stand for, which for NF4 transformers computes.
+each with what it stands for (`NAME.expected`). llama_gptq: a tiny model with such weights, and the logits of the model it
+stands for. llama_nf4: one as transformers saves it.
 """
 
 import json
 
-import bitsandbytes
 import numpy as np
 import torch
 from bitsandbytes.functional import dequantize_4bit, int8_vectorwise_quant, quantize_4bit
@@ -148,7 +147,7 @@ def record_gptq_model(ids):
                         f"{module}.scales": torch.from_numpy(scales),
                         f"{module}.g_idx": torch.from_numpy(group_of.astype(np.int32)),
                         f"{module}.bias": torch.zeros(out, dtype=torch.float16)}
-            parameter.copy_(expected(codes, torch.from_numpy(scales), zeros, group_of))
+            parameter.copy_(torch.from_numpy(scales.astype(np.float32)[group_of].T * (codes - 8)))
     save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, folder / "model.safetensors",
               metadata=dict(format="pt"))
     config = json.loads((folder / "config.json").read_text())
@@ -158,7 +157,7 @@ def record_gptq_model(ids):
     record_logits(model, folder, ids)
 
 
-def record_nf4_model(ids):
+def record_nf4_model():
     plain, folder = TARGET / "plain", TARGET / "llama_nf4"
     tiny_llama(52).to(torch.bfloat16).save_pretrained(plain)
     settings = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True,
@@ -166,14 +165,7 @@ def record_nf4_model(ids):
     model = AutoModelForCausalLM.from_pretrained(plain, quantization_config=settings, dtype=torch.bfloat16,
                                                  device_map="cpu")
     model.save_pretrained(folder)
-    for module in model.modules():
-        if isinstance(module, bitsandbytes.nn.Linear4bit):
-            module.weight = torch.nn.Parameter(dequantize_4bit(module.weight.data, module.weight.quant_state),
-                                               requires_grad=False)
-    weights = {name: parameter.float() for name, parameter in model.state_dict().items()}
-    plain_model = AutoModelForCausalLM.from_pretrained(plain, dtype=torch.float32)
-    plain_model.load_state_dict({name: tensor for name, tensor in weights.items() if tensor.dim() <= 2}, strict=False)
-    record_logits(plain_model, folder, ids)
+    (folder / "generation_config.json").unlink(missing_ok=True)
     for file in plain.iterdir():
         file.unlink()
     plain.rmdir()
@@ -184,7 +176,7 @@ def main():
     record_weights()
     ids = torch.randint(61, (1, 24), generator=torch.Generator().manual_seed(6))
     record_gptq_model(ids)
-    record_nf4_model(ids)
+    record_nf4_model()
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@
 #include "base/text_table.h"
 #include "base/threads.h"
 #include "base/units.h"
+#include "cli/model_options.h"
 #include "cli/named_model.h"
 #include "eval/inference_speed.h"
 
@@ -19,6 +20,7 @@ using Json = nlohmann::ordered_json;
 
 struct Arguments {
   NamedModel model;
+  std::string cache_dtype;  // empty: model::default_cache_dtype
   eval::InferenceSpeedOptions options;
 };
 
@@ -91,11 +93,17 @@ std::string to_text(const eval::InferenceSpeed& speed) {
   return fmt::format("{}\n{}", about.to_string(0), tests.to_string(0));
 }
 
+Result<infer::LoadedModel> open(const Arguments& arguments) {
+  QUERN_TRY(infer::LoadedModel loaded, arguments.model.open());
+  if (!arguments.cache_dtype.empty()) QUERN_CHECK(set_cache_dtype(loaded.model, arguments.cache_dtype));
+  return loaded;
+}
+
 Result<void> run(const Arguments& arguments, Context& context) {
   const InterruptGuard guard;
-  QUERN_TRY(const eval::InferenceSpeed speed,
-            eval::measure_inference_speed([&] { return arguments.model.open(); }, arguments.options,
-                                          *context.progress));
+  QUERN_TRY(
+      const eval::InferenceSpeed speed,
+      eval::measure_inference_speed([&] { return open(arguments); }, arguments.options, *context.progress));
   context.print(context.json ? to_json(arguments, speed).dump(2) + "\n" : to_text(speed));
   return {};
 }
@@ -105,6 +113,7 @@ Runner define(CommandLine& line) {
   eval::InferenceSpeedOptions& options = arguments->options;
   arguments->model.define(line);
   CLI::App& app = line.app();
+  add_cache_dtype(app, arguments->cache_dtype);
   app.add_option("-p,--prompt", options.prompts, "tokens of a prompt; several with commas, 0: none")
       ->delimiter(',')
       ->allow_extra_args(false)

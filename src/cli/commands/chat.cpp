@@ -71,7 +71,11 @@ class Conversation {
       if (!context_.json) console_.show(piece);
       return !InterruptGuard::requested();
     });
-    if (!answer.ok()) return answer.error();
+    if (!answer.ok()) {
+      if (answer.error().code == ErrorCode::cancelled)
+        console_.end_answer();  // while it read the conversation
+      return answer.error();
+    }
     if (context_.json) {
       context_.print(to_text(to_json(*answer)));
       std::fflush(stdout);

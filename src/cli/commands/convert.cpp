@@ -59,7 +59,7 @@ Result<void> run(const Arguments& arguments, Context& context) {
   if (arguments.to == Format::gguf) {
     QUERN_CHECK(write_gguf(source, target, dtype, arguments.force, *context.progress));
   } else {
-    QUERN_CHECK(convert::save_as_hf(source, target, dtype, arguments.force));
+    QUERN_CHECK(convert::save_as_hf(source, target, dtype, arguments.force, *context.progress));
   }
   const uint64_t before = bytes_at(source), after = bytes_at(target);
   if (context.json) {

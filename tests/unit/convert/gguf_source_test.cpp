@@ -30,7 +30,7 @@ TEST(Convert, AFolderAndItsGgufSpeakTheSame) {
 
 TEST(Convert, BackToAFolderEveryBitIsThere) {
   const std::filesystem::path folder = tiny_folder(), again = fresh_path("again");
-  save_as_hf(to_gguf(folder, std::nullopt), again, std::nullopt, false).value();
+  save_as_hf(to_gguf(folder, std::nullopt), again, std::nullopt, false, null_progress()).value();
   EXPECT_EQ(read_file(again / "model.safetensors").value(), read_file(folder / "model.safetensors").value());
   const text::Tokenizer before = text::Tokenizer::load(folder).value(),
                         after = text::Tokenizer::load(again).value();
@@ -51,21 +51,21 @@ TEST(Convert, ChangesTheDtypeOfMatricesAlone) {
 TEST(Convert, ReplacesNothingButAModelFolder) {
   const std::filesystem::path source = tiny_folder(), target = fresh_path("target");
   make_directories(target).value();
-  EXPECT_EQ(save_as_hf(source, target, std::nullopt, false).error().code, ErrorCode::conflict);
-  EXPECT_EQ(save_as_hf(source, target, std::nullopt, true).error().code, ErrorCode::conflict)
+  EXPECT_EQ(save_as_hf(source, target, std::nullopt, false, null_progress()).error().code, ErrorCode::conflict);
+  EXPECT_EQ(save_as_hf(source, target, std::nullopt, true, null_progress()).error().code, ErrorCode::conflict)
       << "no model is there";
   write_file_atomic(target / "config.json", "{}").value();
-  EXPECT_TRUE(save_as_hf(source, target, DType::bf16, true).ok());
+  EXPECT_TRUE(save_as_hf(source, target, DType::bf16, true, null_progress()).ok());
   EXPECT_EQ(model::load_config(target).value().dtype, DType::bf16);
 }
 
 TEST(Convert, LeavesNothingBehindAnError) {
   const std::filesystem::path target = fresh_path("target");
-  EXPECT_EQ(save_as_hf(fresh_path("nowhere"), target, std::nullopt, false).error().code,
+  EXPECT_EQ(save_as_hf(fresh_path("nowhere"), target, std::nullopt, false, null_progress()).error().code,
             ErrorCode::not_found);
   const std::filesystem::path source = tiny_folder();
   std::filesystem::remove(source / "tokenizer.json");
-  EXPECT_FALSE(save_as_hf(source, target, std::nullopt, false).ok());
+  EXPECT_FALSE(save_as_hf(source, target, std::nullopt, false, null_progress()).ok());
   EXPECT_FALSE(std::filesystem::exists(target));
 }
 

@@ -3,9 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <csignal>
 #include <cstring>
 
 #include "autograd/graph.h"
+#include "base/interrupt.h"
 #include "ops/linear.h"
 #include "unit/model/tiny_models.h"
 
@@ -185,6 +187,25 @@ TEST(Session, AnyCutOfThePromptGivesTheSameBitsInEveryCache) {
       EXPECT_EQ(logits_of(pieces), logits_of(one_by_one)) << name_of(dtype) << ", cut at " << cut;
     }
   }
+}
+
+TEST(Session, AnInterruptEndsTheReadingOfAPrompt) {
+  const ops::BatchInvariant invariant;
+  const model::Decoder model = tiny_model("llama");
+  const std::vector<int32_t> tokens = tokens_of(kPositions);
+  Session session(model, 0), fresh(model, 0);
+  ASSERT_TRUE(session.set_tokens(std::span(tokens).first(4)).ok());
+  {
+    const InterruptGuard guard("");
+    std::raise(SIGINT);
+    const Result<void> stopped = session.set_tokens(tokens);
+    ASSERT_FALSE(stopped.ok());
+    EXPECT_EQ(stopped.error().code, ErrorCode::cancelled);
+    EXPECT_EQ(session.tokens().size(), 4u) << "what was known before is kept";
+  }
+  ASSERT_TRUE(session.set_tokens(tokens).ok());
+  ASSERT_TRUE(fresh.set_tokens(tokens).ok());
+  EXPECT_EQ(logits_of(session), logits_of(fresh));
 }
 
 // A window whose keys a ring gave up is computed again.

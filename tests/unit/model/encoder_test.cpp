@@ -15,6 +15,7 @@
 #include "model/load.h"
 #include "model/save.h"
 #include "ops/linear.h"
+#include "support/temp_dir.h"
 #include "unit/model/tiny_models.h"
 
 namespace quern::model {
@@ -23,12 +24,12 @@ namespace {
 namespace fs = std::filesystem;
 const fs::path kGolden = fs::path(QUERN_SOURCE_DIR) / "tests" / "golden" / "encoders";
 
-// An absent folder of this test alone: tests run side by side.
+// An absent folder.
 fs::path fresh_folder() {
-  const auto* test = testing::UnitTest::GetInstance()->current_test_info();
-  std::string name = std::string(test->test_suite_name()) + "_" + test->name();
+  const auto* running = testing::UnitTest::GetInstance()->current_test_info();
+  std::string name = std::string(running->test_suite_name()) + "_" + running->name();
   std::ranges::replace(name, '/', '_');
-  const fs::path folder = fs::path(testing::TempDir()) / ("quern_" + name);
+  const fs::path folder = test::process_temp_dir() / name;
   fs::remove_all(folder);
   return folder;
 }

@@ -10,6 +10,7 @@
 #include "model/gguf_config.h"
 #include "model/load.h"
 #include "model/save.h"
+#include "support/temp_dir.h"
 #include "unit/model/tiny_models.h"
 
 namespace quern::model {
@@ -21,9 +22,9 @@ using formats::GgufValue;
 
 std::filesystem::path fresh_path(const std::string& suffix = ".gguf") {
   const auto* info = testing::UnitTest::GetInstance()->current_test_info();
-  std::string test = std::string(info->test_suite_name()) + "_" + info->name();
-  std::ranges::replace(test, '/', '_');
-  const std::filesystem::path path = std::filesystem::path(testing::TempDir()) / ("quern_" + test + suffix);
+  std::string running = std::string(info->test_suite_name()) + "_" + info->name();
+  std::ranges::replace(running, '/', '_');
+  const std::filesystem::path path = test::process_temp_dir() / (running + suffix);
   std::filesystem::remove_all(path);
   return path;
 }

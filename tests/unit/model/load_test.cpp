@@ -9,17 +9,17 @@
 #include "autograd/graph.h"
 #include "base/file.h"
 #include "model/save.h"
+#include "support/temp_dir.h"
 #include "unit/model/tiny_models.h"
 
 namespace quern::model {
 namespace {
 
-// An absent folder of this test alone: tests run side by side.
+// An absent folder.
 std::filesystem::path fresh_folder(const std::string& name) {
-  std::string test = testing::UnitTest::GetInstance()->current_test_info()->name();
-  std::ranges::replace(test, '/', '_');
-  const std::filesystem::path folder =
-      std::filesystem::path(testing::TempDir()) / ("quern_" + test + "_" + name);
+  std::string running = testing::UnitTest::GetInstance()->current_test_info()->name();
+  std::ranges::replace(running, '/', '_');
+  const std::filesystem::path folder = test::process_temp_dir() / (running + "_" + name);
   std::filesystem::remove_all(folder);
   return folder;
 }
