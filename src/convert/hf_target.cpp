@@ -89,8 +89,6 @@ Result<void> save_as_hf(const fs::path& path, const fs::path& folder, std::optio
   QUERN_CHECK(language.tokenizer.save(partial.path));
   fs::remove_all(folder, ignored);
   return rename_durably(partial.path, folder);
-  fs::remove_all(folder, ignored);
-  return rename_durably(partial.path, folder);
 }
 
 }  // namespace quern::convert

@@ -170,13 +170,6 @@ Result<ModelConfig> load_config(const std::filesystem::path& path) {
   return read_config(json, files.config().string());
 }
 
-Result<void> load_weights(nn::Module& model, const ModelConfig& config, const formats::TensorArchive& archive,
-                          bool trainable) {
-  QUERN_TRY(const Family* family, find_family(config.family));
-  return assign(model, archive, archive.entries(), Contents(archive.entries(), *family, false),
-                family->tensors(config), {family->ignores, family->of_a_head}, trainable);
-}
-
 Result<void> load_weights(nn::Module& model, const ModelConfig& config, const formats::Checkpoint& checkpoint,
                           bool trainable) {
   QUERN_TRY(const Family* family, find_family(config.family));

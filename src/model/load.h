@@ -37,8 +37,6 @@ Result<EncoderDecoder> load_encoder_decoder(const std::filesystem::path& path,
                                             const LoadOptions& options = {});
 
 // Assigns `archive` to the parameters of `model`, the model that `config` describes, through its family's tensor names.
-Result<void> load_weights(nn::Module& model, const ModelConfig& config, const formats::TensorArchive& archive,
-                          bool trainable);
 Result<void> load_weights(nn::Module& model, const ModelConfig& config, const formats::Checkpoint& checkpoint,
                           bool trainable);
 Result<void> load_weights(nn::Module& model, const ModelConfig& config, const formats::GgufArchive& archive,
