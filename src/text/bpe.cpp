@@ -22,16 +22,21 @@ struct Bpe::SymbolScratch : Scratch {
   std::vector<Symbol> symbols;
 };
 
-Bpe::Bpe(Vocabulary vocabulary, std::vector<MergeRule> merges, BpeOptions options,
-         const std::vector<uint32_t>& ranks)
+Bpe::Bpe(Vocabulary vocabulary, std::vector<MergeRule> merges, std::vector<uint32_t> ranks,
+         BpeOptions options)
     : vocabulary_(std::move(vocabulary)),
       merges_(std::move(merges)),
       table_(merges_.size()),
+      ranks_(std::move(ranks)),
       options_(std::move(options)),
       rebuilds_(vocabulary_.id_end()) {
   for (size_t i = 0; i < merges_.size(); ++i) {
     const auto [left, right, result] = merges_[i];
-    table_.set(left, right, {ranks.empty() ? static_cast<uint32_t>(i) : ranks[i], result});
+    table_.set(left, right, {static_cast<uint32_t>(i), result});
+  }
+  for (size_t id = 0; id < ranks_.size(); ++id) {
+    if (ranks_[id] != Merge::kNever)
+      longest_ = std::max(longest_, vocabulary_.bytes(static_cast<TokenId>(id)).size());
   }
   const auto to_bytes = [&](const std::string& affix) {
     return vocabulary_.byte_level() ? from_byte_characters(affix).value_or(affix) : affix;
@@ -50,14 +55,74 @@ Bpe::Bpe(Vocabulary vocabulary, std::vector<MergeRule> merges, BpeOptions option
 bool Bpe::never_crosses(std::string_view mark) const {
   if (options_.ignore_merges || !prefix_.empty() || !suffix_.empty()) return false;
   if (vocabulary_.byte_level() || vocabulary_.find_bytes(mark) == kNoToken) return false;
+  for (size_t id = 0; id < ranks_.size(); ++id) {
+    if (ranks_[id] == Merge::kNever) continue;
+    const std::string_view text = vocabulary_.bytes(static_cast<TokenId>(id));
+    for (size_t at = text.find(mark, 1); at != text.npos; at = text.find(mark, at + 1)) {
+      const std::string_view left = text.substr(0, at);
+      if (!left.ends_with(mark) && joins(vocabulary_.find_bytes(left)) &&
+          joins(vocabulary_.find_bytes(text.substr(at)))) {
+        return false;
+      }
+    }
+  }
   return std::none_of(merges_.begin(), merges_.end(), [&](const MergeRule& rule) {
     const std::string_view left = vocabulary_.bytes(rule[0]), right = vocabulary_.bytes(rule[1]);
     return right.starts_with(mark) && !left.ends_with(mark);
   });
 }
 
+Merge Bpe::find_by_spelling(TokenId left, TokenId right) const {
+  if (!joins(left) || !joins(right)) return {};
+  const std::string_view a = vocabulary_.bytes(left), b = vocabulary_.bytes(right);
+  if (a.size() + b.size() > longest_) return {};
+  std::array<char, 256> buffer;
+  std::string longer;
+  char* joined = buffer.data();
+  if (a.size() + b.size() > buffer.size()) {
+    longer.resize(a.size() + b.size());
+    joined = longer.data();
+  }
+  std::copy(b.begin(), b.end(), std::copy(a.begin(), a.end(), joined));
+  const TokenId id = vocabulary_.find_bytes({joined, a.size() + b.size()});
+  return joins(id) ? Merge{ranks_[static_cast<size_t>(id)], id} : Merge{};
+}
+
+// Every way to make a token from two others, in order of rank.
+std::vector<Bpe::MergeRule> Bpe::merges_by_spelling() const {
+  std::vector<TokenId> order;
+  for (TokenId id = 0; static_cast<size_t>(id) < ranks_.size(); ++id) {
+    if (joins(id)) order.push_back(id);
+  }
+  std::ranges::stable_sort(order, {}, [&](TokenId id) { return ranks_[static_cast<size_t>(id)]; });
+  std::vector<MergeRule> merges;
+  for (const TokenId id : order) {
+    const std::string_view text = vocabulary_.bytes(id);
+    const auto next = [&](size_t at) {
+      return at + (vocabulary_.byte_level() ? 1 : decode_utf8(text.substr(at)).length);
+    };
+    for (size_t cut = next(0); cut < text.size(); cut = next(cut)) {
+      const TokenId left = vocabulary_.find_bytes(text.substr(0, cut));
+      const TokenId right = joins(left) ? vocabulary_.find_bytes(text.substr(cut)) : kNoToken;
+      if (joins(right)) merges.push_back({left, right, id});
+    }
+  }
+  return merges;
+}
+
 Result<std::unique_ptr<Bpe>> Bpe::create(Vocabulary vocabulary, std::vector<MergeRule> merges,
-                                         BpeOptions options, std::vector<uint32_t> ranks) {
+                                         BpeOptions options) {
+  return create(std::move(vocabulary), std::move(merges), {}, std::move(options));
+}
+
+Result<std::unique_ptr<Bpe>> Bpe::create_by_spelling(Vocabulary vocabulary, std::vector<uint32_t> ranks,
+                                                     BpeOptions options) {
+  ranks.resize(vocabulary.id_end(), Merge::kNever);
+  return create(std::move(vocabulary), {}, std::move(ranks), std::move(options));
+}
+
+Result<std::unique_ptr<Bpe>> Bpe::create(Vocabulary vocabulary, std::vector<MergeRule> merges,
+                                         std::vector<uint32_t> ranks, BpeOptions options) {
   for (const std::string& affix : {options.continuing_subword_prefix, options.end_of_word_suffix}) {
     if (vocabulary.byte_level() && !from_byte_characters(affix)) {
       return make_error(ErrorCode::unsupported,
@@ -75,7 +140,8 @@ Result<std::unique_ptr<Bpe>> Bpe::create(Vocabulary vocabulary, std::vector<Merg
           fmt::format("tokenizer.json: the unk_token {:?} is not in the vocabulary", *options.unk_token));
     }
   }
-  std::unique_ptr<Bpe> bpe(new Bpe(std::move(vocabulary), std::move(merges), std::move(options), ranks));
+  std::unique_ptr<Bpe> bpe(
+      new Bpe(std::move(vocabulary), std::move(merges), std::move(ranks), std::move(options)));
   bpe->unk_ = unk;
   return bpe;
 }
@@ -116,7 +182,7 @@ void Bpe::tokenize(std::string_view word, std::vector<Symbol>& symbols) const {
   symbols.clear();
   add_initial_symbols(word, symbols);
   for (size_t i = 0; i + 1 < symbols.size(); ++i)
-    symbols[i].merge = table_.find(symbols[i].id, symbols[i + 1].id);
+    symbols[i].merge = find_merge(symbols[i].id, symbols[i + 1].id);
   if (symbols.size() <= kShort) {
     merge_short(symbols);
   } else {
@@ -185,8 +251,8 @@ void Bpe::merge_short(std::vector<Symbol>& symbols) const {
     symbol.length += symbols[best + 1].length;
     symbols.erase(symbols.begin() + static_cast<std::ptrdiff_t>(best) + 1);
     const bool has_next = best + 1 < symbols.size();
-    symbol.merge = has_next ? table_.find(symbol.id, symbols[best + 1].id) : Merge{};
-    if (best > 0) symbols[best - 1].merge = table_.find(symbols[best - 1].id, symbol.id);
+    symbol.merge = has_next ? find_merge(symbol.id, symbols[best + 1].id) : Merge{};
+    if (best > 0) symbols[best - 1].merge = find_merge(symbols[best - 1].id, symbol.id);
   }
 }
 
@@ -202,7 +268,7 @@ void Bpe::merge_long(std::vector<Symbol>& symbols) const {
     if (symbols[i].merge.rank != Merge::kNever) queue.push({symbols[i].merge.rank, i});
   }
   const auto update = [&](uint32_t i) {
-    symbols[i].merge = next[i] < count ? table_.find(symbols[i].id, symbols[next[i]].id) : Merge{};
+    symbols[i].merge = next[i] < count ? find_merge(symbols[i].id, symbols[next[i]].id) : Merge{};
     if (symbols[i].merge.rank != Merge::kNever) queue.push({symbols[i].merge.rank, i});
   };
   while (!queue.empty()) {
@@ -233,7 +299,7 @@ std::string Bpe::to_json() const {
   model["ignore_merges"] = options_.ignore_merges;
   std::string lists = "\"vocab\":" + vocabulary_json(vocabulary_) + ",\n\"merges\":[";
   std::string_view separator;
-  for (const auto& [left, right, result] : merges_) {
+  for (const auto& [left, right, result] : ranks_.empty() ? merges_ : merges_by_spelling()) {
     lists += fmt::format("{}\n[{},{}]", separator, quoted_json(vocabulary_.token(left).value_or("")),
                          quoted_json(vocabulary_.token(right).value_or("")));
     separator = ",";

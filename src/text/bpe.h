@@ -23,10 +23,15 @@ class Bpe : public WordModel {
  public:
   // Left token, right token and the token they make.
   using MergeRule = std::array<TokenId, 3>;
-  // `merges` in rank order; `ranks`, where given, their ranks (ascending, equal ones go leftmost first), otherwise
-  // their positions. Errors: corrupt when unk_token is not in the vocabulary.
+  // `merges` in rank order. Errors: corrupt when unk_token is not in the vocabulary.
   static Result<std::unique_ptr<Bpe>> create(Vocabulary vocabulary, std::vector<MergeRule> merges,
-                                             BpeOptions options, std::vector<uint32_t> ranks = {});
+                                             BpeOptions options);
+
+  // As SentencePiece has it: two tokens join wherever a token is spelled like both together. `ranks`, by id, are those
+  // tokens' (lower first, equal ones go leftmost first), or Merge::kNever for tokens that are in no merge. Nothing is
+  // made of the merges until to_json() lists them: large vocabularies have three times as many as tokens.
+  static Result<std::unique_ptr<Bpe>> create_by_spelling(Vocabulary vocabulary, std::vector<uint32_t> ranks,
+                                                         BpeOptions options);
 
   std::string_view type() const override { return "BPE"; }
   const Vocabulary& vocabulary() const override { return vocabulary_; }
@@ -42,11 +47,19 @@ class Bpe : public WordModel {
   };
   struct SymbolScratch;
 
-  Bpe(Vocabulary vocabulary, std::vector<MergeRule> merges, BpeOptions options,
-      const std::vector<uint32_t>& ranks);
+  Bpe(Vocabulary vocabulary, std::vector<MergeRule> merges, std::vector<uint32_t> ranks, BpeOptions options);
+  static Result<std::unique_ptr<Bpe>> create(Vocabulary vocabulary, std::vector<MergeRule> merges,
+                                             std::vector<uint32_t> ranks, BpeOptions options);
   void encode_word(std::string_view word, uint32_t at, Scratch& scratch, TokenSink sink) const override;
   TokenId whole_word(std::string_view word, std::vector<Symbol>& symbols) const;
   bool never_crosses(std::string_view mark) const;
+  // Whether the token joins others by its spelling.
+  bool joins(TokenId id) const { return id != kNoToken && ranks_[static_cast<size_t>(id)] != Merge::kNever; }
+  Merge find_merge(TokenId left, TokenId right) const {
+    return ranks_.empty() ? table_.find(left, right) : find_by_spelling(left, right);
+  }
+  Merge find_by_spelling(TokenId left, TokenId right) const;
+  std::vector<MergeRule> merges_by_spelling() const;
   void tokenize(std::string_view word, std::vector<Symbol>& symbols) const;
   void add_initial_symbols(std::string_view word, std::vector<Symbol>& symbols) const;
   bool add_fallback_bytes(std::string_view unit, std::vector<Symbol>& symbols) const;
@@ -56,6 +69,8 @@ class Bpe : public WordModel {
   Vocabulary vocabulary_;
   std::vector<MergeRule> merges_;
   MergeTable table_;
+  std::vector<uint32_t> ranks_;  // of create_by_spelling
+  size_t longest_ = 0;           // bytes of a token that has a rank
   BpeOptions options_;
   std::string prefix_, suffix_;  // as bytes the vocabulary matches
   TokenId unk_ = kNoToken;

@@ -61,14 +61,9 @@ Result<Vocabulary> make_vocabulary(const SentencePieceModel& model) {
   return vocabulary;
 }
 
-// Symbols join to the piece of the highest score, leftmost first: every way to make a piece from two others is a
-// merge, and all of one score have one rank.
+// Symbols join to the piece of the highest score, leftmost first.
 Result<std::unique_ptr<Model>> make_bpe(const SentencePieceModel& model, Vocabulary vocabulary) {
-  struct Scored {
-    float score;
-    TokenId id;
-  };
-  std::vector<Scored> order;
+  std::vector<TokenId> order;
   for (size_t id = 0; id < model.pieces.size(); ++id) {
     const Piece& piece = model.pieces[id];
     if (piece.type == PieceType::unused) {
@@ -76,35 +71,23 @@ Result<std::unique_ptr<Model>> make_bpe(const SentencePieceModel& model, Vocabul
           ErrorCode::unsupported,
           fmt::format("SentencePiece model: piece {} is unused, which is not supported in BPE", id));
     }
-    if (piece.type == PieceType::normal) order.push_back({piece.score, static_cast<TokenId>(id)});
+    if (piece.type == PieceType::normal) order.push_back(static_cast<TokenId>(id));
   }
-  std::stable_sort(order.begin(), order.end(), [](Scored a, Scored b) { return a.score > b.score; });
-  const auto find_normal = [&](std::string_view text) {
-    const TokenId id = vocabulary.find_bytes(text);
-    const bool normal = id != kNoToken && model.pieces[static_cast<size_t>(id)].type == PieceType::normal;
-    return normal ? id : kNoToken;
-  };
-  std::vector<Bpe::MergeRule> merges;
-  std::vector<uint32_t> ranks;
+  const auto score = [&](TokenId id) { return model.pieces[static_cast<size_t>(id)].score; };
+  // Files mostly have them in order.
+  if (!std::ranges::is_sorted(order, std::greater{}, score))
+    std::ranges::stable_sort(order, std::greater{}, score);
+  std::vector<uint32_t> ranks(model.pieces.size(), Merge::kNever);
+  uint32_t rank = 0;
   for (size_t i = 0; i < order.size(); ++i) {
-    const std::string_view text = vocabulary.bytes(order[i].id);
-    const bool same = i > 0 && order[i].score == order[i - 1].score;
-    const uint32_t rank = ranks.empty() ? 0 : ranks.back() + !same;
-    for (size_t cut = decode_utf8(text).length; cut < text.size();
-         cut += decode_utf8(text.substr(cut)).length) {
-      const TokenId left = find_normal(text.substr(0, cut));
-      const TokenId right = left == kNoToken ? kNoToken : find_normal(text.substr(cut));
-      if (right == kNoToken) continue;
-      merges.push_back({left, right, order[i].id});
-      ranks.push_back(rank);
-    }
+    if (i > 0 && score(order[i]) != score(order[i - 1])) ++rank;
+    ranks[static_cast<size_t>(order[i])] = rank;
   }
   BpeOptions options{.unk_token = std::nullopt, .fuse_unk = true, .byte_fallback = model.byte_fallback};
   for (const Piece& piece : model.pieces) {
     if (piece.type == PieceType::unknown) options.unk_token = piece.text;
   }
-  QUERN_TRY(auto bpe,
-            Bpe::create(std::move(vocabulary), std::move(merges), std::move(options), std::move(ranks)));
+  QUERN_TRY(auto bpe, Bpe::create_by_spelling(std::move(vocabulary), std::move(ranks), std::move(options)));
   return std::unique_ptr<Model>(std::move(bpe));
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <numeric>
 
 #include "base/base64.h"
 #include "text/bpe.h"
@@ -41,20 +42,6 @@ Result<Vocabulary> read_ranks(std::string_view text) {
   return vocabulary;
 }
 
-// Every way to make a token from two others, in the order of ids; those of one token have one rank.
-void add_merges(const Vocabulary& vocabulary, std::vector<Bpe::MergeRule>& merges,
-                std::vector<uint32_t>& ranks) {
-  for (TokenId id = 0; static_cast<size_t>(id) < vocabulary.id_end(); ++id) {
-    const std::string_view token = vocabulary.bytes(id);
-    for (size_t cut = 1; cut < token.size(); ++cut) {
-      const TokenId left = vocabulary.find_bytes(token.substr(0, cut));
-      const TokenId right = left == kNoToken ? kNoToken : vocabulary.find_bytes(token.substr(cut));
-      if (right == kNoToken) continue;
-      merges.push_back({left, right, id});
-      ranks.push_back(static_cast<uint32_t>(id));
-    }
-  }
-}
 // In tiktoken's dialect {1,3}+ is possessive, in that of tokenizer.json it repeats the group. At the end of an
 // alternative, where the published patterns have it, a greedy {1,3} takes the same.
 std::string without_possessive_intervals(std::string_view pattern) {
@@ -71,9 +58,9 @@ std::string without_possessive_intervals(std::string_view pattern) {
 
 Result<Tokenizer> read_tiktoken(std::string_view text, const TiktokenSpec& spec) {
   QUERN_TRY(Vocabulary vocabulary, read_ranks(text));
-  std::vector<Bpe::MergeRule> merges;
-  std::vector<uint32_t> ranks;
-  add_merges(vocabulary, merges, ranks);
+  // Bytes join to the token of lowest rank, which is its id.
+  std::vector<uint32_t> ranks(vocabulary.id_end());
+  std::iota(ranks.begin(), ranks.end(), 0u);
   constexpr int64_t kMostIds = 1 << 24;
   std::vector<SpecialToken> specials;
   for (const auto& [token, id] : spec.special_tokens) {
@@ -87,7 +74,7 @@ Result<Tokenizer> read_tiktoken(std::string_view text, const TiktokenSpec& spec)
   pipeline.document = byte_level_document(
       {.patterns = {without_possessive_intervals(spec.pattern)}, .added_tokens = std::move(specials)});
   QUERN_TRY(auto bpe,
-            Bpe::create(std::move(vocabulary), std::move(merges), {.ignore_merges = true}, std::move(ranks)));
+            Bpe::create_by_spelling(std::move(vocabulary), std::move(ranks), {.ignore_merges = true}));
   pipeline.model = std::move(bpe);
   QUERN_CHECK(make_components(pipeline));
   return Tokenizer::from_pipeline(std::move(pipeline));
