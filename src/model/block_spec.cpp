@@ -32,6 +32,12 @@ nn::BlockSpec block_spec(const ModelConfig& c, int64_t layer) {
                     .qk_norm_spec = {ops::NormKind::rms, c.norm_eps, c.norm_offset, false},
                     .init_std = c.init_std,
                     .init_std_residual = residual_std};
+  if (c.positions == Positions::disentangled) {
+    spec.attention.disentangled = {.buckets = c.relative_buckets, .max_distance = c.relative_max_distance};
+    // Three products make a score.
+    if (c.attention_scale == 0.0)
+      spec.attention.scale = 1.0 / std::sqrt(3.0 * static_cast<double>(c.head_dim));
+  }
   spec.mlp = {.hidden = c.hidden,
               .intermediate = c.intermediate,
               .activation = c.activation,
@@ -81,7 +87,7 @@ Result<void> check_kind(const ModelConfig& config, Kind wanted) {
 }
 
 std::optional<nn::RelativePositions> relative_positions(const ModelConfig& config) {
-  if (config.positions != Positions::relative) return std::nullopt;
+  if (!config.has_relative_biases()) return std::nullopt;
   return nn::RelativePositions({.heads = config.heads,
                                 .buckets = config.relative_buckets,
                                 .max_distance = config.relative_max_distance,

@@ -106,7 +106,7 @@ Result<void> check_encoder(const ModelConfig& c) {
 }
 
 void resolve_encoder_decoder(ModelConfig& c) {
-  if (c.positions != Positions::relative) {
+  if (!c.has_relative_positions()) {
     c.relative_buckets = ModelConfig().relative_buckets;
     c.relative_max_distance = ModelConfig().relative_max_distance;
   }
@@ -120,7 +120,7 @@ void resolve_encoder_decoder(ModelConfig& c) {
 }
 
 Result<void> check_encoder_decoder(const ModelConfig& c) {
-  if (c.positions == Positions::relative) {
+  if (c.has_relative_positions()) {
     if (c.relative_buckets < 4 || c.relative_buckets > kMaxExtent)
       return wrong("relative_buckets must be in [4, 2^24], got {}", c.relative_buckets);
     if (c.relative_max_distance <= c.relative_buckets / 2 || c.relative_max_distance > kMaxExtent)
@@ -240,7 +240,8 @@ ModelConfig ModelConfig::resolved() const {
   } else if (c.expert_intermediate == 0) {
     c.expert_intermediate = c.intermediate;
   }
-  if (c.positions != Positions::learned) c.position_offset = 0;
+  if (!c.has_learned_positions()) c.position_offset = 0;
+  c.relative_norm = c.relative_norm && c.positions == Positions::disentangled;
   if (c.positions != Positions::alibi) {
     c.alibi_max_bias = ModelConfig().alibi_max_bias;
     c.alibi_scaled = false;
@@ -305,13 +306,16 @@ void ModelConfig::fields(Fields& f) {
          {"learned", Positions::learned},
          {"rope", Positions::rope},
          {"alibi", Positions::alibi},
-         {"relative", Positions::relative}});
+         {"relative", Positions::relative},
+         {"both", Positions::both},
+         {"disentangled", Positions::disentangled}});
   f.add("position_offset", position_offset, "rows of learned positions before that of position 0")
       .at_least(0);
   f.add("alibi_max_bias", alibi_max_bias, "largest exponent of alibi's slopes").at_least(0);
   f.add("alibi_scaled", alibi_scaled, "attention_scale applies to alibi's biases too");
   rope_fields(f, rope);
   f.add("relative_buckets", relative_buckets, "of distances, with relative positions").at_least(1);
+  f.add("relative_norm", relative_norm, "norm of the vectors of disentangled positions");
   f.add("relative_max_distance", relative_max_distance, "distance from which on there is one bucket")
       .at_least(1);
   f.add("nope_layers", nope_layers, "layers without rotary positions");

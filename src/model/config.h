@@ -16,7 +16,9 @@ namespace quern::model {
 // Beyond any model.
 inline constexpr int64_t kMaxLayers = int64_t{1} << 14, kMaxExperts = int64_t{1} << 12;
 
-enum class Positions : uint8_t { none, learned, rope, alibi, relative };
+// `both` are learned and relative ones (MPNet); `disentangled` are relative ones that queries and keys meet as vectors
+// (DeBERTa, nn/disentangled.h).
+enum class Positions : uint8_t { none, learned, rope, alibi, relative, both, disentangled };
 
 struct ModelConfig {
   std::string family = "gpt2";  // model_type of the Hugging Face config it is written as (families/)
@@ -55,8 +57,9 @@ struct ModelConfig {
   bool alibi_scaled = false;    // attention_scale applies to ALiBi's biases too (Falcon)
   ops::RopeConfig rope;  // with Positions::rope; rotary 0: head_dim; its max_positions follows the one above
   std::vector<int64_t> nope_layers;     // ascending; they do not rotate (arXiv 2501.18795)
-  int64_t relative_buckets = 32;        // of distances, with Positions::relative (nn/relative_positions.h)
+  int64_t relative_buckets = 32;        // of distances, with relative positions (nn/relative_positions.h)
   int64_t relative_max_distance = 128;  // from here on, one bucket
+  bool relative_norm = false;           // of the vectors of disentangled positions
   int64_t window = 0;                   // keys a query sees, itself included; 0: all
   std::vector<int64_t> full_layers;     // ascending; they see all keys whatever `window` says
   double local_rope_theta = 0.0;        // of the layers with a window, unscaled; 0: they rotate as the others
@@ -107,6 +110,15 @@ struct ModelConfig {
   // are.
   Result<void> validate() const;
 
+  bool has_learned_positions() const {
+    return positions == Positions::learned || positions == Positions::both;
+  }
+  bool has_relative_biases() const {
+    return positions == Positions::relative || positions == Positions::both;
+  }
+  bool has_relative_positions() const {
+    return has_relative_biases() || positions == Positions::disentangled;
+  }
   // What one layer has of the choices above.
   int64_t window_of(int64_t layer) const;  // 0: it sees all keys
   bool rotates(int64_t layer) const;

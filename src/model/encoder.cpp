@@ -4,6 +4,7 @@
 
 #include "model/block_spec.h"
 #include "ops/binary.h"
+#include "ops/cast.h"
 #include "ops/scale.h"
 
 namespace quern::model {
@@ -15,8 +16,12 @@ Encoder::Encoder(const ModelConfig& config)
       relative_(relative_positions(config_)) {
   const ModelConfig& c = config_;
   if (c.token_types > 0) token_type_.emplace(c.token_types, c.embedding_size, c.init_std);
-  if (c.positions == Positions::learned)
+  if (c.has_learned_positions())
     position_.emplace(c.max_positions + c.position_offset, c.embedding_size, c.init_std);
+  if (c.positions == Positions::disentangled) {
+    distances_.emplace(2 * c.relative_buckets, c.hidden, c.init_std);
+    if (c.relative_norm) distance_norm_.emplace(c.hidden, norm_spec(c));
+  }
   if (c.embedding_norm) embedding_norm_.emplace(c.embedding_size, norm_spec(c));
   if (c.embedding_size != c.hidden)
     embedding_projection_.emplace(c.embedding_size, c.hidden, true, c.init_std);
@@ -44,6 +49,8 @@ void Encoder::visit(const nn::Visitor& visitor, const std::string& prefix) {
   if (token_type_) token_type_->visit(visitor, prefix + "token_type.");
   if (position_) position_->visit(visitor, prefix + "position.");
   if (relative_) relative_->visit(visitor, prefix + "relative.");
+  if (distances_) distances_->visit(visitor, prefix + "distances.");
+  if (distance_norm_) distance_norm_->visit(visitor, prefix + "distance_norm.");
   if (embedding_norm_) embedding_norm_->visit(visitor, prefix + "embedding_norm.");
   if (embedding_projection_) embedding_projection_->visit(visitor, prefix + "embedding_projection.");
   for (size_t block = 0; block < blocks_.size(); ++block) {
@@ -96,6 +103,10 @@ Tensor Encoder::hidden(const Tensor& tokens, const nn::ForwardContext& context, 
   Tensor x = embed(tokens, context, types);
   nn::ForwardContext inside = context;
   if (relative_) inside.bias = relative_->bias(context.positions, tokens.dim(1), wide_of(compute_dtype_));
+  if (distances_) {
+    inside.distances = ops::cast(distances_->weight().value(), compute_dtype_);
+    if (distance_norm_) inside.distances = distance_norm_->forward(inside.distances);
+  }
   for (int64_t layer = 0; layer < config_.layers; ++layer)
     x = blocks_[static_cast<size_t>(config_.block_of(layer))].forward(x, inside);
   return final_norm_ ? final_norm_->forward(x) : x;

@@ -13,7 +13,8 @@
 
 namespace quern::model {
 
-// Parameters are named embedding.weight, token_type.weight, position.weight, embedding_norm.{weight,bias},
+// Parameters are named embedding.weight, token_type.weight, position.weight, relative.weight, distances.weight,
+// distance_norm.{weight,bias}, embedding_norm.{weight,bias},
 // embedding_projection.{weight,bias}, blocks.<l> as those of Decoder, final_norm.{weight,bias} (in pre-norm
 // encoders), and the head's. Calls are for one thread at a time; they may share a const model.
 class Encoder final : public nn::Module {
@@ -53,6 +54,8 @@ class Encoder final : public nn::Module {
   std::optional<nn::Embedding> token_type_;
   std::optional<nn::Embedding> position_;
   std::optional<nn::RelativePositions> relative_;
+  std::optional<nn::Embedding> distances_;  // vectors of disentangled positions
+  std::optional<nn::Norm> distance_norm_;
   std::optional<nn::Norm> embedding_norm_;
   std::optional<nn::Linear> embedding_projection_;
   std::vector<nn::Block> blocks_;

@@ -50,10 +50,20 @@ Tensor Attention::forward(const Tensor& x, const ForwardContext& context) const 
   }
   const ops::AttentionMask mask = narrowed(context.mask, spec_.window);
   ops::AttentionOptions options = options_;
-  options.bias = context.bias;
+  options.bias = spec_.disentangled ? distance_bias(q, k, context) : context.bias;
   const Tensor y = context.cache ? context.cache->attend(spec_.layer, q, k, v, mask, context, options)
                                  : ops::attention(q, k, v, mask, options);
   return o_.forward(ops::reshape(y, {batch, time, spec_.heads * spec_.head_dim}), context);
+}
+
+// The projections of content serve distances too.
+Tensor Attention::distance_bias(const Tensor& q, const Tensor& k, const ForwardContext& context) const {
+  const Shape shape{1, context.distances.dim(0), spec_.hidden};
+  const Tensor distances = ops::reshape(context.distances, shape);
+  const Tensor queries = heads_of(q_.forward(distances, context), spec_.heads, std::nullopt);
+  const Tensor keys = heads_of(k_.forward(distances, context), spec_.kv_heads, std::nullopt);
+  return disentangled_bias(q, k, queries, keys, *spec_.disentangled,
+                           ops::attention_scale(options_, spec_.head_dim));
 }
 
 SourceKeys Attention::keys_of(const Tensor& states, const ForwardContext& context) const {

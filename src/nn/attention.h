@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 
+#include "nn/disentangled.h"
 #include "nn/kv_cache.h"
 #include "nn/linear.h"
 #include "nn/norm.h"
@@ -28,8 +29,9 @@ struct AttentionSpec {
   double softcap = 0.0;  // scores become softcap * tanh(score / softcap) when > 0 (Gemma 2, arXiv 2408.00118)
   int64_t window = 0;    // keys a query sees, itself included; 0: all
   bool alibi = false;    // arXiv 2108.12409
-  double alibi_max_bias = 8.0;  // see ops::alibi_slopes
-  bool alibi_scaled = false;    // `scale` applies to biases too
+  double alibi_max_bias = 8.0;                        // see ops::alibi_slopes
+  bool alibi_scaled = false;                          // `scale` applies to biases too
+  std::optional<DisentangledSpec> disentangled = {};  // positions that context.distances describes
   QkNorm qk_norm = QkNorm::none;
   NormSpec qk_norm_spec = {};
   double init_std = 0.02;
@@ -50,6 +52,7 @@ class Attention final : public Module {
   void visit(const Visitor& visitor, const std::string& prefix = {}) override;
 
  private:
+  Tensor distance_bias(const Tensor& q, const Tensor& k, const ForwardContext& context) const;
   Tensor heads_of(const Tensor& projected, int64_t heads, const std::optional<Norm>& norm) const;
 
   AttentionSpec spec_;

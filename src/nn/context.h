@@ -50,6 +50,7 @@ struct ForwardContext {
   ops::AttentionMask
       mask;          // i32 [B, T] each: what a query sees of its row, or of the cache; windows narrow it
   Tensor bias = {};  // of self-attention: wide [1 or B, H, T, S], or undefined (ops::AttentionOptions::bias)
+  Tensor distances = {};  // of disentangled positions: a vector for each bucket [2 R, C], or undefined
   std::shared_ptr<const Source> source = {};  // of cross-attention; null: the model has none
   // Tokens of the whole text where this pass ends before it does: a piece of a prompt. Rotary positions that follow the
   // length of the text (longrope, dynamic NTK) go by it; see text_length().

@@ -20,6 +20,9 @@ FAMILIES = {
     "distilbert": ("DistilBert", dict(dim=48, n_layers=3, n_heads=4, hidden_dim=72)),
     "albert": ("Albert", dict(embedding_size=16, num_hidden_groups=1)),
     "electra": ("Electra", dict(embedding_size=16)),
+    "mpnet": ("MPNet", {}),
+    "deberta-v2": ("DebertaV2", dict(relative_attention=True, position_buckets=32, share_att_key=True, norm_rel_ebd="layer_norm",
+                                     pos_att_type=["p2c", "c2p"], position_biased_input=False)),
 }
 CLASSES = [(family, head) for family in FAMILIES
            for head in ("Model", "ForMaskedLM", "ForSequenceClassification", "ForTokenClassification")]

@@ -26,6 +26,9 @@ FAMILIES = {
     "distilbert": ("DistilBert", dict(dim=16, n_layers=1, n_heads=4, hidden_dim=24), 203),
     "albert": ("Albert", dict(embedding_size=8, num_hidden_layers=4, num_hidden_groups=2), 204),
     "electra": ("Electra", dict(embedding_size=8), 205),
+    "mpnet": ("MPNet", dict(max_position_embeddings=26), 206),
+    "deberta-v2": ("DebertaV2", dict(relative_attention=True, position_buckets=8, max_relative_positions=-1, share_att_key=True,
+                                     pos_att_type=["p2c", "c2p"], norm_rel_ebd="layer_norm", position_biased_input=False), 207),
 }
 
 

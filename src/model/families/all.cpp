@@ -6,10 +6,10 @@ namespace quern::model {
 
 std::span<const Family* const> families() {
   static constexpr std::array kFamilies{
-      &kGpt2,       &kLlama,   &kMixtral,  &kMistral,    &kQwen2,   &kQwen3,   &kGemma,      &kGemma2,
-      &kGemma3Text, &kPhi3,    &kOlmo2,    &kStarcoder2, &kSmolLm3, &kOpt,     &kMpt,        &kFalcon,
-      &kPhi,        &kGptNeoX, &kQwen2Moe, &kQwen3Moe,   &kBert,    &kRoberta, &kXlmRoberta, &kDistilBert,
-      &kAlbert,     &kElectra, &kT5,       &kMt5,        &kBart};
+      &kGpt2,       &kLlama,      &kMixtral,  &kMistral,    &kQwen2,   &kQwen3,     &kGemma, &kGemma2,
+      &kGemma3Text, &kPhi3,       &kOlmo2,    &kStarcoder2, &kSmolLm3, &kOpt,       &kMpt,   &kFalcon,
+      &kPhi,        &kGptNeoX,    &kQwen2Moe, &kQwen3Moe,   &kMpNet,   &kDebertaV2, &kBert,  &kRoberta,
+      &kXlmRoberta, &kDistilBert, &kAlbert,   &kElectra,    &kT5,      &kMt5,       &kBart};
   return kFamilies;
 }
 

@@ -1,6 +1,7 @@
 #include "model/families/config_reader.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -177,6 +178,23 @@ void ConfigReader::expect_size(const char* key, int64_t wanted) {
 
 void ConfigReader::expect_null(const char* key) {
   if (find(key)) wrong(key, "null (Quern has no other form)");
+}
+
+void ConfigReader::expect_words(const char* key, std::vector<std::string> wanted) {
+  const Json* value = find(key);
+  std::vector<std::string> words;
+  if (value && value->is_string()) {
+    std::string_view rest = value->get_ref<const std::string&>();
+    for (size_t bar = 0; bar != rest.npos; rest.remove_prefix(std::min(rest.size(), bar + 1))) {
+      bar = rest.find('|');
+      words.emplace_back(rest.substr(0, bar));
+    }
+  }
+  for (const Json& word : value && value->is_array() ? *value : Json::array())
+    words.push_back(word.is_string() ? word.get<std::string>() : "");
+  std::ranges::sort(words);
+  std::ranges::sort(wanted);
+  if (words != wanted) wrong(key, fmt::format("{} (Quern has no other form)", fmt::join(wanted, "|")));
 }
 
 void ConfigReader::expect_text(const char* key, std::string_view wanted) {

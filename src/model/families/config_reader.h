@@ -51,6 +51,8 @@ class ConfigReader {
   // A number that Quern has in one size only, and a choice that it has not.
   void expect_size(const char* key, int64_t wanted);
   void expect_null(const char* key);
+  // Words of a list, or of a text in which | stands between them, in any order.
+  void expect_words(const char* key, std::vector<std::string> wanted);
   void expect_text(const char* key, std::string_view wanted);
   // Reads the keys of the object under `key`; errors name it.
   void inside(const char* key, const std::function<void(ConfigReader& inner)>& read);

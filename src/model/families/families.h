@@ -8,6 +8,7 @@ namespace quern::model {
 extern const Family kAlbert;
 extern const Family kBart;
 extern const Family kBert;
+extern const Family kDebertaV2;
 extern const Family kDistilBert;
 extern const Family kElectra;
 extern const Family kFalcon;
@@ -19,6 +20,7 @@ extern const Family kGptNeoX;
 extern const Family kLlama;
 extern const Family kMistral;
 extern const Family kMixtral;
+extern const Family kMpNet;
 extern const Family kMpt;
 extern const Family kMt5;
 extern const Family kOlmo2;

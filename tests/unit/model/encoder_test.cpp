@@ -58,7 +58,9 @@ std::vector<Class> classes() {
                                                                   {"roberta", "Roberta"},
                                                                   {"distilbert", "DistilBert"},
                                                                   {"albert", "Albert"},
-                                                                  {"electra", "Electra"}}) {
+                                                                  {"electra", "Electra"},
+                                                                  {"mpnet", "MPNet"},
+                                                                  {"deberta-v2", "DebertaV2"}}) {
     for (const char* head : {"Model", "ForMaskedLM", "ForSequenceClassification", "ForTokenClassification",
                              "ForQuestionAnswering"})
       all.push_back({family, stem, head});
