@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
-
 #include "base/rng.h"
 
 namespace quern::nn {
@@ -17,7 +15,12 @@ TEST(DistanceRow, CountsNearDistancesAndGathersFarOnes) {
   for (int64_t distance = 5; distance < 40; ++distance) {
     const int64_t row = distance_row(distance, spec);
     EXPECT_GE(row, before);
-    EXPECT_EQ(distance_row(-distance, spec), std::max<int64_t>(16 - row, 0)) << "both sides are alike";
+    // Both sides are alike but for their last rows, 15 and 0, which take all that is beyond.
+    if (row < 15) {
+      EXPECT_EQ(distance_row(-distance, spec), 16 - row);
+    } else {
+      EXPECT_LE(distance_row(-distance, spec), 1);
+    }
     before = row;
   }
   EXPECT_EQ(before, 15);
