@@ -16,7 +16,8 @@ ModelConfig defaults() {
 
 void read(ConfigReader& reader, ModelConfig& config) {
   read_encoder(reader, config);
-  reader.expect_size("relative_attention_num_buckets", config.relative_buckets);  // transformers takes 32 always
+  reader.expect_size("relative_attention_num_buckets",
+                     config.relative_buckets);  // transformers takes 32 always
   set_head_activation(config, {});
 }
 
