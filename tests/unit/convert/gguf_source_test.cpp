@@ -51,7 +51,8 @@ TEST(Convert, ChangesTheDtypeOfMatricesAlone) {
 TEST(Convert, ReplacesNothingButAModelFolder) {
   const std::filesystem::path source = tiny_folder(), target = fresh_path("target");
   make_directories(target).value();
-  EXPECT_EQ(save_as_hf(source, target, std::nullopt, false, null_progress()).error().code, ErrorCode::conflict);
+  EXPECT_EQ(save_as_hf(source, target, std::nullopt, false, null_progress()).error().code,
+            ErrorCode::conflict);
   EXPECT_EQ(save_as_hf(source, target, std::nullopt, true, null_progress()).error().code, ErrorCode::conflict)
       << "no model is there";
   write_file_atomic(target / "config.json", "{}").value();

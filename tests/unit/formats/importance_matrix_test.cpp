@@ -64,7 +64,8 @@ TEST(ImportanceMatrix, HasTheShapesOfLlamaCpp) {
 TEST(ImportanceMatrix, MeansOfColumns) {
   const ImportanceMatrix matrix = sample();
   EXPECT_THAT(matrix.entries.at("blk.0.attn_q.weight").importance(), ElementsAre(0.5f, 1.0f, 1.5f));
-  EXPECT_THAT(matrix.entries.at("blk.0.ffn_up_exps.weight").importance(), ElementsAre(0.25f, 0.5f, 1.0f, 1.0f));
+  EXPECT_THAT(matrix.entries.at("blk.0.ffn_up_exps.weight").importance(),
+              ElementsAre(0.25f, 0.5f, 1.0f, 1.0f));
 }
 
 TEST(ImportanceMatrix, AddsWhatAnotherSaw) {

@@ -109,9 +109,7 @@ TEST(EncoderDecoder, ADecoderNeedsItsSource) {
                ShapeError);
 }
 
-TEST(EncoderDecoder, IsNoDecoder) {
-  EXPECT_EQ(load_model(kGolden / "t5").error().code, ErrorCode::conflict);
-}
+TEST(EncoderDecoder, IsNoDecoder) { EXPECT_EQ(load_model(kGolden / "t5").error().code, ErrorCode::conflict); }
 
 }  // namespace
 }  // namespace quern::model

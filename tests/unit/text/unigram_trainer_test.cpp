@@ -94,7 +94,8 @@ TEST(UnigramTrainer, WritesATokenizerInTheFormOfT5) {
 }
 
 TEST(UnigramTrainer, UnknownCharactersBecomeBytes) {
-  const Tokenizer tokenizer = train({"the cat sat", "the cat 0 < x > 41"}, {.vocab_size = 300, .byte_fallback = true});
+  const Tokenizer tokenizer =
+      train({"the cat sat", "the cat 0 < x > 41"}, {.vocab_size = 300, .byte_fallback = true});
   const std::string text = "the \u732b sat \U0001F63A <0x41>";
   EXPECT_EQ(tokenizer.decode(tokenizer.encode(text, {.add_special_tokens = false})), text);
   EXPECT_EQ(tokenizer.token_to_id("<0xE7>"), 3 + 0xE7);
