@@ -10,6 +10,7 @@ import json
 import numpy as np
 import torch
 from bitsandbytes.functional import dequantize_4bit, int8_vectorwise_quant, quantize_4bit
+from bitsandbytes.nn import Linear4bit
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, BitsAndBytesConfig, LlamaConfig
 
@@ -157,15 +158,24 @@ def record_gptq_model(ids):
     record_logits(model, folder, ids)
 
 
-def record_nf4_model():
+def record_nf4_model(ids):
+    """As transformers saves it; the logits, in f32, are of the weights as bitsandbytes decodes them. Its own products on CPUs
+    would not do: they lay weights out anew, and wrongly where columns are no multiple of a block."""
     plain, folder = TARGET / "plain", TARGET / "llama_nf4"
-    tiny_llama(52).to(torch.bfloat16).save_pretrained(plain)
+    model = tiny_llama(52).to(torch.bfloat16)
+    model.save_pretrained(plain)
     settings = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True,
                                   bnb_4bit_compute_dtype=torch.float32)
-    model = AutoModelForCausalLM.from_pretrained(plain, quantization_config=settings, dtype=torch.bfloat16,
-                                                 device_map="cpu")
-    model.save_pretrained(folder)
-    (folder / "generation_config.json").unlink(missing_ok=True)
+    packed = AutoModelForCausalLM.from_pretrained(plain, quantization_config=settings, dtype=torch.bfloat16,
+                                                  device_map="cpu")
+    packed.save_pretrained(folder)
+    model.float()
+    with torch.no_grad():
+        for name, module in packed.named_modules():
+            if isinstance(module, Linear4bit):
+                decoded = dequantize_4bit(module.weight.data, module.weight.quant_state)
+                model.get_parameter(f"{name}.weight").copy_(decoded)
+    record_logits(model, folder, ids)
     for file in plain.iterdir():
         file.unlink()
     plain.rmdir()
@@ -176,7 +186,7 @@ def main():
     record_weights()
     ids = torch.randint(61, (1, 24), generator=torch.Generator().manual_seed(6))
     record_gptq_model(ids)
-    record_nf4_model()
+    record_nf4_model(ids)
 
 
 if __name__ == "__main__":
