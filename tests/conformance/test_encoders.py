@@ -10,7 +10,7 @@ from transformers import AutoConfig, PreTrainedTokenizerFast
 SIZES = dict(hidden_size=48, intermediate_size=72, num_hidden_layers=3, num_attention_heads=4, max_position_embeddings=130,
              num_labels=4)
 TOLERANCE = 1e-4
-TEXTS = ["a mill", "the old mill by the river turns two stones", "flour " * 50]
+TEXTS = ["a mill", "the old mill by the river turns two stones", "flour " * 20]
 
 # family: what classes begin with, settings
 FAMILIES = {
