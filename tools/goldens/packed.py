@@ -107,8 +107,8 @@ def record_weights():
               TARGET / "weights.safetensors")
 
 
-def tiny_llama(seed):
-    config = LlamaConfig(vocab_size=61, hidden_size=64, intermediate_size=96, num_hidden_layers=1, num_attention_heads=2,
+def tiny_llama(seed, intermediate=96):
+    config = LlamaConfig(vocab_size=61, hidden_size=64, intermediate_size=intermediate, num_hidden_layers=1, num_attention_heads=2,
                          num_key_value_heads=1, max_position_embeddings=64, bos_token_id=0, eos_token_id=None)
     model = AutoModelForCausalLM.from_config(config).eval()
     randomize(model, seed)
@@ -159,10 +159,10 @@ def record_gptq_model(ids):
 
 
 def record_nf4_model(ids):
-    """As transformers saves it; the logits, in f32, are of the weights as bitsandbytes decodes them. Its own products on CPUs
-    would not do: they lay weights out anew, and wrongly where columns are no multiple of a block."""
+    """As transformers saves it; the logits, in f32, are of the weights as bitsandbytes decodes them. All matrices have whole
+    blocks of columns: on CPUs bitsandbytes 0.50 decodes others wrongly, and its products lay them out wrongly."""
     plain, folder = TARGET / "plain", TARGET / "llama_nf4"
-    model = tiny_llama(52).to(torch.bfloat16)
+    model = tiny_llama(52, intermediate=128).to(torch.bfloat16)
     model.save_pretrained(plain)
     settings = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True,
                                   bnb_4bit_compute_dtype=torch.float32)

@@ -37,7 +37,7 @@ TEST(PackedCheckpoint, OpensWhatTransformersSaves) {
   const auto folder = formats::ModelFolder::open(kGolden / "llama_nf4").value();
   const auto checkpoint = formats::Checkpoint::open(folder).value();
   EXPECT_EQ(checkpoint.quantization()->summary, "bitsandbytes, nf4, scales quantised too");
-  EXPECT_EQ(checkpoint.find("model.layers.0.mlp.down_proj.weight")->describe(), "bf16[64, 96]");
+  EXPECT_EQ(checkpoint.find("model.layers.0.mlp.down_proj.weight")->describe(), "bf16[64, 128]");
   EXPECT_LE(logits_error("llama_nf4", {.trainable = true}), 1e-4) << "weights in f32";
 }
 
