@@ -9,8 +9,7 @@ import json
 
 import numpy as np
 import torch
-from bitsandbytes.functional import dequantize_4bit, int8_vectorwise_quant, quantize_4bit
-from bitsandbytes.nn import Linear4bit
+from bitsandbytes.functional import QuantState, dequantize_4bit, int8_vectorwise_quant, quantize_4bit
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, BitsAndBytesConfig, LlamaConfig
 
@@ -170,11 +169,12 @@ def record_nf4_model(ids):
                                                   device_map="cpu")
     packed.save_pretrained(folder)
     model.float()
+    tensors = load_file(folder / "model.safetensors")
     with torch.no_grad():
-        for name, module in packed.named_modules():
-            if isinstance(module, Linear4bit):
-                decoded = dequantize_4bit(module.weight.data, module.weight.quant_state)
-                model.get_parameter(f"{name}.weight").copy_(decoded)
+        for name, parameter in model.named_parameters():
+            if is_linear(name):
+                parts = {key.removeprefix(f"{name}."): tensor for key, tensor in tensors.items() if key.startswith(f"{name}.")}
+                parameter.copy_(dequantize_4bit(tensors[name], QuantState.from_dict(parts, device=torch.device("cpu"))))
     record_logits(model, folder, ids)
     for file in plain.iterdir():
         file.unlink()
