@@ -5,6 +5,7 @@ each with what it stands for (`NAME.expected`). llama_gptq: a tiny model with su
 stands for. llama_nf4: one as transformers saves it.
 """
 
+import copy
 import json
 
 import numpy as np
@@ -161,18 +162,19 @@ def record_nf4_model(ids):
     """As transformers saves it; the logits, in f32, are of the weights as bitsandbytes decodes them. All matrices have whole
     blocks of columns: on CPUs bitsandbytes 0.50 decodes others wrongly, and its products lay them out wrongly."""
     plain, folder = TARGET / "plain", TARGET / "llama_nf4"
-    model = tiny_llama(52, intermediate=128).to(torch.bfloat16)
-    model.save_pretrained(plain)
+    model = tiny_llama(52, intermediate=128)
+    copy.deepcopy(model).to(torch.bfloat16).save_pretrained(plain)  # a copy: the frequencies of rotation are rounded too
     settings = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True,
                                   bnb_4bit_compute_dtype=torch.float32)
     packed = AutoModelForCausalLM.from_pretrained(plain, quantization_config=settings, dtype=torch.bfloat16,
                                                   device_map="cpu")
     packed.save_pretrained(folder)
-    model.float()
     tensors = load_file(folder / "model.safetensors")
     with torch.no_grad():
         for name, parameter in model.named_parameters():
-            if is_linear(name):
+            if not is_linear(name):
+                parameter.copy_(tensors[name])
+            else:
                 parts = {key.removeprefix(f"{name}."): tensor for key, tensor in tensors.items() if key.startswith(f"{name}.")}
                 parameter.copy_(dequantize_4bit(tensors[name], QuantState.from_dict(parts, device=torch.device("cpu"))))
     record_logits(model, folder, ids)
