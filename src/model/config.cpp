@@ -156,6 +156,36 @@ void encoder_decoder_fields(Fields& f, ModelConfig& c) {
   f.add("start_token", c.start_token, "encoder-decoders: what an answer begins with; -1: none").at_least(-1);
 }
 
+void expert_fields(Fields& f, ModelConfig& c) {
+  f.add("experts", c.experts, "MLPs of which each token meets some; 0: one for all").at_least(0);
+  f.add("experts_per_token", c.experts_per_token, "experts that compute a token").at_least(0);
+  f.add("expert_intermediate", c.expert_intermediate, "width inside an expert; 0: intermediate").at_least(0);
+  f.add("shared_intermediate", c.shared_intermediate, "width inside the expert of all tokens; 0: none")
+      .at_least(0);
+  f.add("renormalise_experts", c.renormalise_experts, "weights of a token's experts add up to 1");
+  f.add("dense_layers", c.dense_layers, "layers with one MLP all the same");
+}
+
+void position_fields(Fields& f, ModelConfig& c) {
+  f.add("positions", c.positions, "how positions enter",
+        {{"none", Positions::none},
+         {"learned", Positions::learned},
+         {"rope", Positions::rope},
+         {"alibi", Positions::alibi},
+         {"relative", Positions::relative},
+         {"both", Positions::both},
+         {"disentangled", Positions::disentangled}});
+  f.add("position_offset", c.position_offset, "rows of learned positions before that of position 0")
+      .at_least(0);
+  f.add("alibi_max_bias", c.alibi_max_bias, "largest exponent of alibi's slopes").at_least(0);
+  f.add("alibi_scaled", c.alibi_scaled, "attention_scale applies to alibi's biases too");
+  rope_fields(f, c.rope);
+  f.add("relative_buckets", c.relative_buckets, "of distances, with relative positions").at_least(1);
+  f.add("relative_norm", c.relative_norm, "norm of the vectors of disentangled positions");
+  f.add("relative_max_distance", c.relative_max_distance, "distance from which on there is one bucket")
+      .at_least(1);
+}
+
 void encoder_fields(Fields& f, ModelConfig& c) {
   using Act = ops::Activation;
   f.add("embedding_size", c.embedding_size, "encoders: width of embeddings; 0: hidden").at_least(0);
@@ -294,30 +324,8 @@ void ModelConfig::fields(Fields& f) {
   f.add("qkv_bias", qkv_bias, "bias of the query, key and value projections");
   f.add("output_bias", output_bias, "bias of the attention output projection");
   f.add("mlp_bias", mlp_bias, "bias of the MLP projections");
-  f.add("experts", experts, "MLPs of which each token meets some; 0: one for all").at_least(0);
-  f.add("experts_per_token", experts_per_token, "experts that compute a token").at_least(0);
-  f.add("expert_intermediate", expert_intermediate, "width inside an expert; 0: intermediate").at_least(0);
-  f.add("shared_intermediate", shared_intermediate, "width inside the expert of all tokens; 0: none")
-      .at_least(0);
-  f.add("renormalise_experts", renormalise_experts, "weights of a token's experts add up to 1");
-  f.add("dense_layers", dense_layers, "layers with one MLP all the same");
-  f.add("positions", positions, "how positions enter",
-        {{"none", Positions::none},
-         {"learned", Positions::learned},
-         {"rope", Positions::rope},
-         {"alibi", Positions::alibi},
-         {"relative", Positions::relative},
-         {"both", Positions::both},
-         {"disentangled", Positions::disentangled}});
-  f.add("position_offset", position_offset, "rows of learned positions before that of position 0")
-      .at_least(0);
-  f.add("alibi_max_bias", alibi_max_bias, "largest exponent of alibi's slopes").at_least(0);
-  f.add("alibi_scaled", alibi_scaled, "attention_scale applies to alibi's biases too");
-  rope_fields(f, rope);
-  f.add("relative_buckets", relative_buckets, "of distances, with relative positions").at_least(1);
-  f.add("relative_norm", relative_norm, "norm of the vectors of disentangled positions");
-  f.add("relative_max_distance", relative_max_distance, "distance from which on there is one bucket")
-      .at_least(1);
+  expert_fields(f, *this);
+  position_fields(f, *this);
   f.add("nope_layers", nope_layers, "layers without rotary positions");
   f.add("window", window, "keys a query sees, itself included; 0: all").at_least(0);
   f.add("full_layers", full_layers, "layers that see all keys whatever window says");

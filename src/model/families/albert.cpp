@@ -63,15 +63,12 @@ std::vector<TensorName> tensors(const ModelConfig& config) {
 
 }  // namespace
 
-const Family kAlbert{.name = "albert",
-                     .architecture = "Albert",
-                     .prefix = "albert.",
-                     .defaults = defaults,
-                     .read = read,
-                     .write = write,
-                     .tensors = tensors,
-                     .ignores = encoder_ignores,
-                     .current_name = encoder_current_name,
-                     .of_a_head = encoder_head_tensor};
+const Family kAlbert = encoder_relative({.name = "albert",
+                                         .architecture = "Albert",
+                                         .prefix = "albert.",
+                                         .defaults = defaults,
+                                         .read = read,
+                                         .write = write,
+                                         .tensors = tensors});
 
 }  // namespace quern::model

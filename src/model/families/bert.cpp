@@ -44,15 +44,12 @@ std::vector<TensorName> tensors(const ModelConfig& config) {
 
 }  // namespace
 
-const Family kBert{.name = "bert",
-                   .architecture = "Bert",
-                   .prefix = "bert.",
-                   .defaults = defaults,
-                   .read = read,
-                   .write = write,
-                   .tensors = tensors,
-                   .ignores = encoder_ignores,
-                   .current_name = encoder_current_name,
-                   .of_a_head = encoder_head_tensor};
+const Family kBert = encoder_relative({.name = "bert",
+                                       .architecture = "Bert",
+                                       .prefix = "bert.",
+                                       .defaults = defaults,
+                                       .read = read,
+                                       .write = write,
+                                       .tensors = tensors});
 
 }  // namespace quern::model

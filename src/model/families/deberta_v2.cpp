@@ -77,15 +77,12 @@ std::vector<TensorName> tensors(const ModelConfig& config) {
 
 }  // namespace
 
-const Family kDebertaV2{.name = "deberta-v2",
-                        .architecture = "DebertaV2",
-                        .prefix = "deberta.",
-                        .defaults = defaults,
-                        .read = read,
-                        .write = write,
-                        .tensors = tensors,
-                        .ignores = encoder_ignores,
-                        .current_name = encoder_current_name,
-                        .of_a_head = encoder_head_tensor};
+const Family kDebertaV2 = encoder_relative({.name = "deberta-v2",
+                                            .architecture = "DebertaV2",
+                                            .prefix = "deberta.",
+                                            .defaults = defaults,
+                                            .read = read,
+                                            .write = write,
+                                            .tensors = tensors});
 
 }  // namespace quern::model

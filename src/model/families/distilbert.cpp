@@ -56,15 +56,12 @@ std::vector<TensorName> tensors(const ModelConfig& config) {
 
 }  // namespace
 
-const Family kDistilBert{.name = "distilbert",
-                         .architecture = "DistilBert",
-                         .prefix = "distilbert.",
-                         .defaults = defaults,
-                         .read = read,
-                         .write = write,
-                         .tensors = tensors,
-                         .ignores = encoder_ignores,
-                         .current_name = encoder_current_name,
-                         .of_a_head = encoder_head_tensor};
+const Family kDistilBert = encoder_relative({.name = "distilbert",
+                                             .architecture = "DistilBert",
+                                             .prefix = "distilbert.",
+                                             .defaults = defaults,
+                                             .read = read,
+                                             .write = write,
+                                             .tensors = tensors});
 
 }  // namespace quern::model

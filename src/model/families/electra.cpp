@@ -55,15 +55,12 @@ std::vector<TensorName> tensors(const ModelConfig& config) {
 
 }  // namespace
 
-const Family kElectra{.name = "electra",
-                      .architecture = "Electra",
-                      .prefix = "electra.",
-                      .defaults = defaults,
-                      .read = read,
-                      .write = write,
-                      .tensors = tensors,
-                      .ignores = encoder_ignores,
-                      .current_name = encoder_current_name,
-                      .of_a_head = encoder_head_tensor};
+const Family kElectra = encoder_relative({.name = "electra",
+                                          .architecture = "Electra",
+                                          .prefix = "electra.",
+                                          .defaults = defaults,
+                                          .read = read,
+                                          .write = write,
+                                          .tensors = tensors});
 
 }  // namespace quern::model

@@ -38,4 +38,12 @@ bool encoder_ignores(std::string_view name);
 // Whether a tensor belongs to a head or a pooler of any of these families.
 bool encoder_head_tensor(std::string_view name);
 
+// `family` with what BERT's relatives have in common.
+constexpr Family encoder_relative(Family family) {
+  family.ignores = encoder_ignores;
+  family.current_name = encoder_current_name;
+  family.of_a_head = encoder_head_tensor;
+  return family;
+}
+
 }  // namespace quern::model

@@ -56,15 +56,12 @@ std::vector<TensorName> tensors(const ModelConfig& config) {
 
 }  // namespace
 
-const Family kMpNet{.name = "mpnet",
-                    .architecture = "MPNet",
-                    .prefix = "mpnet.",
-                    .defaults = defaults,
-                    .read = read,
-                    .write = write,
-                    .tensors = tensors,
-                    .ignores = encoder_ignores,
-                    .current_name = encoder_current_name,
-                    .of_a_head = encoder_head_tensor};
+const Family kMpNet = encoder_relative({.name = "mpnet",
+                                        .architecture = "MPNet",
+                                        .prefix = "mpnet.",
+                                        .defaults = defaults,
+                                        .read = read,
+                                        .write = write,
+                                        .tensors = tensors});
 
 }  // namespace quern::model

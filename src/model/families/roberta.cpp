@@ -55,26 +55,20 @@ std::vector<TensorName> tensors(const ModelConfig& config) {
 
 }  // namespace
 
-const Family kRoberta{.name = "roberta",
-                      .architecture = "Roberta",
-                      .prefix = "roberta.",
-                      .defaults = defaults,
-                      .read = read,
-                      .write = write,
-                      .tensors = tensors,
-                      .ignores = encoder_ignores,
-                      .current_name = encoder_current_name,
-                      .of_a_head = encoder_head_tensor};
+const Family kRoberta = encoder_relative({.name = "roberta",
+                                          .architecture = "Roberta",
+                                          .prefix = "roberta.",
+                                          .defaults = defaults,
+                                          .read = read,
+                                          .write = write,
+                                          .tensors = tensors});
 
-const Family kXlmRoberta{.name = "xlm-roberta",
-                         .architecture = "XLMRoberta",
-                         .prefix = "roberta.",
-                         .defaults = xlm_defaults,
-                         .read = read,
-                         .write = write,
-                         .tensors = tensors,
-                         .ignores = encoder_ignores,
-                         .current_name = encoder_current_name,
-                         .of_a_head = encoder_head_tensor};
+const Family kXlmRoberta = encoder_relative({.name = "xlm-roberta",
+                                             .architecture = "XLMRoberta",
+                                             .prefix = "roberta.",
+                                             .defaults = xlm_defaults,
+                                             .read = read,
+                                             .write = write,
+                                             .tensors = tensors});
 
 }  // namespace quern::model

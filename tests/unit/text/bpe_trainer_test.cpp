@@ -9,17 +9,14 @@
 #include "base/file.h"
 #include "base/threads.h"
 #include "text/json_fields.h"
+#include "unit/text/training_corpus.h"
 
 namespace quern::text {
 namespace {
 
 const std::filesystem::path kFolder = std::filesystem::path(QUERN_SOURCE_DIR) / "tests/golden/tokenizer";
 
-TextSource source_of(const std::vector<std::string>& texts) {
-  return [&texts, i = size_t{0}]() mutable -> std::optional<std::string_view> {
-    return i < texts.size() ? std::optional<std::string_view>(texts[i++]) : std::nullopt;
-  };
-}
+using test::source_of;
 
 Tokenizer train(const std::vector<std::string>& texts, const BpeTrainOptions& options) {
   return train_bpe(source_of(texts), options, null_progress()).value();

@@ -12,28 +12,17 @@
 #include "base/threads.h"
 #include "text/json_fields.h"
 #include "text/unicode.h"
+#include "unit/text/training_corpus.h"
 
 namespace quern::text {
 namespace {
 
-const std::filesystem::path kGolden = std::filesystem::path(QUERN_SOURCE_DIR) / "tests/golden";
-
-TextSource source_of(const std::vector<std::string>& texts) {
-  return [&texts, i = size_t{0}]() mutable -> std::optional<std::string_view> {
-    return i < texts.size() ? std::optional<std::string_view>(texts[i++]) : std::nullopt;
-  };
-}
+using test::hostile_corpus;
+using test::kGolden;
+using test::source_of;
 
 Tokenizer train(const std::vector<std::string>& texts, const UnigramTrainOptions& options) {
   return train_unigram(source_of(texts), options, null_progress()).value();
-}
-
-std::vector<std::string> hostile_corpus() {
-  const Json texts = Json::parse(read_file(kGolden / "tokenizer/texts.json").value());
-  std::vector<std::string> corpus;
-  for (size_t i = 0; i < texts.size(); ++i)
-    for (size_t copy = 0; copy <= i % 7; ++copy) corpus.push_back(texts[i]);
-  return corpus;
 }
 
 using Scores = std::map<std::string, double>;

@@ -8,6 +8,7 @@
 #include "backend/cpu/gemm.h"
 #include "backend/cpu/gemm_amx.h"
 #include "backend/cpu/scratch.h"
+#include "backend/cpu/simd/tile_scope.h"
 #include "backend/cpu/simd/vec_avx512.h"
 #include "base/threads.h"
 
@@ -170,19 +171,6 @@ inline void multiply_panels(const char* a, const char* b, int64_t steps, float* 
   _tile_stored(3, low + 16, kRowBytes);
 }
 
-// Palette 1, eight tiles of 16 rows of 64 bytes.
-struct TileScope {
-  TileScope() {
-    alignas(64) unsigned char config[64] = {1};
-    for (int i = 0; i < 8; ++i) {
-      config[16 + 2 * i] = 64;
-      config[48 + i] = 16;
-    }
-    _tile_loadconfig(config);
-  }
-  ~TileScope() { _tile_release(); }
-};
-
 // Where results go: C, of bf16 or f32.
 struct Output {
   void* data;
@@ -260,7 +248,9 @@ struct Part {
  private:
   // As many columns at a time as L2 keeps, in equal shares. Columns of this thread alone are packed on the way.
   void multiply(Panels rows, Panels columns) const {
-    const TileScope tiles;
+    TileShapes shapes;
+    for (int tile = 0; tile < 8; ++tile) shapes.set(tile, 16, 64);
+    const TileScope tiles(shapes);
     const int64_t fitting = most(1, least(kMaxKept, kKeptBytes / (b.steps * kStepBytes)));
     const int64_t shares = ceiling(columns.count(), fitting);
     for (int64_t share = 0; share < shares; ++share) {

@@ -46,7 +46,7 @@ inline int64_t rows_in_memory(int64_t rows) {
 struct RoundedInput {
   RoundedRows groups = {}, supers = {};  // of RoundedGroup and RoundedSuper
 
-  static bool takes_supers(DType w) { return strip_format(w).scale == StripScale::fine; }
+  static bool takes_supers(DType w) { return rounded_columns(strip_format(w)) == kStripSuper; }
   const RoundedRows& rows_for(DType w) const { return takes_supers(w) ? supers : groups; }
   int64_t row_bytes() const { return groups.row_bytes > 0 ? groups.row_bytes : supers.row_bytes; }
   int64_t bytes() const { return rows_in_memory(groups.count) * (groups.row_bytes + supers.row_bytes); }

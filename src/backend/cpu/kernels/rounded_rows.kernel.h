@@ -29,7 +29,7 @@ struct RoundedOf {
   using type = RoundedGroup;
 };
 template <StripFormat F>
-requires(F.scale == StripScale::fine) struct RoundedOf<F> {
+requires(rounded_columns(F) == kStripSuper) struct RoundedOf<F> {
   using type = RoundedSuper;
 };
 // What meets strips of a format.

@@ -9,30 +9,12 @@
 #include <immintrin.h>
 
 #include "backend/cpu/kernels/strip_product.kernel.h"
+#include "backend/cpu/simd/tile_scope.h"
 
 namespace quern::backend::cpu::QUERN_ISA {
 
 inline constexpr int64_t kTileRows = 16;        // of x
 inline constexpr int64_t kFewestTileRows = 12;  // fewer are faster with dot products
-
-// A shape of up to 8 tiles: rows and bytes of a row.
-class TileShapes {
- public:
-  void set(int tile, int rows, int bytes) {
-    config_[16 + 2 * tile] = static_cast<unsigned char>(bytes);
-    config_[48 + tile] = static_cast<unsigned char>(rows);
-  }
-  void load() const { _tile_loadconfig(config_); }
-
- private:
-  alignas(64) unsigned char config_[64] = {1};
-};
-struct TileScope {
-  explicit TileScope(const TileShapes& shapes) { shapes.load(); }
-  ~TileScope() { _tile_release(); }
-  TileScope(const TileScope&) = delete;
-  TileScope& operator=(const TileScope&) = delete;
-};
 
 // Groups of 32 columns, as many at a time as stay in L1 with 16 rows of x.
 inline constexpr int64_t kDecodedGroups = 16;
