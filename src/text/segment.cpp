@@ -18,6 +18,12 @@ void Edit::keep(uint32_t end) {
   at_ = end;
 }
 
+void Edit::map_ascii(uint32_t end, const std::array<char, 128>& table) {
+  const size_t first = result_.size();
+  keep(end);
+  for (size_t i = first; i < result_.size(); ++i) result_[i] = table[static_cast<uint8_t>(result_[i]) & 0x7F];
+}
+
 void Edit::replace(uint32_t end, std::string_view text) {
   if (result_.size() + text.size() > limit_) {
     throw Exception(make_error(ErrorCode::invalid_argument,

@@ -1,6 +1,7 @@
 // A stretch of text between added tokens on its way through the pipeline, and the edits that change it.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -25,6 +26,8 @@ class Edit {
 
   // The source up to `end` stays as it is.
   void keep(uint32_t end);
+  // Each byte of the source up to `end` becomes that of `table`. Precondition: they are ASCII.
+  void map_ascii(uint32_t end, const std::array<char, 128>& table);
   // The source up to `end` becomes `text` (empty: is removed).
   void replace(uint32_t end, std::string_view text);
   // `text` is put in here.
@@ -72,6 +75,9 @@ class Segment {
   // Pieces in order, not overlapping; bytes between pieces were removed by a pre-tokenizer.
   const std::vector<Span>& pieces() const { return pieces_; }
   void set_pieces(std::vector<Span> pieces) { pieces_ = std::move(pieces); }
+
+  // Whether the origin of every byte is kept.
+  bool tracked() const { return track_; }
 
   Edit edit() const { return {text_, head_, track_, limit_}; }
   // Takes the edited text; everything becomes one piece again unless pieces are given.

@@ -9,6 +9,14 @@ namespace quern::text {
 namespace {
 // English spacing as BERT's tokenizer tidies it, in this order.
 void clean_up(std::string& text) {
+  // All rules begin with a space before one of these.
+  const size_t space = text.find(' ');
+  if (space == text.npos) return;
+  if (text.find(' ', space + 1) == text.npos &&
+      std::string_view(".?!,'nd").find(text[std::min(space + 1, text.size() - 1)]) ==
+          std::string_view::npos) {
+    return;
+  }
   constexpr std::pair<std::string_view, std::string_view> kRules[] = {
       {" .", "."},   {" ?", "?"},           {" !", "!"},   {" ,", ","},     {" ' ", "'"},    {" n't", "n't"},
       {" 'm", "'m"}, {" do not", " don't"}, {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"},

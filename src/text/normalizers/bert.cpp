@@ -1,5 +1,6 @@
 // BertNormalizer: the text cleaning of BERT's basic tokenizer (Devlin et al., 2019).
 #include <algorithm>
+#include <array>
 
 #include "text/normalizers/factories.h"
 #include "text/normalizers/normal_form.h"
@@ -47,12 +48,40 @@ class BertNormalizer : public Normalizer {
       : clean_text_(clean_text),
         space_chinese_(space_chinese),
         strip_accents_(strip_accents),
-        lowercase_(lowercase) {}
+        lowercase_(lowercase),
+        ascii_(ascii_table()) {}
 
+  // Only cleaning and case concern ASCII, so that stretches of it are quick. The others stand for themselves: no step
+  // looks across a boundary to ASCII.
   void apply(Segment& segment) const override {
     const std::string_view text = segment.text();
-    const auto is_ascii = [](char c) { return static_cast<int8_t>(c) >= 0; };
-    if (std::all_of(text.begin(), text.end(), is_ascii)) return apply_ascii(segment);
+    if (segment.tracked()) return apply_steps(segment);
+    Edit edit = segment.edit();
+    while (edit.position() < text.size()) {
+      const auto rest = text.begin() + edit.position();
+      const auto end = std::find_if_not(rest, text.end(), is_ascii);
+      if (end == rest) {
+        const auto ascii = std::find_if(rest, text.end(), is_ascii);
+        Segment part({rest, ascii}, 1, false);
+        apply_steps(part);
+        edit.replace(static_cast<uint32_t>(ascii - text.begin()), part.text());
+        continue;
+      }
+      for (auto at = rest; at != end;) {
+        const auto dropped = std::find_if(at, end, [this](char c) { return is_dropped(c); });
+        edit.map_ascii(static_cast<uint32_t>(dropped - text.begin()), ascii_);
+        at = dropped == end ? end : dropped + 1;
+        edit.replace(static_cast<uint32_t>(at - text.begin()), {});
+      }
+    }
+    segment.apply(std::move(edit));
+  }
+
+ private:
+  static bool is_ascii(char c) { return static_cast<int8_t>(c) >= 0; }
+  bool is_dropped(char c) const { return clean_text_ && ascii_[static_cast<uint8_t>(c)] == kDropped; }
+
+  void apply_steps(Segment& segment) const {
     if (clean_text_) map_characters(segment, clean);
     if (space_chinese_) map_characters(segment, space_out);
     if (strip_accents_) {
@@ -62,15 +91,23 @@ class BertNormalizer : public Normalizer {
     if (lowercase_) map_characters(segment, lower);
   }
 
- private:
-  // Only cleaning and case concern ASCII.
-  void apply_ascii(Segment& segment) const {
-    map_characters(segment, [this](char32_t cp, std::string& out) {
-      return (clean_text_ && clean(cp, out)) || (lowercase_ && lower(cp, out));
-    });
+  // What becomes of each character.
+  std::array<char, 128> ascii_table() const {
+    std::array<char, 128> table{};
+    for (char32_t cp = 0; cp < 128; ++cp) {
+      std::string cleaned, lowered;
+      const bool changed = clean_text_ && clean(cp, cleaned);
+      char& to = table[cp];
+      to = static_cast<char>(cp);
+      if (changed) to = cleaned.empty() ? kDropped : cleaned[0];
+      if (lowercase_ && !changed && lower(cp, lowered)) to = lowered[0];
+    }
+    return table;
   }
 
+  static constexpr char kDropped = '\x7F';  // itself dropped, where anything is
   bool clean_text_, space_chinese_, strip_accents_, lowercase_;
+  std::array<char, 128> ascii_;
 };
 }  // namespace
 

@@ -8,12 +8,25 @@ namespace quern::text {
 namespace {
 class ReplaceNormalizer : public Normalizer {
  public:
-  ReplaceNormalizer(Regex pattern, std::string content)
-      : pattern_(std::move(pattern)), content_(std::move(content)) {}
+  ReplaceNormalizer(const PatternField& field, Regex pattern, std::string content)
+      : pattern_(std::move(pattern)),
+        content_(std::move(content)),
+        is_literal_(!field.is_regex && !field.text.empty()) {
+    if (is_literal_) needed_ = field.text;
+    if (field.is_regex && field.text == " {2,}") needed_ = "  ";
+  }
 
   void apply(Segment& segment) const override {
-    Edit edit = segment.edit();
     const std::string_view text = segment.text();
+    if (!needed_.empty() && text.find(needed_) == text.npos) return;
+    Edit edit = segment.edit();
+    if (is_literal_) {
+      for (size_t at = text.find(needed_); at != text.npos; at = text.find(needed_, edit.position())) {
+        edit.keep(static_cast<uint32_t>(at));
+        edit.replace(static_cast<uint32_t>(at + needed_.size()), content_);
+      }
+      return segment.apply(std::move(edit));
+    }
     pattern_.for_each(text, {0, static_cast<uint32_t>(text.size())}, [&](Span match) {
       edit.keep(match.begin);
       edit.replace(match.end, content_);
@@ -24,6 +37,8 @@ class ReplaceNormalizer : public Normalizer {
  private:
   Regex pattern_;
   std::string content_;
+  bool is_literal_;
+  std::string needed_;  // what every match holds; empty: not known
 };
 
 class PrependNormalizer : public Normalizer {
@@ -51,6 +66,13 @@ class StripNormalizer : public Normalizer {
     uint32_t begin = 0, end = 0;
     bool seen = false;
     for (uint32_t at = 0; at < text.size();) {
+      const auto lead = static_cast<uint8_t>(text[at]);
+      if (lead > ' ' && lead < 0x7F) {
+        if (!seen) begin = at;
+        seen = true;
+        end = ++at;
+        continue;
+      }
       const Decoded step = decode_utf8(text.substr(at));
       at += step.length;
       if (is_space(step.code_point)) continue;
@@ -58,6 +80,7 @@ class StripNormalizer : public Normalizer {
       seen = true;
       end = at;
     }
+    if (seen && (!left_ || begin == 0) && (!right_ || end == text.size())) return;
     Edit edit = segment.edit();
     if (!seen) begin = static_cast<uint32_t>(text.size());
     if (left_) edit.replace(begin, {});
@@ -90,7 +113,7 @@ Result<std::unique_ptr<Normalizer>> make_replace(const Fields& fields) {
   QUERN_TRY(Regex pattern, field.compile());
   QUERN_TRY(std::string content, fields.string("content"));
   return std::unique_ptr<Normalizer>(
-      std::make_unique<ReplaceNormalizer>(std::move(pattern), std::move(content)));
+      std::make_unique<ReplaceNormalizer>(field, std::move(pattern), std::move(content)));
 }
 
 Result<std::unique_ptr<Normalizer>> make_prepend(const Fields& fields) {

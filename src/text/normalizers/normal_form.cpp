@@ -1,5 +1,7 @@
 #include "text/normalizers/normal_form.h"
 
+#include <algorithm>
+
 #include "text/normalizers/factories.h"
 
 namespace quern::text {
@@ -31,10 +33,15 @@ std::unique_ptr<Normalizer> make(NormalForm form) { return std::make_unique<Norm
 // Works on stretches that start a new combining sequence, so that offsets stay close and unchanged text is kept.
 void apply_normal_form(Segment& segment, NormalForm form) {
   const std::string_view text = segment.text();
-  if (normalize(text, form) == text) return;
+  const bool ascii = std::ranges::all_of(text, [](char c) { return static_cast<int8_t>(c) >= 0; });
+  if (ascii || normalize(text, form) == text) return;
   Edit edit = segment.edit();
   while (edit.position() < text.size()) {
     const std::string_view rest = text.substr(edit.position());
+    if (!segment.tracked() && edit.position() >= segment.head()) {
+      edit.replace(static_cast<uint32_t>(text.size()), normalize(rest, form));
+      break;
+    }
     const uint32_t length = stretch(rest);
     const std::string_view part = rest.substr(0, length);
     const std::string normal = normalize(part, form);

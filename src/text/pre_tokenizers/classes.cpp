@@ -1,5 +1,7 @@
 // Pre-tokenizers that look at the class of each character: BertPreTokenizer, Digits, FixedLength, Punctuation,
 // UnicodeScripts, Whitespace, WhitespaceSplit.
+#include <array>
+
 #include "text/pre_tokenizers/factories.h"
 #include "text/reference_sets.h"
 
@@ -12,11 +14,16 @@ constexpr int kDropped = 0, kAlone = 1, kRun = 2;
 // Appends the runs and single characters of text[range] by the kind of each character.
 template <class KindOf>
 void lex_by_kind(std::string_view text, Span range, std::vector<Span>& pieces, const KindOf& kind_of) {
+  static const std::array<int8_t, 128> ascii = [&] {
+    std::array<int8_t, 128> kinds{};
+    for (char32_t cp = 0; cp < 128; ++cp) kinds[cp] = static_cast<int8_t>(kind_of(cp));
+    return kinds;
+  }();
   int previous = kDropped;
   for (uint32_t at = range.begin; at < range.end;) {
     const auto lead = static_cast<uint8_t>(text[at]);
     const Decoded step = lead < 0x80 ? Decoded{lead, 1, true} : decode_utf8(text.substr(at));
-    const int kind = kind_of(step.code_point);
+    const int kind = lead < 0x80 ? ascii[lead] : kind_of(step.code_point);
     if (kind >= kRun && kind == previous) {
       pieces.back().end = at + step.length;
     } else if (kind != kDropped) {

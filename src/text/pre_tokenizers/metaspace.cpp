@@ -39,6 +39,9 @@ class MetaspacePreTokenizer : public PreTokenizer {
       pieces.push_back({edit.length(), 0});
     };
     for (uint32_t at = piece.begin; at < piece.end;) {
+      // Most characters are neither, and no lead byte of the mark.
+      while (at < piece.end && text[at] != ' ' && text[at] != mark_[0]) ++at;
+      if (at == piece.end) break;
       if (text[at] == ' ') {
         begin_piece(at);
         edit.replace(++at, mark_);
