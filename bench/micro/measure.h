@@ -2,21 +2,32 @@
 #pragma once
 
 #include <chrono>
+#include <ctime>
 
 namespace quern::bench {
 
+// Time that this process spent on CPUs, whatever else ran: for work of one thread on a busy machine.
+struct CpuClock {
+  using duration = std::chrono::nanoseconds;
+  using time_point = std::chrono::time_point<CpuClock, duration>;
+  static time_point now() {
+    timespec time{};
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+    return time_point(std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec));
+  }
+};
+
 // Seconds of the fastest call of `body` in about `budget` seconds, after one call that warms up.
-template <class Body>
+template <class Clock = std::chrono::steady_clock, class Body>
 double best_seconds(const Body& body, double budget = 0.5) {
-  using Clock = std::chrono::steady_clock;
-  const auto since = [](Clock::time_point start) {
+  const auto since = [](typename Clock::time_point start) {
     return std::chrono::duration<double>(Clock::now() - start).count();
   };
   body();
   double best = 1e9;
-  const Clock::time_point begin = Clock::now();
+  const typename Clock::time_point begin = Clock::now();
   do {
-    const Clock::time_point start = Clock::now();
+    const typename Clock::time_point start = Clock::now();
     body();
     const double seconds = since(start);
     if (seconds < best) best = seconds;

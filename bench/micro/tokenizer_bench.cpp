@@ -56,7 +56,7 @@ std::vector<std::string_view> lines_of(std::string_view text) {
 double cpu_seconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
 
 double megabytes(size_t bytes) { return static_cast<double>(bytes) / 1e6; }
-// Encoding and decoding on one thread.
+// Encoding and decoding on one thread, in CPU time.
 void report_use(const text::Tokenizer& tokenizer, std::string_view content) {
   const std::string_view sample = content.substr(0, kEncodedBytes);
   std::vector<text::TokenId> ids;
@@ -65,20 +65,27 @@ void report_use(const text::Tokenizer& tokenizer, std::string_view content) {
                megabytes(sample.size()) / seconds,
                static_cast<double>(sample.size()) / static_cast<double>(ids.size()));
   };
-  report("encode one text", bench::best_seconds([&] { ids.clear(), tokenizer.encode(sample, ids); }, 2));
+  report("encode one text",
+         bench::best_seconds<bench::CpuClock>([&] { ids.clear(), tokenizer.encode(sample, ids); }, 2));
   const std::vector<std::string_view> sample_lines = lines_of(sample);
   const auto encode_lines = [&] {
     ids.clear();
     for (const std::string_view line : sample_lines) tokenizer.encode(line, ids);
   };
-  report("encode lines", bench::best_seconds(encode_lines, 2));
-  report("decode", bench::best_seconds([&] { (void)tokenizer.decode(ids); }, 1));
+  report("encode lines", bench::best_seconds<bench::CpuClock>(encode_lines, 2));
+  std::vector<std::vector<text::TokenId>> rows;
+  for (const std::string_view line : sample_lines) rows.push_back(tokenizer.encode(line));
+  const auto decode_lines = [&] {
+    for (const auto& row : rows) (void)tokenizer.decode(row);
+  };
+  report("decode lines", bench::best_seconds<bench::CpuClock>(decode_lines, 1));
 }
 
 void open_and_use(const char* path, std::string_view content) {
-  const double seconds = bench::best_seconds([&] { (void)text::Tokenizer::load(path).value(); }, 3);
+  const double seconds =
+      bench::best_seconds<bench::CpuClock>([&] { (void)text::Tokenizer::load(path).value(); }, 3);
   const text::Tokenizer tokenizer = text::Tokenizer::load(path).value();
-  fmt::print("open {} of {} tokens: {:.0f} ms\n", tokenizer.model_type(), tokenizer.vocab_size(),
+  fmt::print("open {} of {} tokens: {:.1f} ms\n", tokenizer.model_type(), tokenizer.vocab_size(),
              seconds * 1e3);
   report_use(tokenizer, content);
 }

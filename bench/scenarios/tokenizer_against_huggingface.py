@@ -1,118 +1,168 @@
 #!/usr/bin/env python3
-"""Tokenizers against Hugging Face tokenizers, in one run on the same text: training on all threads, the rest on one.
+"""Tokenizers against Hugging Face tokenizers on the same text, in turns: encoding on one thread for every kind of
+tokenizer, and training on all threads.
 
     python bench/scenarios/tokenizer_against_huggingface.py build/release TEXT_FILE [TOKENIZER_JSON ...]
                                                                                        # pip install tokenizers
 
-BPE, WordPiece and unigram models are trained by both; further ones are opened.
+Lines of the text are what is encoded, given to either library in one call or one by one, whichever is faster. The table
+has medians of CPU time; ids are compared first. Further files are opened and measured as well.
 """
+import argparse
 import json
 import os
 import pathlib
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
 
-ENCODED_BYTES = 16_000_000
-SPECIAL = {"wordpiece": ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"], "unigram": ["<pad>", "</s>", "<unk>"]}
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+from tokenizers import Regex, Tokenizer, __version__, decoders, models, normalizers, pre_tokenizers, trainers  # noqa: E402
+
+MARK = "\u2581"
+SPECIAL = {"bpe": ["<|endoftext|>"], "wordpiece": ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"],
+           "unigram": ["<pad>", "</s>", "<unk>"]}
 
 
-def report(what, wall, cpu):
-    print(f"tokenizers: {what}: {time.time() - wall:.2f} s, {time.process_time() - cpu:.2f} s of CPU")
-
-
-def take(lines):
-    size, taken = 0, []
-    for line in lines:
-        if size >= ENCODED_BYTES:
-            break
-        taken.append(line)
-        size += len(line.encode())
-    return taken, size
-
-
-def use(path, lines):
-    """Opens, encodes and decodes as tokenizer_bench --open does."""
-    from tokenizers import Tokenizer
-
-    start = time.process_time()
-    loaded = Tokenizer.from_file(str(path))
-    print(f"tokenizers: open: {(time.process_time() - start) * 1e3:.0f} ms")
-    taken, size = take(lines)
-    rates = []
-    for _ in range(2):  # the first warms caches up
-        cpu = time.process_time()
-        ids = [loaded.encode(line, add_special_tokens=False).ids for line in taken]
-        rates.append(size / 1e6 / (time.process_time() - cpu))
-    print(f"tokenizers: encode lines, 1 thread: {max(rates):.1f} MB/s ({size / sum(map(len, ids)):.2f} bytes per token)")
-    cpu = time.process_time()
-    for row in ids:
-        loaded.decode(row, skip_special_tokens=False)
-    print(f"tokenizers: decode lines, 1 thread: {size / 1e6 / (time.process_time() - cpu):.1f} MB/s")
-
-
-def bpe(build, path, folder, lines):
-    from tokenizers import Tokenizer, models, pre_tokenizers, trainers
-
-    subprocess.run([f"{build}/bench/tokenizer_bench", path, folder], check=True)
-    ours = json.loads(pathlib.Path(folder, "tokenizer.json").read_text())["model"]
-    theirs = Tokenizer(models.BPE())
-    theirs.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(vocab_size=32768, min_frequency=2, special_tokens=["<|endoftext|>"], initial_alphabet=alphabet, show_progress=False)
-    start = time.time(), time.process_time()
-    theirs.train_from_iterator(lines, trainer)
-    report("train", *start)
-    merges = [m if isinstance(m, list) else m.split(" ") for m in json.loads(theirs.to_str())["model"]["merges"]]
-    print("tokenizers: same merges:", merges == ours["merges"])
-    use(f"{folder}/tokenizer.json", lines)
-
-
-def words(build, path, folder, lines, kind, vocab_size):
-    """WordPiece and unigram: ours, and theirs with the same rules around the model."""
-    from tokenizers import Tokenizer, models, trainers
-
-    print(f"--- {kind}")
+def train_ours(build, text, folder, kind, vocab_size, *options):
     start = time.time()
-    subprocess.run([f"{build}/quern", "tokenizer", "train", "--model", kind, "--input", path, "--vocab-size", str(vocab_size), "--out", folder],
-                   check=True, stderr=subprocess.DEVNULL)
-    print(f"train, all threads: {time.time() - start:.2f} s")
-    ours = Tokenizer.from_file(f"{folder}/tokenizer.json")
-    theirs = Tokenizer(models.WordPiece(unk_token="[UNK]") if kind == "wordpiece" else models.Unigram())
-    theirs.normalizer, theirs.pre_tokenizer = ours.normalizer, ours.pre_tokenizer
+    subprocess.run([f"{build}/quern", "tokenizer", "train", "--model", kind, "--input", text, "--vocab-size", str(vocab_size),
+                    "--out", folder, *options], check=True, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    return pathlib.Path(folder, "tokenizer.json"), time.time() - start
+
+
+def train_theirs(tokenizer, trainer, lines):
+    os.environ["TOKENIZERS_PARALLELISM"] = "true"
+    start = time.time()
+    tokenizer.train_from_iterator(lines, trainer)
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    return time.time() - start
+
+
+def compare_training(kind, path, seconds, lines, vocab_size):
+    """Theirs with the same rules around the model."""
+    ours = Tokenizer.from_file(str(path))
+    theirs = Tokenizer({"bpe": models.BPE(), "wordpiece": models.WordPiece(unk_token="[UNK]"), "unigram": models.Unigram()}[kind])
+    if ours.normalizer:
+        theirs.normalizer = ours.normalizer
+    theirs.pre_tokenizer = ours.pre_tokenizer
     settings = {"vocab_size": vocab_size, "special_tokens": SPECIAL[kind], "show_progress": False}
-    if kind == "wordpiece":
-        trainer = trainers.WordPieceTrainer(min_frequency=2, limit_alphabet=1000, **settings)
-    else:
-        trainer = trainers.UnigramTrainer(unk_token="<unk>", **settings)
-    start = time.time(), time.process_time()
-    theirs.train_from_iterator(lines, trainer)
-    report("train", *start)
-    common = set(ours.get_vocab()) & set(theirs.get_vocab())
-    print(f"tokens in common: {len(common)} of {ours.get_vocab_size()} and {theirs.get_vocab_size()}")
-    sample = take(lines)[0][:20000]
-    for name, made in ("ours", ours), ("theirs", theirs):
-        tokens = sum(len(made.encode(line, add_special_tokens=False).ids) for line in sample)
-        print(f"bytes per token with {name}: {sum(len(line.encode()) for line in sample) / tokens:.4f}")
-    subprocess.run([f"{build}/bench/tokenizer_bench", path, "--open", folder], check=True)
-    use(f"{folder}/tokenizer.json", lines)
+    trainer = {"bpe": lambda: trainers.BpeTrainer(min_frequency=2, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), **settings),
+               "wordpiece": lambda: trainers.WordPieceTrainer(min_frequency=2, limit_alphabet=1000, **settings),
+               "unigram": lambda: trainers.UnigramTrainer(unk_token="<unk>", **settings)}[kind]()
+    their_seconds = train_theirs(theirs, trainer, lines)
+    common = len(set(ours.get_vocab()) & set(theirs.get_vocab()))
+    size = sum(len(line.encode()) for line in lines)
+    rates = [size / sum(len(row.ids) for row in made.encode_batch_fast(lines, add_special_tokens=False)) for made in (ours, theirs)]
+    print(f"train {kind}, {ours.get_vocab_size()} tokens: {seconds:.2f} s, tokenizers {their_seconds:.2f} s; {common} tokens in common; "
+          f"bytes per token {rates[0]:.4f} and {rates[1]:.4f}", flush=True)
+
+
+def sentencepiece_bpe(lines, folder):
+    """The forms of Llama 2 and Gemma: the same tokens, which begin with the mark of a space."""
+    made = Tokenizer(models.BPE())
+    made.pre_tokenizer = pre_tokenizers.Metaspace()
+    train_theirs(made, trainers.BpeTrainer(vocab_size=31700, min_frequency=2, show_progress=False), lines)
+    document = json.loads(made.to_str())
+    vocab = {token: id for id, token in enumerate(["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)),
+                                                   *document["model"]["vocab"]])}
+    document["model"] |= {"vocab": vocab, "unk_token": "<unk>", "byte_fallback": True, "fuse_unk": True}
+    made = Tokenizer.from_str(json.dumps(document))
+    made.pre_tokenizer = None
+    made.decoder = decoders.Sequence([decoders.Replace(MARK, " "), decoders.ByteFallback(), decoders.Fuse()])
+    replace = normalizers.Replace(" ", MARK)
+    for name, normalizer, split in (
+            ("llama2", normalizers.Sequence([normalizers.Prepend(MARK), replace]), None),
+            ("gemma", replace, pre_tokenizers.Split(" ", "merged_with_previous"))):
+        made.normalizer = normalizer
+        if split:
+            made.pre_tokenizer = split
+        made.save(f"{folder}/{name}.json")
+        yield f"SentencePiece BPE, {name}", f"{folder}/{name}.json"
+
+
+def all_kinds(build, text, lines, folder, train):
+    """Names and files of tokenizers of every kind."""
+    for pattern, options in ("gpt2", []), ("llama3", []), ("qwen2", ["--set", "nfc=true"]), ("gpt4o", []):
+        path, seconds = train_ours(build, text, f"{folder}/{pattern}", "bpe", 32768, "--pattern", pattern, *options)
+        if train and pattern == "gpt2":
+            compare_training("bpe", path, seconds, lines, 32768)
+        yield f"byte-level BPE, {pattern}", path
+    yield from sentencepiece_bpe(lines, folder)
+    for kind, name, size in ("wordpiece", "WordPiece, BERT", 30000), ("unigram", "unigram, T5", 32000):
+        path, seconds = train_ours(build, text, f"{folder}/{kind}", kind, size)
+        if train:
+            compare_training(kind, path, seconds, lines, size)
+        yield name, path
+
+
+def ours(build, text, path):
+    """One turn: seconds to open, rates of encoding lines and of decoding."""
+    output = subprocess.run([f"{build}/bench/tokenizer_bench", text, "--open", path], check=True, capture_output=True, text=True).stdout
+    values = {line.split(":")[0]: line.split(":")[1].split()[0] for line in output.splitlines() if ":" in line}
+    opened = next(float(value) for name, value in values.items() if name.startswith("open"))
+    return opened, float(values["encode lines, 1 thread"]), float(values["decode lines, 1 thread"])
+
+
+def theirs(path, lines, size):
+    def seconds(work, calls=3):
+        times = []
+        for _ in range(calls):
+            start = time.process_time()
+            result = work()
+            times.append(time.process_time() - start)
+        return min(times), result
+
+    opened, tokenizer = seconds(lambda: Tokenizer.from_file(str(path)), 1)
+    one_by_one, _ = seconds(lambda: [tokenizer.encode(line, add_special_tokens=False).ids for line in lines])
+    batch, rows = seconds(lambda: [row.ids for row in tokenizer.encode_batch_fast(lines, add_special_tokens=False)])
+    decode, _ = seconds(lambda: tokenizer.decode_batch(rows, skip_special_tokens=False), 1)
+    return opened * 1e3, size / 1e6 / min(one_by_one, batch), size / 1e6 / decode
+
+
+def same_ids(build, path, lines):
+    rows = subprocess.run([f"{build}/quern", "tokenizer", "encode", path, "--jsonl", "-", "--no-special"], check=True, capture_output=True,
+                          text=True, input="".join(json.dumps({"text": line}) + "\n" for line in lines)).stdout.splitlines()
+    theirs = Tokenizer.from_file(str(path)).encode_batch_fast(lines, add_special_tokens=False)
+    return all(json.loads(row)["ids"] == their.ids for row, their in zip(rows, theirs, strict=True))
 
 
 def main():
-    build, path, *published = sys.argv[1:]
-    os.environ["TOKENIZERS_PARALLELISM"] = "true"
-    with open(path, encoding="utf8", newline="\n") as file:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("build")
+    parser.add_argument("text")
+    parser.add_argument("files", nargs="*")
+    parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--keep", help="folder for the tokenizers; what is there is not made again")
+    parser.add_argument("--train", action="store_true", help="compare training, too")
+    arguments = parser.parse_args()
+    with open(arguments.text, encoding="utf8", newline="\n") as file:
         lines = list(file)
-    with tempfile.TemporaryDirectory() as folder:
-        bpe(build, path, folder, lines)
-        words(build, path, folder, lines, "wordpiece", 30000)
-        words(build, path, folder, lines, "unigram", 32000)
-    for file in published:
-        print(f"--- {pathlib.Path(file).name}")
-        subprocess.run([f"{build}/bench/tokenizer_bench", path, "--open", file], check=True)
-        use(file, lines)
+    size = sum(len(line.encode()) for line in lines)
+    print(f"tokenizers {__version__}; {size / 1e6:.1f} MB, {len(lines)} lines; medians of {arguments.turns} turns", flush=True)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = arguments.keep or temporary
+        kept = pathlib.Path(folder, "kinds.json")
+        if kept.exists():
+            kinds = json.loads(kept.read_text())
+        else:
+            pathlib.Path(folder).mkdir(exist_ok=True)
+            kinds = [(name, str(path)) for name, path in all_kinds(arguments.build, arguments.text, lines, folder, arguments.train)]
+            kept.write_text(json.dumps(kinds))
+        kinds += [(f"{pathlib.Path(file).parent.name}/{pathlib.Path(file).name}", file) for file in arguments.files]
+        print("| tokenizer | encode, MB/s | tokenizers | ratio | decode, MB/s | tokenizers | ratio | open, ms | tokenizers | same ids |")
+        print("|---|---|---|---|---|---|---|---|---|---|")
+        for name, path in kinds:
+            same = same_ids(arguments.build, path, lines)
+            turns = [(ours(arguments.build, arguments.text, path), theirs(path, lines, size)) for _ in range(arguments.turns)]
+            (our_open, our_encode, our_decode), (their_open, their_encode, their_decode) = (
+                [statistics.median(column) for column in zip(*side)] for side in zip(*turns))
+            print(f"| {name} | {our_encode:.1f} | {their_encode:.1f} | {our_encode / their_encode:.1f} | {our_decode:.0f} | {their_decode:.0f} "
+                  f"| {our_decode / their_decode:.1f} | {our_open:.0f} | {their_open:.0f} | {'yes' if same else 'NO'} |", flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
