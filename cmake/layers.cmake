@@ -2,6 +2,7 @@ quern_folder(base         DEPS fmt::fmt spdlog::spdlog nlohmann_json::nlohmann_j
 quern_folder(tensor       DEPS base)
 quern_folder(text         DEPS base simdjson::simdjson PkgConfig::PCRE2 PkgConfig::UTF8PROC
              PkgConfig::DIVSUFSORT)
+quern_folder(grammar      DEPS base)
 quern_folder(formats      DEPS tensor base simdjson::simdjson)
 quern_folder(backend/api  DEPS tensor base)
 quern_folder(autograd     DEPS backend/api)
@@ -12,7 +13,7 @@ quern_folder(data         DEPS text tensor base simdjson::simdjson ZLIB::ZLIB Pk
 quern_folder(plan         DEPS model)
 quern_folder(train        DEPS model data)
 quern_folder(quant        DEPS tensor base)
-quern_folder(infer        DEPS model text)
+quern_folder(infer        DEPS model text grammar)
 quern_folder(convert      DEPS infer quant)
 quern_folder(report       DEPS base)
 quern_asset(quern_report report_html ${CMAKE_SOURCE_DIR}/web/report/report.html)
