@@ -3,6 +3,7 @@
 
 #include "ops/binary.h"
 #include "ops/cast.h"
+#include "ops/clamp.h"
 #include "ops/dropout.h"
 #include "ops/reduce.h"
 #include "ops/reshape.h"
@@ -46,6 +47,15 @@ OpRow cast_row() {
                     decoding("from IQ2_S", {2, 512}, DType::iq2_s)},
           .benches = {{unary("to wide 2048x768", {2048, 768}, to_wide), 0, 0},
                       {decoding("from Q8_0 2048x768", {2048, 768}, DType::q8_0), 0, 0}}};
+}
+
+OpRow clamp_row() {
+  const auto middle = [](const Tensor& x) { return clamp(x, -0.75, 0.5); };
+  return {
+      .name = "clamp",
+      .cases = {unary("the middle", {3, 37}, middle), unary("more than one thread takes", {260, 150}, middle),
+                unary("nothing reached", {7}, [](const Tensor& x) { return clamp(x, -100.0, 100.0); })},
+      .benches = {{unary("2048x768", {2048, 768}, middle), 0, 0}}};
 }
 
 OpRow dropout_row() {

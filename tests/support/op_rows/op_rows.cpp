@@ -9,6 +9,7 @@ OpRow activation_row();
 OpRow attention_row();
 OpRow binary_row();
 OpRow cast_row();
+OpRow clamp_row();
 OpRow dropout_row();
 OpRow embedding_row();
 OpRow linear_row();
@@ -24,12 +25,12 @@ OpRow softmax_row();
 OpRow transpose_row();
 
 const std::vector<OpRow>& op_rows() {
-  static const std::vector<OpRow> rows = {
-      activation_row(), attention_row(), binary_row(),  cast_row(),
-      dropout_row(),    embedding_row(), linear_row(),  linear_cross_entropy_row(),
-      mixture_row(),    norm_row(),      reduce_row(),  reshape_row(),
-      rope_row(),       scale_row(),     softcap_row(), softmax_row(),
-      transpose_row()};
+  static const std::vector<OpRow> rows = {activation_row(), attention_row(), binary_row(),
+                                          cast_row(),       clamp_row(),     dropout_row(),
+                                          embedding_row(),  linear_row(),    linear_cross_entropy_row(),
+                                          mixture_row(),    norm_row(),      reduce_row(),
+                                          reshape_row(),    rope_row(),      scale_row(),
+                                          softcap_row(),    softmax_row(),   transpose_row()};
   return rows;
 }
 
