@@ -21,6 +21,7 @@ nn::BlockSpec block_spec(const ModelConfig& c, int64_t layer) {
                     .kv_heads = c.kv_heads,
                     .head_dim = c.head_dim,
                     .qkv_bias = c.qkv_bias,
+                    .qkv_clip = c.qkv_clip,
                     .output_bias = c.output_bias,
                     .scale = c.attention_scale,
                     .softcap = c.attention_softcap,
@@ -29,7 +30,7 @@ nn::BlockSpec block_spec(const ModelConfig& c, int64_t layer) {
                     .alibi_max_bias = c.alibi_max_bias,
                     .alibi_scaled = c.alibi_scaled,
                     .qk_norm = c.qk_norm,
-                    .qk_norm_spec = {ops::NormKind::rms, c.norm_eps, c.norm_offset, false},
+                    .qk_norm_spec = norm_spec(c),
                     .init_std = c.init_std,
                     .init_std_residual = residual_std};
   if (c.positions == Positions::disentangled) {

@@ -83,11 +83,10 @@ Result<void> check_experts(const ModelConfig& c) {
 void resolve_encoder(ModelConfig& c) {
   if (c.kind != Kind::encoder) {
     const ModelConfig none;
-    c.embedding_size = c.token_types = c.distinct_layers = 0;
+    c.token_types = c.distinct_layers = 0;
     c.head = none.head;
     c.head_activation = none.head_activation;
   } else {
-    if (c.embedding_size == 0) c.embedding_size = c.hidden;
     if (c.distinct_layers == 0) c.distinct_layers = c.layers;
   }
   if (c.head != Head::sequence_classification) c.problem = Problem::single_label;
@@ -96,7 +95,6 @@ void resolve_encoder(ModelConfig& c) {
 
 Result<void> check_encoder(const ModelConfig& c) {
   if (c.kind != Kind::encoder) return {};
-  QUERN_CHECK(check_extent("embedding_size", c.embedding_size));
   if (c.token_types < 0 || c.token_types > kMaxExtent)
     return wrong("token_types must be in [0, 2^24], got {}", c.token_types);
   if (c.distinct_layers < 1 || c.distinct_layers > c.layers)
@@ -188,7 +186,6 @@ void position_fields(Fields& f, ModelConfig& c) {
 
 void encoder_fields(Fields& f, ModelConfig& c) {
   using Act = ops::Activation;
-  f.add("embedding_size", c.embedding_size, "encoders: width of embeddings; 0: hidden").at_least(0);
   f.add("token_types", c.token_types, "encoders: kinds of segments with an embedding").at_least(0);
   f.add("embedding_norm", c.embedding_norm, "encoders: norm after the sum of embeddings");
   f.add("distinct_layers", c.distinct_layers, "encoders: blocks of their own weights; 0: layers").at_least(0);
@@ -254,6 +251,7 @@ ModelConfig ModelConfig::resolved() const {
   if (c.kv_heads == 0) c.kv_heads = c.heads;
   if (c.head_dim == 0 && c.heads > 0) c.head_dim = c.hidden / c.heads;
   if (c.intermediate == 0) c.intermediate = 4 * c.hidden;
+  if (c.embedding_size == 0 || c.kind == Kind::encoder_decoder) c.embedding_size = c.hidden;
   c.norm_bias = c.norm_bias && c.norm == ops::NormKind::layer;
   if (c.positions == Positions::rope) {
     if (c.rope.rotary == 0) c.rope.rotary = c.head_dim;
@@ -322,6 +320,7 @@ void ModelConfig::fields(Fields& f) {
          {"relu_squared", Act::relu_squared}});
   f.add("gated_mlp", gated_mlp, "act(gate) * up in place of act(up)");
   f.add("qkv_bias", qkv_bias, "bias of the query, key and value projections");
+  f.add("qkv_clip", qkv_clip, "largest magnitude of queries, keys and values; 0: any").at_least(0);
   f.add("output_bias", output_bias, "bias of the attention output projection");
   f.add("mlp_bias", mlp_bias, "bias of the MLP projections");
   expert_fields(f, *this);
@@ -333,8 +332,9 @@ void ModelConfig::fields(Fields& f) {
       .at_least(0);
   f.add("attention_scale", attention_scale, "of scores; 0: 1 / sqrt(head_dim)").at_least(0);
   f.add("attention_softcap", attention_softcap, "soft limit of attention scores; 0: none").at_least(0);
-  f.add("qk_norm", qk_norm, "RMS norm of queries and keys",
+  f.add("qk_norm", qk_norm, "norm of queries and keys",
         {{"none", nn::QkNorm::none}, {"head", nn::QkNorm::head}, {"whole", nn::QkNorm::whole}});
+  f.add("embedding_size", embedding_size, "width of embeddings; 0: hidden").at_least(0);
   f.add("tied_embeddings", tied_embeddings, "the output projection is the token embedding");
   f.add("head_bias", head_bias, "bias of the output projection");
   f.add("embedding_scale", embedding_scale, "factor of token embeddings; 0: sqrt(hidden)").at_least(0);
@@ -362,6 +362,7 @@ Result<void> ModelConfig::validate() const {
                                                           {"kv_heads", c.kv_heads},
                                                           {"head_dim", c.head_dim},
                                                           {"intermediate", c.intermediate},
+                                                          {"embedding_size", c.embedding_size},
                                                           {"max_positions", c.max_positions}};
   for (const auto& [field, value] : extents) QUERN_CHECK(check_extent(field, value));
   if (c.layers > kMaxLayers) return wrong("layers must be at most {}, got {}", kMaxLayers, c.layers);
@@ -380,6 +381,8 @@ Result<void> ModelConfig::validate() const {
   if (!(c.norm_eps > 0.0)) return wrong("norm_eps must be positive, got {}", c.norm_eps);
   if (!(c.dropout >= 0.0 && c.dropout < 1.0)) return wrong("dropout must be in [0, 1), got {}", c.dropout);
   if (!(c.init_std >= 0.0)) return wrong("init_std must be at least 0, got {}", c.init_std);
+  if (!(std::isfinite(c.qkv_clip) && c.qkv_clip >= 0.0))
+    return wrong("qkv_clip must be at least 0, got {}", c.qkv_clip);
   if (!(c.attention_scale >= 0.0))
     return wrong("attention_scale must be at least 0, got {}", c.attention_scale);
   if (c.window < 0) return wrong("window must be at least 0, got {}", c.window);

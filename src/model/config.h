@@ -41,6 +41,7 @@ struct ModelConfig {
   ops::Activation activation = ops::Activation::gelu_tanh;
   bool gated_mlp = false;
   bool qkv_bias = true;
+  double qkv_clip = 0.0;  // queries, keys and values are limited to [-qkv_clip, qkv_clip]; 0: they are not
   bool output_bias = true;
   bool mlp_bias = true;
 
@@ -67,6 +68,9 @@ struct ModelConfig {
   double attention_softcap = 0.0;
   nn::QkNorm qk_norm = nn::QkNorm::none;
 
+  // Width of embeddings, which a projection widens (ALBERT); before a decoder's outputs another narrows states to it
+  // (OPT 350M). 0: hidden.
+  int64_t embedding_size = 0;
   bool tied_embeddings = true;
   bool head_bias = false;
   double embedding_scale = 1.0;  // token embeddings are multiplied by it; 0: sqrt(hidden) (Gemma)
@@ -81,7 +85,6 @@ struct ModelConfig {
   int64_t start_token = -1;          // what an answer begins with
 
   // Of encoders.
-  int64_t embedding_size = 0;   // width of embeddings, which a projection widens (ALBERT); 0: hidden
   int64_t token_types = 0;      // kinds of segments that have an embedding
   bool embedding_norm = false;  // after embeddings are summed
   int64_t distinct_layers = 0;  // blocks of their own weights, each for layers in a row (ALBERT); 0: layers

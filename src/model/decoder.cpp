@@ -33,7 +33,12 @@ Decoder::Decoder(const ModelConfig& config, std::shared_ptr<nn::Embedding> embed
       owns_embedding_(embedding_ == nullptr),
       relative_(relative_positions(config_)) {
   const ModelConfig& c = config_;
-  if (owns_embedding_) embedding_ = std::make_shared<nn::Embedding>(c.vocab_size, c.hidden, c.init_std);
+  if (owns_embedding_)
+    embedding_ = std::make_shared<nn::Embedding>(c.vocab_size, c.embedding_size, c.init_std);
+  if (c.embedding_size != c.hidden) {
+    embedding_projection_.emplace(c.embedding_size, c.hidden, false, c.init_std);
+    head_projection_.emplace(c.hidden, c.embedding_size, false, c.init_std);
+  }
   if (c.embedding_norm) embedding_norm_.emplace(c.hidden, norm_spec(c));
   if (c.positions == Positions::learned)
     position_.emplace(c.max_positions + c.position_offset, c.hidden, c.init_std);
@@ -44,7 +49,7 @@ Decoder::Decoder(const ModelConfig& config, std::shared_ptr<nn::Embedding> embed
     blocks_.emplace_back(block_spec(c, layer), rotary_of(layer));
   }
   if (c.layout != nn::BlockLayout::post_norm) final_norm_.emplace(c.hidden, norm_spec(c));
-  if (!c.tied_embeddings) head_.emplace(c.hidden, c.vocab_size, false, c.init_std);
+  if (!c.tied_embeddings) head_.emplace(c.embedding_size, c.vocab_size, false, c.init_std);
   if (c.head_bias) head_bias_.emplace(Shape{c.vocab_size}, nn::Init{});
 }
 
@@ -65,6 +70,7 @@ Result<Decoder> Decoder::create(const ModelConfig& config, uint64_t seed, DType 
 
 void Decoder::visit(const nn::Visitor& visitor, const std::string& prefix) {
   if (owns_embedding_) embedding_->visit(visitor, prefix + "embedding.");
+  if (embedding_projection_) embedding_projection_->visit(visitor, prefix + "embedding_projection.");
   if (position_) position_->visit(visitor, prefix + "position.");
   if (relative_) relative_->visit(visitor, prefix + "relative.");
   if (embedding_norm_) embedding_norm_->visit(visitor, prefix + "embedding_norm.");
@@ -72,6 +78,7 @@ void Decoder::visit(const nn::Visitor& visitor, const std::string& prefix) {
     blocks_[layer].visit(visitor, prefix + "blocks." + std::to_string(layer) + ".");
   }
   if (final_norm_) final_norm_->visit(visitor, prefix + "final_norm.");
+  if (head_projection_) head_projection_->visit(visitor, prefix + "head_projection.");
   if (head_) head_->visit(visitor, prefix + "head.");
   if (head_bias_) visitor(prefix + "head.bias", *head_bias_);
 }
@@ -115,6 +122,7 @@ Tensor Decoder::hidden(const Tensor& tokens, const nn::ForwardContext& context) 
   expect_inputs(tokens, context);
   Tensor x = embedding_->forward(tokens, compute_dtype_);
   if (config_.embedding_scale != 1.0) x = ops::scale(x, config_.embedding_scale);
+  if (embedding_projection_) x = embedding_projection_->forward(x, context);
   if (position_)
     x = ops::add(x, position_->forward(position_rows(config_, context.positions), compute_dtype_));
   if (embedding_norm_) x = embedding_norm_->forward(x);
@@ -134,6 +142,7 @@ Tensor Decoder::hidden(const Tensor& tokens, const nn::ForwardContext& context) 
     }
   }
   if (final_norm_) x = final_norm_->forward(x);
+  if (head_projection_) x = head_projection_->forward(x, context);
   return config_.final_state_scale == 1.0 ? x : ops::scale(x, config_.final_state_scale);
 }
 

@@ -11,11 +11,11 @@
 
 namespace quern::model {
 
-// Parameters are named embedding.weight, position.weight,
+// Parameters are named embedding.weight, embedding_projection.weight, position.weight,
 // blocks.<l>.{attention_norm,attention.{q,k,v,q_norm,k_norm,o},attention_post_norm,mlp_norm,
 // mlp.{gate,up,down},mlp_post_norm}.{weight,bias}, in mixtures of experts mlp.{router,experts.<e>.{gate,up,down},
 // shared.{gate,up,down},shared_gate} in place of mlp.{gate,up,down},
-// final_norm.{weight,bias}, head.weight (absent when tied) and head.bias; with relative positions relative.weight; of
+// final_norm.{weight,bias}, head_projection.weight, head.weight (absent when tied) and head.bias; with relative positions relative.weight; of
 // decoders beside an encoder also embedding_norm.{weight,bias}, blocks.<l>.{cross_norm,cross_attention.{q,k,v,o}}, and the
 // encoder has embedding.weight. Calls are for one thread at a time. A
 // checkpointed or recorded forward refers to the model until its backward has run: the model must stay where
@@ -43,14 +43,14 @@ class Decoder final : public nn::Module {
   // our own, where they lay in a mapped file. Results are the same bits without.
   void pack();
 
-  // The final normed states [B, T, C] of tokens (i32 [B, T]). Throws ShapeError for ids outside the
+  // The final normed states [B, T, config.embedding_size] of tokens (i32 [B, T]). Throws ShapeError for ids outside the
   // vocabulary, positions past max_positions, contexts of another shape, and
   // where there is no source for cross-attention.
   Tensor hidden(const Tensor& tokens, const nn::ForwardContext& context) const;
   // What cross-attention reads of an encoder's states [B, S, C], of which lengths[b] are text. Precondition: the config
   // has cross_attention.
   std::shared_ptr<const nn::Source> source(const Tensor& states, std::vector<int64_t> lengths) const;
-  // Logits [..., V] of states [..., C], soft-capped where the config says so; f32 for 16-bit states. For
+  // Logits [..., V] of states, soft-capped where the config says so; f32 for 16-bit states. For
   // generation and scoring of chosen rows: training uses loss(), which never holds [B, T, V].
   Tensor logits(const Tensor& states) const;
   // Sum over rows of weights[i] * cross-entropy(logits(states)[i], targets[i]): a wide scalar, recorded by
@@ -82,6 +82,7 @@ class Decoder final : public nn::Module {
   std::optional<DType> cache_dtype_;
   std::shared_ptr<nn::Embedding> embedding_;
   bool owns_embedding_;
+  std::optional<nn::Linear> embedding_projection_, head_projection_;  // around blocks wider than embeddings
   std::optional<nn::Embedding> position_;
   std::optional<nn::RelativePositions> relative_;
   std::optional<nn::Norm> embedding_norm_;

@@ -65,6 +65,14 @@ void Encoder::set_compute_dtype(DType dtype) {
   nn::set_compute_dtype(*this, dtype);
 }
 
+void Encoder::pack() {
+  for (nn::Block& block : blocks_) {
+    block.visit([](const std::string&, nn::Parameter& parameter) {
+      if (parameter.is_matrix()) parameter.pack();
+    });
+  }
+}
+
 void Encoder::expect_inputs(const Tensor& tokens, const nn::ForwardContext& context,
                             const Tensor& types) const {
   if (tokens.dtype() != DType::i32 || tokens.shape().rank() != 2) {

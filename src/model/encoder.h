@@ -30,6 +30,9 @@ class Encoder final : public nn::Module {
 
   // The dtype of activations and of the matrices they meet: f32, bf16 or f16. Norms and biases stay wide.
   void set_compute_dtype(DType dtype);
+
+  // Lays out block-quantised matrices for fast products, as Decoder::pack.
+  void pack();
   DType compute_dtype() const { return compute_dtype_; }
 
   // The final states [B, T, C] of tokens (i32 [B, T]); `context` is ForwardContext::padded of the rows' lengths.

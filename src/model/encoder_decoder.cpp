@@ -15,7 +15,7 @@ ModelConfig encoder_part(const ModelConfig& config) {
   c.heads = c.kv_heads = config.encoder_heads;
   c.head_dim = config.head_dim * config.heads / config.encoder_heads;
   c.intermediate = config.encoder_intermediate;
-  c.embedding_size = c.distinct_layers = 0;
+  c.distinct_layers = 0;
   c.final_state_scale = 1.0;
   if (c.positions == Positions::relative) c.max_positions = kAnyLength;
   return c.resolved();

@@ -19,7 +19,8 @@ struct TensorName {
       parameters;           // in Decoder; several when the file joins them along the output dimension
   bool transposed = false;  // the file holds [in, out] where Decoder holds [out, in]
   bool stacked = false;     // the parameters lie one after the other along a dimension of their own
-  int64_t groups = 1;       // rows of the joined take turns: a part of each so many times
+  // Rows of the joined take turns: a part of each so many times. Of a stack: parameters that one of its matrices joins.
+  int64_t groups = 1;
 };
 
 // How GGUF files hold the models of a family (model/gguf_config.h).

@@ -45,7 +45,7 @@ double keys_seen(int64_t count, int64_t window) {
 
 double forward_flops(const Decoder& model, int64_t first, int64_t count, int64_t logit_rows) {
   const ModelConfig& c = model.config();
-  const int64_t head = c.vocab_size * c.hidden;
+  const int64_t head = c.vocab_size * c.embedding_size;
   const double products =
       static_cast<double>(active_product_parameters(model) - head) * static_cast<double>(count) +
       static_cast<double>(head) * static_cast<double>(logit_rows);

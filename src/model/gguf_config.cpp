@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 
+#include "model/families/gguf_names.h"
 #include "model/gguf_keys.h"
 #include "model/gguf_rope.h"
 #include "ops/cast.h"
@@ -24,6 +25,13 @@ struct Source {
   std::function<Result<Tensor>(std::string_view name)> tensor;
 };
 
+// 0 is what some converters write for models without it.
+bool has_marker(const GgufMetadata& metadata, const std::string& key) {
+  if (metadata.find(key) == nullptr) return false;
+  const Result<int64_t> number = metadata.get<int64_t>(key);
+  return !number.ok() || *number != 0;
+}
+
 // The family of `architecture` whose marker is there, else the one without a marker.
 Result<const Family*> find_gguf_family(const GgufMetadata& metadata, const std::string& architecture) {
   const Family* found = nullptr;
@@ -34,7 +42,7 @@ Result<const Family*> find_gguf_family(const GgufMetadata& metadata, const std::
     if (form.marker.empty()) known += (known.empty() ? "" : ", ") + std::string(form.architecture);
     if (form.architecture != architecture) continue;
     const bool marked =
-        !form.marker.empty() && metadata.find(fmt::format("{}.{}", architecture, form.marker));
+        !form.marker.empty() && has_marker(metadata, fmt::format("{}.{}", architecture, form.marker));
     if (marked || form.marker.empty()) found = family;
     if (marked) break;
   }
@@ -93,10 +101,14 @@ void read_attention(GgufKeys& keys, ModelConfig& c) {
   c.logit_softcap = keys.number("final_logit_softcapping", c.logit_softcap, true);
   if (c.positions == Positions::alibi) {
     c.alibi_max_bias = keys.number("attention.max_alibi_bias", c.alibi_max_bias);
-    if (keys.number("attention.clamp_kqv", 0.0, true) > 0.0)
-      keys.fail(make_error(ErrorCode::unsupported,
-                           "gguf: clamped queries, keys and values cannot be computed yet"));
+    c.qkv_clip = keys.number("attention.clamp_kqv", 0.0, true);
   }
+}
+
+void read_encoder(GgufKeys& keys, const Source& source, ModelConfig& c) {
+  if (keys.flag("attention.causal", false)) keys.wrong("attention.causal", "false");
+  const std::optional<Shape> types = source.shape("token_types.weight");
+  c.token_types = !types ? 0 : types->rank() == 2 ? (*types)[0] : 1;
 }
 
 // Whether the file has a tensor for a parameter that not all models of the family have.
@@ -106,10 +118,10 @@ void read_optional_tensors(const Source& source, const GgufForm& form, ModelConf
   ModelConfig all = c;
   all.qkv_bias = all.output_bias = all.mlp_bias = all.head_bias = true;
   all.tied_embeddings = false;
+  const auto holds = [&](const std::string& file) { return source.shape(file).has_value(); };
   std::map<std::string, bool> present;
-  for (const TensorName& name : form.tensors(all)) {
-    for (const std::string& parameter : name.parameters)
-      present[parameter] = source.shape(name.file).has_value();
+  for (const TensorName& name : names_in_file(form.tensors(all), holds)) {
+    for (const std::string& parameter : name.parameters) present[parameter] = holds(name.file);
   }
   const auto has = [&](const std::string& parameter) {
     const auto at = present.find(parameter);
@@ -143,6 +155,7 @@ Result<ModelConfig> read(const Source& source) {
   read_sizes(keys, source, c);
   if (family->gguf.imply) family->gguf.imply(c);
   read_attention(keys, c);
+  if (c.kind == Kind::encoder) read_encoder(keys, source, c);
   if (c.positions == Positions::rope) read_gguf_rope(keys, source.tensor, c);
   QUERN_CHECK(keys.finish());
   QUERN_CHECK(c.validate());
@@ -241,10 +254,17 @@ Result<formats::GgufContents> write_gguf_config(const ModelConfig& config) {
   if (c.logit_softcap > 0.0) keys.put("final_logit_softcapping", static_cast<float>(c.logit_softcap));
   if (c.positions == Positions::alibi)
     keys.put("attention.max_alibi_bias", static_cast<float>(c.alibi_max_bias));
+  if (c.qkv_clip > 0.0) keys.put("attention.clamp_kqv", static_cast<float>(c.qkv_clip));
   if (c.positions == Positions::rope) QUERN_CHECK(write_gguf_rope(c, *family, file));
+
+  if (c.kind == Kind::encoder) {
+    keys.put("attention.causal", false);
+    file.metadata.set("tokenizer.ggml.token_type_count", static_cast<uint32_t>(c.token_types));
+  }
 
   // What the file would be read as must be the config again.
   std::map<std::string, Shape, std::less<>> shapes{{"token_embd.weight", Shape{c.vocab_size, c.hidden}}};
+  if (c.token_types > 0) shapes.emplace("token_types.weight", Shape{c.token_types, c.hidden});
   for (const TensorName& name : family->gguf.tensors(c)) shapes.emplace(name.file, Shape{});
   const auto shape = [&](std::string_view name) -> std::optional<Shape> {
     const auto at = shapes.find(name);

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "formats/hf_folder.h"
 #include "model/block_spec.h"
+#include "model/families/gguf_names.h"
 #include "model/gguf_config.h"
 #include "model/tensor_layout.h"
 #include "ops/cast.h"
@@ -140,7 +141,7 @@ Result<void> assign(nn::Module& model, const Archive& archive, const std::vector
     const std::vector<Tensor> parts = split(name, tensor, shapes);
     for (size_t i = 0; i < parts.size(); ++i) {
       nn::Parameter& parameter = *parameters.at(name.parameters[i]);
-      parameter.assign(kept(parts[i], name.transposed || name.groups > 1, trainable));
+      parameter.assign(kept(parts[i], name.transposed || (name.groups > 1 && !name.stacked), trainable));
       parameter.set_trainable(trainable);
     }
   }
@@ -183,8 +184,9 @@ Result<void> load_weights(nn::Module& model, const ModelConfig& config, const fo
 Result<void> load_weights(nn::Module& model, const ModelConfig& config, const formats::GgufArchive& archive,
                           bool trainable) {
   QUERN_TRY(const Family* family, find_family(config.family));
+  const auto holds = [&](const std::string& file) { return archive.find(file) != nullptr; };
   return assign(model, archive, archive.tensors(), Contents(archive.tensors(), *family, true),
-                family->gguf.tensors(config), {gguf_ignores}, trainable);
+                names_in_file(family->gguf.tensors(config), holds), {gguf_ignores}, trainable);
 }
 
 namespace {
@@ -265,6 +267,16 @@ Result<Decoder> load_model(const std::filesystem::path& path, const LoadOptions&
 }
 
 Result<Encoder> load_encoder(const std::filesystem::path& path, const LoadOptions& options) {
+  if (is_gguf(path)) {
+    QUERN_TRY(const formats::GgufArchive archive, formats::GgufArchive::open(path));
+    QUERN_TRY(const ModelConfig config, read_gguf_config(archive));
+    QUERN_TRY(Encoder model, load_as<Encoder>(config, archive, options));
+    if (options.pack) {
+      model.pack();
+      archive.release();
+    }
+    return model;
+  }
   QUERN_TRY(const ModelConfig config, load_config(path));
   QUERN_CHECK(check_kind(config, Kind::encoder));
   QUERN_TRY(const formats::Checkpoint archive, open_weights(path));

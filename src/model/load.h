@@ -28,7 +28,7 @@ Result<ModelConfig> load_config(const std::filesystem::path& path);
 // kind, and of weights that do not fit the config: names tensors that are missing, unexpected or of another shape, with
 // expected and got.
 Result<Decoder> load_model(const std::filesystem::path& path, const LoadOptions& options = {});
-// The same of a folder's encoder. Weights of heads that its class has not are left out with a warning; an encoder
+// The same of an encoder. Weights of heads that its class has not are left out with a warning; an encoder
 // without a head may lack its pooler, and then has none.
 Result<Encoder> load_encoder(const std::filesystem::path& path, const LoadOptions& options = {});
 // The same of a folder's encoder-decoder. Whether its output projection is the table of embeddings follows from the

@@ -41,11 +41,30 @@ DType gguf_dtype(const TensorName& name, const std::map<std::string, Tensor>& ma
                  std::optional<DType> wanted) {
   const Tensor& first = masters.at(name.parameters.front());
   if (first.shape().rank() < 2 || name.file.starts_with("position_embd.") ||
-      name.file.find(".ffn_gate_inp") != name.file.npos)
+      name.file.starts_with("token_types.") || name.file.find(".ffn_gate_inp") != name.file.npos)
     return DType::f32;
   if (wanted) return *wanted;
   const auto same = [&](const std::string& other) { return masters.at(other).dtype() == first.dtype(); };
   return std::ranges::all_of(name.parameters, same) ? first.dtype() : DType::f16;
+}
+
+// `model` is the one that `own` describes, and may have more parameters.
+Result<formats::GgufContents> contents_of(const nn::Module& model, const ModelConfig& own,
+                                          std::optional<DType> dtype) {
+  const ModelConfig config = gguf_layout(own);
+  QUERN_TRY(formats::GgufContents contents, write_gguf_config(config));
+  QUERN_TRY(const Family* family, find_family(config.family));
+  const auto masters = std::make_shared<const std::map<std::string, Tensor>>(masters_of(model));
+  for (const TensorName& name : family->gguf.tensors(config)) {
+    std::vector<Shape> shapes;
+    for (const std::string& parameter : name.parameters) shapes.push_back(masters->at(parameter).shape());
+    const DType kept = gguf_dtype(name, *masters, dtype);
+    contents.tensors.push_back(
+        {name.file, file_shape(name, shapes), kept, [masters, name, own, config, kept] {
+           return Result<Tensor>(file_tensor(name, *masters, own, config, kept));
+         }});
+  }
+  return contents;
 }
 
 // Writes `model`, the model that `own` describes.
@@ -94,20 +113,18 @@ Result<void> save_model(const EncoderDecoder& model, const std::filesystem::path
 }
 
 Result<formats::GgufContents> gguf_contents(const Decoder& model, std::optional<DType> dtype) {
-  const ModelConfig config = gguf_layout(model.config());
-  QUERN_TRY(formats::GgufContents contents, write_gguf_config(config));
-  QUERN_TRY(const Family* family, find_family(config.family));
-  const auto masters = std::make_shared<const std::map<std::string, Tensor>>(masters_of(model));
-  for (const TensorName& name : family->gguf.tensors(config)) {
-    std::vector<Shape> shapes;
-    for (const std::string& parameter : name.parameters) shapes.push_back(masters->at(parameter).shape());
-    const DType kept = gguf_dtype(name, *masters, dtype);
-    contents.tensors.push_back(
-        {name.file, file_shape(name, shapes), kept, [masters, name, from = model.config(), config, kept] {
-           return Result<Tensor>(file_tensor(name, *masters, from, config, kept));
-         }});
+  return contents_of(model, model.config(), dtype);
+}
+
+Result<formats::GgufContents> gguf_contents(const Encoder& model, std::optional<DType> dtype) {
+  ModelConfig config = model.config();
+  if (config.head != Head::none) {
+    return make_error(ErrorCode::unsupported, "a GGUF file has encoders without a head, this one has one",
+                      "the folder of the encoder alone has no ForMaskedLM or ForSequenceClassification under "
+                      "\"architectures\"");
   }
-  return contents;
+  config.head_activation = ops::Activation::identity;
+  return contents_of(model, config, dtype);
 }
 
 }  // namespace quern::model

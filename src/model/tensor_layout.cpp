@@ -67,13 +67,20 @@ Tensor regrouped(const Tensor& whole, const std::vector<int64_t>& rows, int64_t 
   return result;
 }
 
+// A stack seen as one of single parameters.
+Tensor one_by_one(const Tensor& stack, const std::vector<Shape>& parameters) {
+  const Shape& one = parameters.front();
+  const auto count = static_cast<int64_t>(parameters.size());
+  return stack.reshaped(one.rank() == 1 ? Shape{count, one[0]} : Shape{count, one[0], one[1]});
+}
+
 }  // namespace
 
 Shape file_shape(const TensorName& name, const std::vector<Shape>& parameters) {
   if (name.stacked) {
     const Shape& one = parameters.front();
-    const auto count = static_cast<int64_t>(parameters.size());
-    return one.rank() == 1 ? Shape{count, one[0]} : Shape{count, one[0], one[1]};
+    const int64_t count = static_cast<int64_t>(parameters.size()) / name.groups, rows = one[0] * name.groups;
+    return one.rank() == 1 ? Shape{count, rows} : Shape{count, rows, one[1]};
   }
   int64_t out = 0;
   for (const Shape& shape : parameters) out += shape[0];
@@ -84,8 +91,9 @@ Shape file_shape(const TensorName& name, const std::vector<Shape>& parameters) {
 std::vector<Tensor> split(const TensorName& name, const Tensor& tensor, const std::vector<Shape>& shapes) {
   if (name.stacked) {
     std::vector<Tensor> parts;
-    for (int64_t i = 0; i < tensor.dim(0); ++i)
-      parts.push_back(tensor.sliced(i, i + 1).reshaped(shapes[static_cast<size_t>(i)]));
+    const Tensor stack = one_by_one(tensor, shapes);
+    for (int64_t i = 0; i < stack.dim(0); ++i)
+      parts.push_back(stack.sliced(i, i + 1).reshaped(shapes[static_cast<size_t>(i)]));
     return parts;
   }
   Tensor whole = name.transposed ? transposed(tensor) : tensor;
@@ -108,10 +116,11 @@ Tensor join(const TensorName& name, const std::vector<Tensor>& parameters) {
   if (name.stacked) {
     std::vector<Shape> shapes;
     for (const Tensor& part : parameters) shapes.push_back(part.shape());
-    const Tensor stack(file_shape(name, shapes), parameters.front().dtype());
+    const Tensor whole(file_shape(name, shapes), parameters.front().dtype());
+    const Tensor stack = one_by_one(whole, shapes);
     for (int64_t i = 0; i < stack.dim(0); ++i)
       stack.sliced(i, i + 1).reshaped(shapes.front()).copy_from(parameters[static_cast<size_t>(i)]);
-    return stack;
+    return whole;
   }
   Tensor whole = parameters.front();
   if (parameters.size() > 1) {

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "ops/attention.h"
+#include "ops/clamp.h"
 #include "ops/reshape.h"
 #include "ops/scale.h"
 
@@ -29,12 +30,14 @@ Attention::Attention(const AttentionSpec& spec, std::shared_ptr<Rotary> rotary)
   options_.softcap = spec.softcap;
 }
 
-// [B, T, H * D] -> [B, T, H, D], normed where the layer says so.
+// [B, T, H * D] -> [B, T, H, D], limited and normed where the layer says so.
 Tensor Attention::heads_of(const Tensor& projected, int64_t heads, const std::optional<Norm>& norm) const {
   const Shape shape{projected.dim(0), projected.dim(1), heads, spec_.head_dim};
-  if (!norm) return ops::reshape(projected, shape);
-  if (spec_.qk_norm == QkNorm::whole) return ops::reshape(norm->forward(projected), shape);
-  return norm->forward(ops::reshape(projected, shape));
+  const double clip = spec_.qkv_clip;
+  const Tensor x = clip > 0.0 ? ops::clamp(projected, -clip, clip) : projected;
+  if (!norm) return ops::reshape(x, shape);
+  if (spec_.qk_norm == QkNorm::whole) return ops::reshape(norm->forward(x), shape);
+  return norm->forward(ops::reshape(x, shape));
 }
 
 Tensor Attention::forward(const Tensor& x, const ForwardContext& context) const {

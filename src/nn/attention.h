@@ -13,8 +13,8 @@
 
 namespace quern::nn {
 
-// RMS norms of queries and keys before rotation: none; over each head (arXiv 2302.05442; Qwen 3, Gemma 3); over
-// the whole projection (OLMo 2, arXiv 2501.00656).
+// Norms of queries and keys before rotation: none; over each head (arXiv 2302.05442; Qwen 3, Gemma 3, Phi); over the
+// whole projection (OLMo 2, arXiv 2501.00656).
 enum class QkNorm : uint8_t { none, head, whole };
 
 struct AttentionSpec {
@@ -24,6 +24,7 @@ struct AttentionSpec {
   int64_t kv_heads = 0;  // divides heads
   int64_t head_dim = 0;
   bool qkv_bias = true;
+  double qkv_clip = 0.0;  // queries, keys and values are limited to [-qkv_clip, qkv_clip] when > 0 (MPT)
   bool output_bias = true;
   double scale = 0.0;    // of q·k; 0: 1 / sqrt(head_dim)
   double softcap = 0.0;  // scores become softcap * tanh(score / softcap) when > 0 (Gemma 2, arXiv 2408.00118)

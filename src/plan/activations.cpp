@@ -21,6 +21,7 @@ int64_t block_bytes(const model::ModelConfig& c, int64_t layer, int64_t size) {
   const int64_t norms = norms_of(c.layout);
   int64_t values = norms * c.hidden;                    // norm
   values += q + 2 * kv;                                 // projections
+  if (c.qkv_clip > 0.0) values += q + 2 * kv;           // limited
   if (c.qk_norm != nn::QkNorm::none) values += q + kv;  // norms of queries and keys
   if (c.rotates(layer)) values += q + kv;               // rotation
   values += q + c.hidden;                               // attention, its output projection
@@ -34,26 +35,28 @@ int64_t block_bytes(const model::ModelConfig& c, int64_t layer, int64_t size) {
   }
   values += 2 * c.hidden;                       // both additions to the residual stream
   if (c.dropout > 0.0) values += 2 * c.hidden;  // dropout of both branches
-  int64_t statistics = norms * (c.norm == ops::NormKind::layer ? 2 : 1) + c.heads;  // log-sum-exp per head
-  if (c.qk_norm == nn::QkNorm::head) statistics += c.heads + c.kv_heads;
-  if (c.qk_norm == nn::QkNorm::whole) statistics += 2;
+  const int64_t per_norm = c.norm == ops::NormKind::layer ? 2 : 1;
+  int64_t statistics = norms * per_norm + c.heads;  // log-sum-exp per head
+  if (c.qk_norm == nn::QkNorm::head) statistics += (c.heads + c.kv_heads) * per_norm;
+  if (c.qk_norm == nn::QkNorm::whole) statistics += 2 * per_norm;
   if (c.window_of(layer) > 0) statistics += 1;  // a narrowed mask
   return values * size + statistics * kWide;
 }
 
 // Bytes per token before and after the blocks: model/decoder.cpp, op by op.
 int64_t outside_bytes(const model::ModelConfig& c, int64_t size) {
-  int64_t rows = 1;                                         // token embeddings
-  if (c.embedding_scale != 1.0) rows += 1;                  // scaled
-  if (c.positions == model::Positions::learned) rows += 2;  // position embeddings, their sum
-  if (c.dropout > 0.0) rows += 1;                           // dropout
+  int64_t values = c.embedding_size;                                        // token embeddings
+  if (c.embedding_scale != 1.0) values += c.embedding_size;                 // scaled
+  if (c.embedding_size != c.hidden) values += c.hidden + c.embedding_size;  // widened, states narrowed
+  if (c.positions == model::Positions::learned) values += 2 * c.hidden;     // position embeddings, their sum
+  if (c.dropout > 0.0) values += c.hidden;                                  // dropout
   int64_t statistics = 4 + 4;  // ids, positions, mask; targets, weights, losses and their product
   if (c.layout != nn::BlockLayout::post_norm) {
-    rows += 1;  // final norm
+    values += c.hidden;  // final norm
     statistics += c.norm == ops::NormKind::layer ? 2 : 1;
   }
-  rows += 1;  // gradient of the loss
-  return rows * c.hidden * size + statistics * kWide;
+  values += c.embedding_size;  // gradient of the loss
+  return values * size + statistics * kWide;
 }
 
 // ops/linear_cross_entropy.cpp: a chunk of wide logits, and its copy in the dtype of the model when narrower.

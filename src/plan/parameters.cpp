@@ -7,9 +7,9 @@ namespace quern::plan {
 namespace {
 
 int64_t& part_of(ParameterCount& count, const std::string& name) {
-  if (name.starts_with("embedding.")) return count.embedding;
+  if (name.starts_with("embedding")) return count.embedding;
   if (name.starts_with("position.")) return count.positions;
-  if (name.starts_with("head.")) return count.head;
+  if (name.starts_with("head")) return count.head;
   if (name.find(".attention.") != std::string::npos) return count.attention;
   if (name.find(".mlp.") != std::string::npos) return count.mlp;
   return count.norms;

@@ -50,7 +50,7 @@ void add_full(const model::Decoder& model, const TrainingSetup& setup, TrainingM
   });
   memory.weights = memory.gradients = memory.trainable * kWide;
   memory.moments = 2 * memory.trainable * kWide;
-  memory.workspace = model.config().vocab_size * model.config().hidden * kWide;
+  memory.workspace = model.config().vocab_size * model.config().embedding_size * kWide;
 }
 
 // Adapters A [r, in] and B [out, r] beside each target; what they add to the activations is A·x and B·A·x.

@@ -35,7 +35,7 @@ void read(ConfigReader& reader, ModelConfig& config) {
     attention.expect("alibi", true);
     attention.expect("qk_ln", false);
     attention.expect("prefix_lm", false);
-    attention.expect_null("clip_qkv");
+    config.qkv_clip = attention.number("clip_qkv", 0.0);
   });
 }
 
@@ -54,6 +54,7 @@ nlohmann::ordered_json write(const ModelConfig& config) {
           {"attn_config",
            {{"alibi", true},
             {"alibi_bias_max", static_cast<int64_t>(config.alibi_max_bias)},
+            {"clip_qkv", or_null(config.qkv_clip)},
             {"softmax_scale", or_null(config.attention_scale)},
             {"attn_pdrop", 0}}}};
 }

@@ -1,4 +1,5 @@
 // OPT (Zhang et al. 2022, arXiv 2205.01068): GPT-3 with ReLU; its table of positions begins with two rows of no use.
+// 350M has its norms after the branches, and embeddings narrower than its blocks.
 #include "model/families/config_reader.h"
 #include "model/families/families.h"
 #include "model/families/tensor_names.h"
@@ -27,7 +28,7 @@ void read(ConfigReader& reader, ModelConfig& config) {
   if (!reader.boolean("do_layer_norm_before", true)) config.layout = nn::BlockLayout::post_norm;
   config.dropout = reader.number("dropout", 0.1);
   config.init_std = reader.number("init_std", config.init_std);
-  reader.expect_size("word_embed_proj_dim", config.hidden);
+  config.embedding_size = reader.integer("word_embed_proj_dim", 0);
   reader.expect("layer_norm_elementwise_affine", true);
   reader.expect("_remove_final_layer_norm", false);
 }
@@ -35,7 +36,7 @@ void read(ConfigReader& reader, ModelConfig& config) {
 nlohmann::ordered_json write(const ModelConfig& config) {
   return {{"num_hidden_layers", config.layers},
           {"hidden_size", config.hidden},
-          {"word_embed_proj_dim", config.hidden},
+          {"word_embed_proj_dim", config.embedding_size},
           {"num_attention_heads", config.heads},
           {"ffn_dim", config.intermediate},
           {"max_position_embeddings", config.max_positions},
@@ -49,6 +50,7 @@ nlohmann::ordered_json write(const ModelConfig& config) {
 
 std::vector<TensorName> tensors(const ModelConfig& config) {
   const ModuleName rows[] = {{"model.decoder.embed_tokens", {"embedding"}},
+                             {"model.decoder.project_in", {"embedding_projection"}},
                              {"model.decoder.embed_positions", {"position"}},
                              {"self_attn_layer_norm", {"attention_norm"}},
                              {"self_attn.q_proj", {"attention.q"}},
@@ -59,6 +61,7 @@ std::vector<TensorName> tensors(const ModelConfig& config) {
                              {"fc1", {"mlp.up"}},
                              {"fc2", {"mlp.down"}},
                              {"model.decoder.final_layer_norm", {"final_norm"}},
+                             {"model.decoder.project_out", {"head_projection"}},
                              {"lm_head", {"head"}}};
   return tensor_names(config, "model.decoder.layers.", rows);
 }

@@ -22,19 +22,22 @@ ModelConfig defaults() {
 void read(ConfigReader& reader, ModelConfig& config) {
   read_llama(reader, config, kKeys);
   config.dropout = reader.number("resid_pdrop", 0.0);
-  reader.expect("qk_layernorm", false);
+  if (reader.boolean("qk_layernorm", false)) config.qk_norm = nn::QkNorm::head;
 }
 
 nlohmann::ordered_json write(const ModelConfig& config) {
   nlohmann::ordered_json json = write_llama(config, kKeys);
   json["partial_rotary_factor"] =
       static_cast<double>(config.rope.rotary) / static_cast<double>(config.head_dim);
+  json["qk_layernorm"] = config.qk_norm == nn::QkNorm::head;
   json["resid_pdrop"] = json["embd_pdrop"] = config.dropout;
   return json;
 }
 
 std::vector<TensorName> tensors(const ModelConfig& config) {
-  return llama_tensors(config, {{"self_attn.dense", {"attention.o"}},
+  return llama_tensors(config, {{"self_attn.q_layernorm", {"attention.q_norm"}},
+                                {"self_attn.k_layernorm", {"attention.k_norm"}},
+                                {"self_attn.dense", {"attention.o"}},
                                 {"mlp.fc1", {"mlp.up"}},
                                 {"mlp.fc2", {"mlp.down"}},
                                 {"model.final_layernorm", {"final_norm"}}});

@@ -15,7 +15,7 @@ ModelConfig defaults() {
 
 void read(ConfigReader& reader, ModelConfig& config) {
   read_llama(reader, config);
-  read_qwen_windows(reader, config);
+  read_qwen_windows(reader, config, full_below);
 }
 
 nlohmann::ordered_json write(const ModelConfig& config) {

@@ -3,6 +3,7 @@
 #include "model/families/families.h"
 #include "model/families/llama_like.h"
 #include "model/families/qwen_experts.h"
+#include "model/families/qwen_windows.h"
 
 namespace quern::model {
 
@@ -19,12 +20,17 @@ ModelConfig defaults() {
   return config;
 }
 
+// Every other of the lower layers has a window.
+bool full_above_or_odd(int64_t layer, int64_t max_window_layers) {
+  return layer % 2 != 0 || layer >= max_window_layers;
+}
+
 void read(ConfigReader& reader, ModelConfig& config) {
   read_llama(reader, config);
   read_qwen_experts(reader, config);
   config.shared_intermediate = reader.integer("shared_expert_intermediate_size", config.shared_intermediate);
   config.qkv_bias = reader.boolean("qkv_bias", true);
-  reader.expect("use_sliding_window", false);
+  read_qwen_windows(reader, config, full_above_or_odd);
 }
 
 nlohmann::ordered_json write(const ModelConfig& config) {
@@ -32,7 +38,7 @@ nlohmann::ordered_json write(const ModelConfig& config) {
   write_qwen_experts(config, json);
   json["shared_expert_intermediate_size"] = config.shared_intermediate;
   json["qkv_bias"] = config.qkv_bias;
-  json["use_sliding_window"] = false;
+  write_qwen_windows(config, json);
   return json;
 }
 

@@ -17,7 +17,7 @@ void read(ConfigReader& reader, ModelConfig& config) {
   config.head_dim = 128;
   read_llama(reader, config);
   config.qkv_bias = config.output_bias = reader.boolean("attention_bias", false);
-  read_qwen_windows(reader, config);
+  read_qwen_windows(reader, config, full_below);
 }
 
 nlohmann::ordered_json write(const ModelConfig& config) {

@@ -21,14 +21,15 @@ void read(ConfigReader& reader, ModelConfig& config) {
   read_llama(reader, config);
   read_qwen_experts(reader, config);
   config.qkv_bias = config.output_bias = reader.boolean("attention_bias", false);
-  reader.expect("use_sliding_window", false);
+  if (reader.boolean("use_sliding_window", false)) config.window = reader.integer("sliding_window", 4096);
 }
 
 nlohmann::ordered_json write(const ModelConfig& config) {
   nlohmann::ordered_json json = write_llama(config);
   write_qwen_experts(config, json);
   json["attention_bias"] = config.qkv_bias;
-  json["use_sliding_window"] = false;
+  json["use_sliding_window"] = config.window > 0;
+  json["sliding_window"] = or_null(config.window);
   return json;
 }
 

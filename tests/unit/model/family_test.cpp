@@ -138,6 +138,13 @@ TEST(ReadConfig, TakesLayersFromTheListOrTheRuleOfTheFamily) {
   EXPECT_EQ(config_of("qwen2", {{"use_sliding_window", true}, {"max_window_layers", 3}}).full_layers,
             (Layers{0, 1, 2}));
   EXPECT_EQ(config_of("qwen2", {{"sliding_window", 9}}).window, 0);
+  const json windows{{"use_sliding_window", true}, {"sliding_window", 9}, {"max_window_layers", 3}};
+  EXPECT_EQ(config_of("qwen2_moe", windows).full_layers, (Layers{1, 3})) << "transformers' own rule";
+  EXPECT_EQ(config_of("qwen3_moe", windows).full_layers, Layers());
+  for (const char* family : {"qwen2_moe", "qwen3_moe"}) {
+    EXPECT_EQ(config_of(family, windows).window, 9);
+    EXPECT_EQ(config_of(family, {{"sliding_window", 9}}).window, 0);
+  }
   EXPECT_EQ(config_of("mistral", json::object()).window, 4096);
   EXPECT_EQ(config_of("mistral", {{"sliding_window", nullptr}}).window, 0);
   EXPECT_EQ(config_of("smollm3", json::object()).nope_layers, (Layers{3}));
@@ -260,16 +267,16 @@ TEST(ReadConfig, RefusesFormsOfAFamilyThatItDoesNotCompute) {
   json mpt{{"model_type", "mpt"}, {"vocab_size", 100}, {"d_model", 32},
            {"n_heads", 4},        {"n_layers", 2},     {"max_seq_len", 64}};
   EXPECT_EQ(error(mpt), "");
-  mpt["attn_config"] = {{"clip_qkv", 6.0}};
-  EXPECT_NE(error(mpt).find("attn_config: clip_qkv: expected null (Quern has no other form), got 6.0"),
+  mpt["attn_config"] = {{"qk_ln", true}};
+  EXPECT_NE(error(mpt).find("attn_config: qk_ln: expected false (Quern has no other form), got true"),
             std::string::npos)
       << error(mpt);
   json opt = llama_json();
   opt["model_type"] = "opt";
   opt["ffn_dim"] = 64;
   EXPECT_EQ(error(opt), "");
-  opt["word_embed_proj_dim"] = 16;
-  EXPECT_NE(error(opt).find("word_embed_proj_dim: expected 32 (Quern has no other form), got 16"),
+  opt["_remove_final_layer_norm"] = true;
+  EXPECT_NE(error(opt).find("_remove_final_layer_norm: expected false (Quern has no other form), got true"),
             std::string::npos)
       << error(opt);
 }

@@ -93,12 +93,28 @@ constexpr const char* kWithGradients[] = {"gpt2",
                                           "families/gemma2",
                                           "families/gemma3_text",
                                           "families/olmo2",
-                                          "families/phi"};
-constexpr const char* kWithout[] = {
-    "families/mistral",  "families/qwen2",      "families/qwen3",         "families/gemma",
-    "families/phi3",     "families/starcoder2", "families/smollm3",       "families/opt",
-    "families/mpt",      "families/falcon",     "families/falcon_groups", "families/falcon_alibi",
-    "families/gpt_neox", "families/mixtral",    "families/qwen2_moe",     "families/qwen3_moe"};
+                                          "families/phi",
+                                          "families/phi_norms",
+                                          "families/opt_narrow",
+                                          "families/mpt_clip"};
+constexpr const char* kWithout[] = {"families/mistral",
+                                    "families/qwen2",
+                                    "families/qwen3",
+                                    "families/gemma",
+                                    "families/phi3",
+                                    "families/starcoder2",
+                                    "families/smollm3",
+                                    "families/opt",
+                                    "families/mpt",
+                                    "families/falcon",
+                                    "families/falcon_groups",
+                                    "families/falcon_alibi",
+                                    "families/gpt_neox",
+                                    "families/mixtral",
+                                    "families/qwen2_moe",
+                                    "families/qwen3_moe",
+                                    "families/qwen2_moe_windows",
+                                    "families/qwen3_moe_window"};
 
 std::string name_of_case(const testing::TestParamInfo<const char*>& which) {
   std::string name = which.param;

@@ -141,7 +141,7 @@ TEST(Load, NamesEveryTensorThatDoesNotFit) {
             std::string::npos)
       << message;
   EXPECT_NE(message.find("1 unexpected: model.layers.2.mlp.up_proj.weight"), std::string::npos) << message;
-  EXPECT_NE(message.find("model.layers.0.self_attn.k_proj.weight (expected [8, 16], got F32[16, 16])"),
+  EXPECT_NE(message.find("model.layers.0.self_attn.k_proj.weight (expected [8, 16], got f32[16, 16])"),
             std::string::npos)
       << message;
 }
