@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "formats/hf_folder.h"
+#include "infer/sentence_form.h"
 #include "model/load.h"
 #include "model/save.h"
 #include "ops/cast.h"
@@ -11,18 +12,31 @@ namespace quern::convert {
 
 namespace {
 
+Result<formats::GgufContents> weights_of(const std::filesystem::path& folder,
+                                         const model::ModelConfig& config, std::optional<DType> dtype) {
+  if (config.kind != model::Kind::encoder) {
+    QUERN_TRY(const model::Decoder model, model::load_model(folder));
+    return model::gguf_contents(model, dtype);
+  }
+  QUERN_TRY(const model::Encoder model, model::load_encoder(folder));
+  QUERN_TRY(formats::GgufContents contents, model::gguf_contents(model, dtype));
+  QUERN_TRY(const auto form, infer::read_sentence_form(folder));
+  if (form) QUERN_CHECK(infer::write_sentence_form(*form, contents.metadata));
+  return contents;
+}
+
 Result<formats::GgufContents> from_folder(const std::filesystem::path& path, std::optional<DType> dtype) {
   QUERN_TRY(const formats::ModelFolder folder, formats::ModelFolder::open(path));
-  QUERN_TRY(const model::Decoder model, model::load_model(folder.path()));
-  QUERN_TRY(formats::GgufContents contents, model::gguf_contents(model, dtype));
+  QUERN_TRY(const model::ModelConfig config, model::load_config(folder.path()));
+  QUERN_TRY(formats::GgufContents contents, weights_of(folder.path(), config, dtype));
   contents.metadata.set("general.name", model_name(path));
-  contents.metadata.set("general.file_type", float_file_type(dtype.value_or(model.config().dtype)));
+  contents.metadata.set("general.file_type", float_file_type(dtype.value_or(config.dtype)));
   QUERN_TRY(const text::Tokenizer tokenizer, text::Tokenizer::load(folder.path()));
-  Result<text::GgufVocabulary> made = text::make_gguf_vocabulary(tokenizer, model.config().vocab_size);
+  Result<text::GgufVocabulary> made = text::make_gguf_vocabulary(tokenizer, config.vocab_size);
   if (!made.ok()) return std::move(made).error().within(path.string());
   text::GgufVocabulary vocabulary = std::move(made).value();
   // What ends a text besides the tokenizer's end token: of a chat model, the end of a turn.
-  for (const int64_t end : model.config().eos_tokens) {
+  for (const int64_t end : config.eos_tokens) {
     if (!vocabulary.eos) vocabulary.eos = static_cast<text::TokenId>(end);
     if (end == *vocabulary.eos) continue;
     contents.metadata.set("tokenizer.ggml.eot_token_id", static_cast<uint32_t>(end));
@@ -34,7 +48,9 @@ Result<formats::GgufContents> from_folder(const std::filesystem::path& path, std
 // A tensor of another file in `dtype`, where it is a matrix that is not kept wide.
 void convert_to(DType dtype, formats::GgufEntry& entry) {
   const bool number = is_float(entry.dtype) || is_block(entry.dtype);
-  if (entry.shape.rank() < 2 || !number || entry.name.starts_with("position_embd.")) return;
+  if (entry.shape.rank() < 2 || !number || entry.name.starts_with("position_embd.") ||
+      entry.name.starts_with("token_types.") || entry.name.find(".ffn_gate_inp.") != std::string::npos)
+    return;
   entry.dtype = dtype;
   entry.tensor = [before = entry.tensor, dtype]() -> Result<Tensor> {
     QUERN_TRY(const Tensor tensor, before());

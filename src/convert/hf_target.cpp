@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "formats/hf_folder.h"
 #include "infer/language.h"
+#include "infer/sentence_form.h"
 #include "model/load.h"
 #include "model/save.h"
 
@@ -16,9 +17,13 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// What sentence-transformers keeps beside a model: how states become one vector.
-void copy_sentence_form(const fs::path& from, const fs::path& to) {
+// What sentence-transformers keeps beside a model: how states, of `hidden` channels, become one vector.
+Result<void> copy_sentence_form(const fs::path& from, int64_t hidden, const fs::path& to) {
   std::error_code ignored;
+  if (fs::is_regular_file(from, ignored)) {
+    QUERN_TRY(const auto form, infer::read_sentence_form(from));
+    return form ? infer::write_sentence_form(*form, hidden, to) : Result<void>();
+  }
   for (const char* name : {"modules.json", "sentence_bert_config.json", "config_sentence_transformers.json"})
     fs::copy_file(from / name, to / name, ignored);
   for (const fs::directory_entry& entry : fs::directory_iterator(from, ignored)) {
@@ -28,6 +33,7 @@ void copy_sentence_form(const fs::path& from, const fs::path& to) {
     fs::create_directory(to / name, ignored);
     fs::copy_file(entry.path() / formats::kConfigFile, to / name / formats::kConfigFile, ignored);
   }
+  return {};
 }
 
 // How answers are searched for, where the model says so.
@@ -47,8 +53,7 @@ Result<void> save_any(const fs::path& source, const fs::path& folder, std::optio
   if (config.kind == model::Kind::encoder) {
     QUERN_TRY(const model::Encoder model, model::load_encoder(source));
     QUERN_CHECK(save(model));
-    copy_sentence_form(source, folder);
-    return {};
+    return copy_sentence_form(source, config.hidden, folder);
   }
   if (config.kind == model::Kind::encoder_decoder) {
     QUERN_TRY(const model::EncoderDecoder model, model::load_encoder_decoder(source));

@@ -7,7 +7,7 @@
 
 #include "autograd/graph.h"
 #include "base/interrupt.h"
-#include "formats/hf_folder.h"
+#include "infer/language.h"
 #include "model/load.h"
 #include "ops/linear.h"
 #include "text/unicode.h"
@@ -59,14 +59,14 @@ Tensor row_of(const Tensor& result, int64_t row, int64_t length) {
 }  // namespace
 
 Result<LoadedEncoder> open_encoder(const std::filesystem::path& path, DType compute_dtype) {
-  QUERN_TRY(const formats::ModelFolder folder, formats::ModelFolder::open(path));
-  QUERN_TRY(model::Encoder model, model::load_encoder(folder.path(), {.compute_dtype = compute_dtype}));
-  QUERN_TRY(text::Tokenizer tokenizer, text::Tokenizer::load(folder.path()));
+  QUERN_TRY(model::Encoder model, model::load_encoder(path, {.compute_dtype = compute_dtype, .pack = true}));
+  QUERN_TRY(Language language, open_language(path));
+  text::Tokenizer& tokenizer = language.tokenizer;
   if (tokenizer.vocab_size() > model.config().vocab_size) {
     return make_error(ErrorCode::conflict,
                       fmt::format("{}: the tokenizer has {} tokens, but the model knows {}", path.string(),
                                   tokenizer.vocab_size(), model.config().vocab_size),
-                      "the folder mixes files of two models");
+                      "the weights and the tokenizer are of two models");
   }
   return LoadedEncoder{std::move(tokenizer), std::move(model)};
 }

@@ -16,8 +16,8 @@ struct LoadedEncoder {
   model::Encoder model;
 };
 
-// A Hugging Face folder. Errors of load_encoder and Tokenizer::load; conflict when the tokenizer has more tokens than
-// the model.
+// A Hugging Face folder or a GGUF file. Errors of load_encoder and open_language; conflict when the tokenizer has more
+// tokens than the model.
 Result<LoadedEncoder> open_encoder(const std::filesystem::path& path, DType compute_dtype);
 
 // What becomes of a text that is longer than the model reads.

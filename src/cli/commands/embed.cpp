@@ -32,7 +32,7 @@ const std::vector<std::pair<std::string, Pooling>> kPoolings{{"mean", Pooling::m
                                                              {"mean-sqrt-len", Pooling::mean_sqrt_len},
                                                              {"pooler", Pooling::pooler}};
 
-// As the folder says, but for what was said on the command line.
+// As the model says, but for what was said on the command line.
 Result<infer::SentenceForm> form_of(const Arguments& arguments, const std::filesystem::path& path) {
   infer::SentenceForm form;
   const auto of_folder = infer::read_sentence_form(path);
@@ -97,14 +97,14 @@ Result<void> embed(const Arguments& arguments, Context& context) {
 Runner define(CommandLine& line) {
   auto arguments = std::make_shared<Arguments>();
   line.app()
-      .add_option("MODEL", arguments->model, "folder of an encoder, or a name in the store")
+      .add_option("MODEL", arguments->model, "folder or GGUF file of an encoder, or a name in the store")
       ->required();
   arguments->inputs.define(line);
   std::vector<std::string> names;
   for (const auto& [name, pooling] : kPoolings) names.push_back(name);
   line.app()
       .add_option("--pooling", arguments->pooling,
-                  "how states of tokens become one vector [as the folder says, else mean]")
+                  "how states of tokens become one vector [as the model says, else mean]")
       ->check(CLI::IsMember(names));
   line.app().add_flag("--normalize", arguments->normalize, "vectors of length 1");
   line.app().add_flag("--similarity", arguments->similarity,

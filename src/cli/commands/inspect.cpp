@@ -191,7 +191,8 @@ Result<void> inspect_gguf(const std::filesystem::path& path, bool tensors, Conte
   const Result<model::ModelConfig> config = model::load_config(path);
   if (context.json) {
     nlohmann::ordered_json json = gguf_to_json(archive);
-    if (config.ok()) json["cache_bytes_of_full_context"] = cache_to_json(config->resolved());
+    if (config.ok() && config->kind == model::Kind::decoder)
+      json["cache_bytes_of_full_context"] = cache_to_json(config->resolved());
     json["tokenizer"] = language.to_json();
     context.print(dump(json));
     return {};
@@ -200,7 +201,10 @@ Result<void> inspect_gguf(const std::filesystem::path& path, bool tensors, Conte
   table.add({"family", config.ok() ? config->family : "none that runs: " + config.error().message});
   if (config.ok()) {
     add_structure(table, config->resolved());
-    add_cache(table, config->resolved());
+    if (config->kind == model::Kind::encoder)
+      add_head(table, config->resolved(), path);
+    else
+      add_cache(table, config->resolved());
   }
   for (const auto& [name, value] : language.rows()) table.add({name, value});
   context.print(gguf_to_text(archive, tensors) + "\n" + table.to_string(0) + language.findings());

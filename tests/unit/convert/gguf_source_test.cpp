@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "convert/hf_target.h"
+#include "infer/embed.h"
 #include "infer/loaded_model.h"
 #include "model/load.h"
 #include "unit/convert/tiny_folder.h"
@@ -36,6 +37,39 @@ TEST(Convert, BackToAFolderEveryBitIsThere) {
                         after = text::Tokenizer::load(again).value();
   EXPECT_EQ(after.encode("Hello, world <|endoftext|>"), before.encode("Hello, world <|endoftext|>"));
   EXPECT_EQ(after.chat_template(), before.chat_template());
+}
+
+TEST(Convert, AnEncoderEmbedsTheSameFromAFolderAndFromGguf) {
+  const std::filesystem::path folder =
+      std::filesystem::path(QUERN_SOURCE_DIR) / "tests" / "golden" / "encoder_texts";
+  const std::vector<std::string> texts{"The miller grinds grain.", "A wind that never waits"};
+  const auto embedded = [&](const std::filesystem::path& path) {
+    const infer::SentenceForm form = *infer::read_sentence_form(path).value();
+    EXPECT_EQ(form.pooling, std::vector{infer::Pooling::mean});
+    EXPECT_TRUE(form.normalize);
+    EXPECT_EQ(form.longest, 24);
+    const infer::LoadedEncoder loaded = infer::open_encoder(path, DType::f32).value();
+    const infer::EncoderSession session(loaded, form.longest);
+    return infer::embed(session, texts, form, infer::TooLong::refuse).value();
+  };
+  const std::filesystem::path file = to_gguf(folder, std::nullopt), again = fresh_path("again");
+  save_as_hf(file, again, std::nullopt, false, null_progress()).value();
+  const auto wanted = embedded(folder);
+  for (const auto& got : {embedded(file), embedded(again)}) {
+    for (size_t i = 0; i < texts.size(); ++i) {
+      for (size_t c = 0; c < wanted[i].size(); ++c) EXPECT_NEAR(got[i][c], wanted[i][c], 1e-6);
+    }
+  }
+}
+
+TEST(SentenceForm, SaysInGgufWhatFilesOfOtherProgramsImply) {
+  formats::GgufMetadata metadata;
+  metadata.set("general.architecture", std::string("bert"));
+  infer::write_sentence_form({.pooling = {infer::Pooling::cls}, .normalize = true}, metadata).value();
+  EXPECT_EQ(metadata.get<int64_t>("bert.pooling_type").value(), 2);
+  EXPECT_EQ(metadata.entries().size(), 2u) << "no keys of our own";
+  const auto refused = infer::write_sentence_form({.pooling = {infer::Pooling::max}}, metadata);
+  EXPECT_EQ(refused.error().code, ErrorCode::unsupported);
 }
 
 TEST(Convert, ChangesTheDtypeOfMatricesAlone) {
