@@ -33,9 +33,15 @@ bool is_sensitive(int64_t layer, int64_t layers) {
   return layer < eighth || layer >= 7 * layers / 8 || (layer - eighth) % 3 == 2;
 }
 
+// Mixtral's number, whose attention is small beside its experts.
+constexpr int64_t kEightExperts = 8;
+
+bool is_falcon(const ModelFacts& facts) { return facts.architecture == "falcon"; }
+
 // Values, also where they are joined with queries and keys: small matrices whose errors reach everything.
 DType values_type(std::string_view type, DType base, int64_t layer, const ModelFacts& facts) {
   const bool shared = facts.queries_per_key >= 4;
+  if (facts.experts == kEightExperts) return DType::q8_0;
   if (type == "q2_k") return shared ? DType::q4_k : DType::q3_k;
   if (type == "q3_k_m") return layer < 2 ? DType::q5_k : DType::q4_k;
   if (type == "q3_k_l") return DType::q5_k;
@@ -46,11 +52,18 @@ DType values_type(std::string_view type, DType base, int64_t layer, const ModelF
 }
 
 DType down_type(std::string_view type, DType base, int64_t layer, const ModelFacts& facts) {
-  const bool first = layer < facts.layers / 8;
+  const bool first = layer < facts.layers / 8, sensitive = is_sensitive(layer, facts.layers);
+  if (is_falcon(facts)) {
+    const bool earliest = layer < facts.layers / 16;
+    if (type == "q3_k_m") return earliest ? DType::q5_k : sensitive ? DType::q4_k : DType::q3_k;
+    if (type == "q3_k_l") return DType::q4_k;
+    if (type == "q4_k_m") return earliest ? DType::q6_k : sensitive ? DType::q5_k : DType::q4_k;
+    if (type == "q4_k_s") return base;
+  }
   if (type == "q2_k") return DType::q3_k;
   if (type == "q3_k_m") return layer < facts.layers / 16 ? DType::q5_k : DType::q4_k;
   if (type == "q3_k_l") return DType::q5_k;
-  if ((type == "q4_k_m" || type == "q5_k_m") && is_sensitive(layer, facts.layers)) return DType::q6_k;
+  if ((type == "q4_k_m" || type == "q5_k_m") && sensitive) return DType::q6_k;
   if (!first) return base;
   if (type == "q4_k_s") return DType::q5_k;
   if ((type == "iq4_nl" || type == "iq4_xs") && !facts.importance) return DType::q5_k;
@@ -59,15 +72,22 @@ DType down_type(std::string_view type, DType base, int64_t layer, const ModelFac
   return base;
 }
 
-DType attention_output_type(std::string_view type, DType base) {
+DType attention_output_type(std::string_view type, DType base, const ModelFacts& facts) {
+  if (is_falcon(facts)) return type == "q3_k_l" ? DType::q4_k : base;
+  if (facts.experts == kEightExperts) {
+    constexpr std::array<std::string_view, 7> kRaised{"q2_k",   "q3_k_s", "q3_k_m", "q4_k_s",
+                                                      "q4_k_m", "iq4_nl", "iq4_xs"};
+    return std::ranges::find(kRaised, type) != kRaised.end() ? DType::q5_k : base;
+  }
   if (type == "q2_k") return DType::q3_k;
   if (type == "q3_k_m") return DType::q4_k;
   if (type == "q3_k_l") return DType::q5_k;
   return base;
 }
 
-DType output_type(std::string_view type, DType base, int64_t columns) {
-  if (type == "mxfp4" || base == DType::q8_0 || columns % block_elements(base) != 0) return DType::q8_0;
+DType output_type(std::string_view type, DType base, int64_t columns, const ModelFacts& facts) {
+  const bool whole = columns % block_elements(base) == 0;
+  if (type == "mxfp4" || base == DType::q8_0 || is_falcon(facts) || !whole) return DType::q8_0;
   return DType::q6_k;
 }
 
@@ -88,22 +108,29 @@ Result<const FileType*> find_file_type(std::string_view name) {
 
 DType type_in_file(const FileType& type, std::string_view name, const Shape& shape, DType current,
                    const ModelFacts& facts) {
-  const bool weight = name.ends_with(".weight") && !name.ends_with("_norm.weight") && shape.rank() >= 2;
-  if (!weight || name == "position_embd.weight") return current;
-  if (!is_block(type.base)) return type.base;
   const auto is = [&](std::string_view module) { return name.find(module) != name.npos; };
+  const bool weight = name.ends_with(".weight") && shape.rank() >= 2 && shape.numel() > shape.cols();
+  const bool wide = is("_norm.weight") || is("ffn_gate_inp.weight") || name == "position_embd.weight" ||
+                    name == "token_types.weight";
+  if (!weight || wide) return current;
+  if (!is_block(type.base)) return type.base;
   const int64_t layer = layer_of(name);
   DType wanted = type.base;
   if (name == "output.weight" || (facts.tied && name == "token_embd.weight")) {
-    wanted = output_type(type.name, type.base, shape.cols());
+    wanted = output_type(type.name, type.base, shape.cols(), facts);
+  } else if (type.name == "mxfp4" && facts.experts > 0) {
+    const bool expert = shape.rank() > 2 || is("_exps.");
+    wanted = expert ? DType::mxfp4 : DType::q8_0;
   } else if (is("attn_v.") || is("attn_qkv.")) {
     wanted = values_type(type.name, type.base, layer, facts);
-  } else if (is("ffn_down.")) {
+  } else if (is("attn_k.") && facts.experts == kEightExperts) {
+    wanted = DType::q8_0;
+  } else if (is("ffn_down")) {
     wanted = down_type(type.name, type.base, layer, facts);
   } else if (is("attn_output.")) {
-    wanted = attention_output_type(type.name, type.base);
+    wanted = attention_output_type(type.name, type.base, facts);
   }
-  return fitting(wanted, shape.cols());
+  return wanted;
 }
 
 DType fitting(DType wanted, int64_t columns) {

@@ -25,14 +25,16 @@ Result<const FileType*> find_file_type(std::string_view name);
 
 // What the choice of a tensor's type depends on.
 struct ModelFacts {
+  std::string architecture = {};  // as GGUF names it
   int64_t layers = 0;
+  int64_t experts = 0;          // of a mixture
   int64_t queries_per_key = 1;  // heads over kv_heads
   bool tied = false;            // the token embedding is the output projection, too
   bool importance = false;      // an importance matrix is at hand
 };
 
-// The type of tensor `name` in a file of `type`. Vectors, norms, positions and what is no weight are kept as they are:
-// `current`.
+// The type of tensor `name` in a file of `type`, before `fitting`. Vectors, norms, routers, tables of positions and of
+// token types and what is no weight are kept as they are: `current`.
 DType type_in_file(const FileType& type, std::string_view name, const Shape& shape, DType current,
                    const ModelFacts& facts);
 

@@ -15,15 +15,16 @@ namespace {
 
 ModelFacts facts_of(const formats::GgufContents& source, bool importance) {
   ModelFacts facts{.tied = source.find("output.weight") == nullptr, .importance = importance};
-  const std::string architecture = source.metadata.get_or<std::string>("general.architecture", "").value();
+  facts.architecture = source.metadata.get_or<std::string>("general.architecture", "").value();
   // Where a file has a list for its layers, the first counts.
   const auto count = [&](const char* key) -> int64_t {
-    const std::string full = fmt::format("{}.{}", architecture, key);
+    const std::string full = fmt::format("{}.{}", facts.architecture, key);
     if (const auto one = source.metadata.get<int64_t>(full); one.ok()) return *one;
     const auto list = source.metadata.get<std::vector<int64_t>>(full);
     return list.ok() && !list->empty() ? list->front() : 0;
   };
   facts.layers = count("block_count");
+  facts.experts = count("expert_count");
   const int64_t heads = count("attention.head_count"), kv_heads = count("attention.head_count_kv");
   if (kv_heads > 0) facts.queries_per_key = heads / kv_heads;
   return facts;
@@ -39,13 +40,14 @@ Result<void> choose_types(const formats::GgufContents& source, const QuantizeOpt
   const ModelFacts facts = facts_of(source, !options.importance.empty());
   std::vector<bool> used(options.keep.size());
   for (const formats::GgufEntry& entry : source.tensors) {
-    DType type = type_in_file(*options.type, entry.name, entry.shape, entry.dtype, facts);
+    DType wanted = type_in_file(*options.type, entry.name, entry.shape, entry.dtype, facts);
     for (size_t i = 0; i < options.keep.size(); ++i) {
       if (entry.shape.rank() < 2 || !stands_for(options.keep[i].first, entry.name, facts.tied)) continue;
-      type = fitting(options.keep[i].second, entry.shape.cols());
+      wanted = options.keep[i].second;
       used[i] = true;
     }
-    report.tensors.push_back({entry.name, entry.shape, entry.dtype, type});
+    const DType type = fitting(wanted, entry.shape.cols());
+    report.tensors.push_back({entry.name, entry.shape, entry.dtype, wanted, type});
     report.elements += entry.shape.numel();
     report.bytes_before += bytes_of(entry.dtype, entry.shape.numel());
     report.bytes_after += bytes_of(type, entry.shape.numel());

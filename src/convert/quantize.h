@@ -27,7 +27,9 @@ struct QuantizeOptions {
 struct QuantizedTensor {
   std::string name;
   Shape shape;
-  DType before, after;
+  DType before;
+  DType wanted;  // but for `after`, where rows are no whole blocks of it
+  DType after;
   double rmse = 0.0;      // of all elements
   double relative = 0.0;  // over the root mean square of what was there
   bool weighted = false;  // by importance

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <system_error>
@@ -70,6 +71,20 @@ void warn_of_blocks(const convert::QuantizeReport& report) {
             count);
 }
 
+// Rows that are no whole blocks of the type that was asked for.
+void warn_of_other_types(const convert::QuantizeReport& report) {
+  std::map<std::pair<DType, DType>, std::vector<const convert::QuantizedTensor*>> instead;
+  for (const convert::QuantizedTensor& t : report.tensors) {
+    if (t.after != t.wanted) instead[{t.wanted, t.after}].push_back(&t);
+  }
+  for (const auto& [types, tensors] : instead) {
+    const auto& [wanted, after] = types;
+    log::warn("quantize", "{} tensors become {} in place of {}, which has blocks of {}: {} has {} columns",
+              tensors.size(), name_of(after), name_of(wanted), block_elements(wanted), tensors.front()->name,
+              tensors.front()->shape.cols());
+  }
+}
+
 std::string tensors_table(const convert::QuantizeReport& report) {
   TextTable table({"tensor", "shape", "from", "to", ">RMSE", ">relative", "importance"});
   for (const convert::QuantizedTensor& t : report.tensors) {
@@ -114,6 +129,7 @@ Result<void> run(const Arguments& arguments, Context& context) {
   QUERN_TRY(const convert::QuantizeReport report,
             convert::quantize(std::move(contents), options, target, *context.progress));
   warn_of_blocks(report);
+  warn_of_other_types(report);
   warn_of_missing(report, arguments);
   if (context.json) {
     context.print(to_json(report, target, options.type->name).dump(2) + "\n");

@@ -47,6 +47,40 @@ TEST(FileTypes, DependOnSharedKeysAndImportance) {
   EXPECT_EQ(types("q4_0", "ffn_down", facts), "bbaaaaaaaaaaaaaa");
 }
 
+// As llama-quantize does with 8 experts, whose attention is small beside them.
+TEST(FileTypes, SpareTheAttentionOfEightExperts) {
+  const ModelFacts facts{.architecture = "llama", .layers = 16, .experts = 8, .queries_per_key = 4};
+  EXPECT_EQ(types("q4_k_m", "ffn_down_exps", facts), "6644644644644666");
+  EXPECT_EQ(types("q4_k_m", "ffn_up_exps", facts), "4444444444444444");
+  EXPECT_EQ(types("q4_k_m", "attn_q", facts), "4444444444444444");
+  EXPECT_EQ(types("q2_k", "ffn_down_exps", facts), "3333333333333333");
+  for (const char* type : {"q2_k", "q3_k_m", "q4_k_s", "q4_k_m"}) {
+    EXPECT_EQ(types(type, "attn_v", facts), "8888888888888888") << type;
+    EXPECT_EQ(types(type, "attn_k", facts), "8888888888888888") << type;
+    EXPECT_EQ(types(type, "attn_output", facts), "5555555555555555") << type;
+  }
+  EXPECT_EQ(types("q3_k_l", "attn_output", facts), "3333333333333333");
+}
+
+TEST(FileTypes, TakeFp4ForExpertsAlone) {
+  const FileType& type = *find_file_type("mxfp4").value();
+  const ModelFacts mixture{.layers = 1, .experts = 4}, dense{.layers = 1};
+  EXPECT_EQ(type_in_file(type, "blk.0.ffn_up_exps.weight", {4, 32, 32}, DType::f16, mixture), DType::mxfp4);
+  EXPECT_EQ(type_in_file(type, "blk.0.attn_q.weight", {32, 32}, DType::f16, mixture), DType::q8_0);
+  EXPECT_EQ(type_in_file(type, "blk.0.attn_q.weight", {32, 32}, DType::f16, dense), DType::mxfp4);
+}
+
+// As llama-quantize does.
+TEST(FileTypes, GiveFalconLess) {
+  const ModelFacts facts{.architecture = "falcon", .layers = 16, .queries_per_key = 8};
+  EXPECT_EQ(types("q4_k_m", "ffn_down", facts), "6544544544544555");
+  EXPECT_EQ(types("q3_k_m", "ffn_down", facts), "5433433433433444");
+  EXPECT_EQ(types("q4_k_s", "ffn_down", facts), "4444444444444444");
+  EXPECT_EQ(types("q3_k_m", "attn_output", facts), "3333333333333333");
+  EXPECT_EQ(type_in_file(*find_file_type("q4_k_m").value(), "output.weight", {512, 512}, DType::f16, facts),
+            DType::q8_0);
+}
+
 TEST(FileTypes, TreatATiedEmbeddingAsTheOutput) {
   const FileType& type = *find_file_type("q4_k_m").value();
   ModelFacts facts{.layers = 16};
@@ -62,6 +96,11 @@ TEST(FileTypes, KeepWhatIsNoMatrixOfWeights) {
   for (const char* name : {"blk.0.attn_q.bias", "position_embd.weight", "blk.0.attn_q_norm.weight"}) {
     EXPECT_EQ(type_in_file(type, name, {32, 32}, DType::f32, {.layers = 1}), DType::f32) << name;
   }
+  // What decides on experts, and the gate of one, which is a row.
+  EXPECT_EQ(type_in_file(type, "blk.0.ffn_gate_inp.weight", {8, 32}, DType::f32, {.layers = 1}), DType::f32);
+  EXPECT_EQ(type_in_file(type, "blk.0.ffn_gate_inp_shexp.weight", {1, 32}, DType::f32, {.layers = 1}),
+            DType::f32);
+  EXPECT_EQ(type_in_file(type, "token_types.weight", {2, 32}, DType::f32, {.layers = 1}), DType::f32);
   EXPECT_EQ(type_in_file(type, "output_norm.weight", {32}, DType::f32, {.layers = 1}), DType::f32);
 }
 
