@@ -145,7 +145,7 @@ Result<TensorEntry> parse_entry(std::string_view name, dom::element value, uint6
   QUERN_TRY(const DTypeRow* row, parse_dtype(*fields.dtype, name));
   TensorEntry entry;
   entry.name = name;
-  entry.dtype_name = row->name;
+  entry.dtype_name = row->dtype ? name_of(*row->dtype) : row->name;
   entry.dtype = row->dtype;
   QUERN_TRY(entry.shape, parse_shape(*fields.shape, name));
   dom::array offsets;

@@ -29,7 +29,7 @@ using SafetensorsMetadata = std::map<std::string, std::string>;
 // ...): such a tensor is listed but cannot be loaded.
 struct TensorEntry {
   std::string name;
-  std::string_view dtype_name;  // as the format writes it: "F32"
+  std::string_view dtype_name;  // as name_of spells it, "bf16"; of one it has not, as the format does
   std::optional<DType> dtype;
   std::vector<int64_t> shape;
   uint64_t begin = 0;  // its bytes are [begin, end) of the file

@@ -6,6 +6,7 @@ from gguf import GGML_QUANT_SIZES, GGMLQuantizationType, GGUFReader, GGUFWriter
 
 TYPES = ["F32", "F16", "BF16", "F64", "I8", "I32", "I64", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K",
          "IQ4_NL", "IQ4_XS", "MXFP4", "NVFP4", "IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ3_XXS", "IQ3_S", "TQ1_0", "TQ2_0"]
+PLAIN = ["F32", "F16", "BF16", "F64", "I8", "I32", "I64"]  # which Quern spells small
 ROWS, COLS = 3, 512
 
 
@@ -31,7 +32,8 @@ def file(tmp_path_factory):
 def test_tensors_of_every_type(quern, file, measured):
     shown = {tensor["name"]: tensor for tensor in quern.json("inspect", file)["tensors"]}
     for tensor in GGUFReader(file).tensors:
-        assert shown.pop(tensor.name) == {"name": tensor.name, "dtype": tensor.tensor_type.name,
+        dtype = tensor.tensor_type.name
+        assert shown.pop(tensor.name) == {"name": tensor.name, "dtype": dtype.lower() if dtype in PLAIN else dtype,
                                           "shape": [int(n) for n in tensor.shape[::-1]], "bytes": tensor.n_bytes}
     assert not shown
     measured("types", len(TYPES))

@@ -33,7 +33,7 @@ Result<std::vector<float>> numbers(const GgufArchive& archive, const std::string
   if (found == nullptr) return damaged(archive.path(), name, "the tensor is missing");
   QUERN_TRY(const Tensor tensor, archive.tensor(name));
   if (tensor.dtype() != DType::f32)
-    return damaged(archive.path(), name, fmt::format("expected F32, got {}", found->describe()));
+    return damaged(archive.path(), name, fmt::format("expected f32, got {}", found->describe()));
   const std::span<const float> values = tensor.span<float>();
   if (std::ranges::any_of(values, [](float v) { return !std::isfinite(v) || v < 0.0f; }))
     return damaged(archive.path(), name, "expected finite numbers, 0 or more");

@@ -11,7 +11,7 @@ namespace quern::formats {
 
 struct GgufTensorType {
   uint32_t id;
-  std::string_view name;  // "F32", "Q4_K"
+  std::string_view name;  // as name_of spells dtypes: "f32", "Q4_K"
   int64_t elements;       // of a block; 1 for plain types
   int64_t bytes;          // of a block
   // Empty for types that tensors here do not have (I16, Q8_1, ...): such a tensor is listed but cannot be

@@ -104,7 +104,7 @@ TEST(GgufHeader, RefusesBadTensors) {
   expect_refused(one("w", {}, kQ4_0, 0, 400), "rows have 1 elements, expected a multiple of 32");
   expect_refused(one("w", {1}, kF32, 4, 400), "the offset is 4, expected a multiple of 32");
   expect_refused(one("w", {2}, kF32, 0, 7),
-                 "F32[2] takes 8 bytes at offset 0, expected to lie within the 7 bytes");
+                 "f32[2] takes 8 bytes at offset 0, expected to lie within the 7 bytes");
   expect_refused(one("w", {1}, kF32, 64, 64), "at offset 64, expected to lie within the 64 bytes");
   expect_refused(one("w", {1}, kF32, ~uint64_t{31}, 64), "at offset 18446744073709551584");
   expect_refused(GgufBytes().head(2, 0).tensor("w", {1}, kF32, 0).tensor("w", {1}, kF32, 32).data(64),

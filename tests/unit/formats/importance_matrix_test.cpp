@@ -55,10 +55,10 @@ TEST(ImportanceMatrix, HasTheShapesOfLlamaCpp) {
   const test::TempDir folder;
   ASSERT_TRUE(write_importance_matrix(folder / "i.gguf", sample()).ok());
   const GgufArchive archive = GgufArchive::open(folder / "i.gguf").value();
-  EXPECT_EQ(archive.find("blk.0.attn_q.weight.in_sum2")->describe(), "F32[3]");
-  EXPECT_EQ(archive.find("blk.0.attn_q.weight.counts")->describe(), "F32[1]");
-  EXPECT_EQ(archive.find("blk.0.ffn_up_exps.weight.in_sum2")->describe(), "F32[2, 2]");
-  EXPECT_EQ(archive.find("blk.0.ffn_up_exps.weight.counts")->describe(), "F32[2, 1]");
+  EXPECT_EQ(archive.find("blk.0.attn_q.weight.in_sum2")->describe(), "f32[3]");
+  EXPECT_EQ(archive.find("blk.0.attn_q.weight.counts")->describe(), "f32[1]");
+  EXPECT_EQ(archive.find("blk.0.ffn_up_exps.weight.in_sum2")->describe(), "f32[2, 2]");
+  EXPECT_EQ(archive.find("blk.0.ffn_up_exps.weight.counts")->describe(), "f32[2, 1]");
 }
 
 TEST(ImportanceMatrix, MeansOfColumns) {
@@ -104,7 +104,7 @@ TEST(ImportanceMatrix, RefusesOtherFiles) {
   refuses({{"a.in_sum2", ones}}, ErrorCode::corrupt, "a.counts: the tensor is missing");
   refuses({{"a.in_sum2", ones}, {"a.counts", three}}, ErrorCode::corrupt, "4 sums do not belong to 3 counts");
   refuses({{"a.in_sum2", ones.to(DType::f16)}, {"a.counts", one}}, ErrorCode::corrupt,
-          "expected F32, got F16[4]");
+          "expected f32, got f16[4]");
   refuses({{"a.in_sum2", Tensor::full({4}, -1.0)}, {"a.counts", one}}, ErrorCode::corrupt,
           "finite numbers, 0 or more");
   refuses({{"a.in_sum2", ones}, {"a.counts", Tensor::full({1}, NAN)}}, ErrorCode::corrupt, "finite numbers");

@@ -85,7 +85,7 @@ TEST(SafetensorsHeader, RefusesHostileHeaders) {
        "an impossible number of bytes"},
       {entry(R"("dtype":"F4","shape":[3],"data_offsets":[0,1])"), 1, "an impossible number of bytes"},
       {entry(R"("dtype":"F32","shape":[2],"data_offsets":[0,4])"), 4,
-       "F32[2], which takes 8 bytes, but its data_offsets hold 4"},
+       "f32[2], which takes 8 bytes, but its data_offsets hold 4"},
       {entry(R"("dtype":"F32","shape":[1],"data_offsets":[0])"), 4, "not [begin, end]"},
       {entry(R"("dtype":"F32","shape":[1],"data_offsets":[0,4,8])"), 4, "not [begin, end]"},
       {entry(R"("dtype":"F32","shape":[1],"data_offsets":[0,"4"])"), 4,
