@@ -13,81 +13,16 @@ from pathlib import Path
 import pytest
 import torch
 import transformers
-import xllamacpp
+from llama_cpp_peer import EXACT, NEW_TOKENS, Peer, agree
 from pip._internal.commands import create_command
 
 PROMPTS = ["The capital of France is", "Water boils at a temperature of", "def fibonacci(n):\n", "Once upon a time, there was a"]
 QUESTIONS = ["Name three colours.", "What is two plus two?"]
-NEW_TOKENS = 48
-EXACT, ROUNDED = 0.01, 0.4  # nats of difference that f32 and rounded activations may make
+ROUNDED = 0.4  # nats of difference that rounded activations may make
 PASSAGE = """The history of the town begins with a mill on the river. Farmers brought their grain in carts, waited for the
 stones to turn, and carried the flour home before the evening. In the year 1872 the railway came, and with it larger mills in
 the city, which were faster and never waited for rain. The old wheel stood still for forty years. Today it turns again, for
 visitors, on every first Sunday of the month, and the bread that is baked from its flour is sold before noon."""
-
-
-class Peer:
-    """One model in llama.cpp."""
-
-    def __init__(self, path, threads=1):
-        params = xllamacpp.CommonParams()
-        params.model.path = str(path)
-        params.n_ctx = 1024
-        params.warmup = False
-        params.cache_type_k = params.cache_type_v = 0  # GGML_TYPE_F32
-        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
-        self.server = xllamacpp.Server(params)
-
-    def complete(self, prompt, tokens=NEW_TOKENS, alternatives=2):
-        """The greedy continuation: [(id, logprob, logprob of the runner-up)]."""
-        answer = self.server.handle_completions({"prompt": prompt, "n_predict": tokens, "temperature": 0, "n_probs": alternatives,
-                                                 "cache_prompt": False})
-        return self.steps(answer)
-
-    def chat(self, question):
-        answer = self.server.handle_chat_completions({"messages": [{"role": "user", "content": question}], "max_tokens": NEW_TOKENS,
-                                                      "temperature": 0, "logprobs": True, "top_logprobs": 2})
-        return self.steps(answer)
-
-    def logprob(self, prompt, token):
-        """Of `token` after `prompt`, two lists of ids."""
-        for alternatives in 100, 60000:
-            answer = self.server.handle_completions({"prompt": prompt, "n_predict": 1, "temperature": 0, "n_probs": alternatives})
-            for top in self.parsed(answer)["choices"][0]["logprobs"]["content"][0]["top_logprobs"]:
-                if top["id"] == token:
-                    return top["logprob"]
-        raise AssertionError(f"llama.cpp gives no probability of token {token}")
-
-    def speed(self, prompt_tokens, new_tokens):
-        """Tokens per second: of a prompt of so many, and of so many new ones, one by one."""
-        ids = list(range(1000, 1000 + prompt_tokens))
-        run = lambda ids, n: self.parsed(self.server.handle_completions(
-            {"prompt": ids, "n_predict": n, "temperature": 0, "ignore_eos": True, "cache_prompt": False}))["timings"]
-        return run(ids, 1)["prompt_per_second"], run(ids[:2], new_tokens)["predicted_per_second"]
-
-    @staticmethod
-    def parsed(answer):
-        return answer if isinstance(answer, dict) else json.loads(answer)
-
-    @classmethod
-    def steps(cls, answer):
-        steps = cls.parsed(answer)["choices"][0]["logprobs"]["content"]
-        return [(step["id"], step["logprob"], step["top_logprobs"][1]["logprob"]) for step in steps]
-
-
-def agree(ours, theirs, tolerance, measured):
-    """`ours`: [{"id", "logprob"}] of Quern. Equal ids, with the same log-probabilities, up to the first tie; how many."""
-    same, differences = 0, []
-    for own, (token, logprob, second) in zip(ours, theirs):
-        if own["id"] != token:
-            assert logprob - second < tolerance, f"token {same}: {own['id']} for {token}, ahead by {logprob - second:.3f}"
-            break
-        differences.append(abs(own["logprob"] - logprob))
-        same += 1
-    assert max(differences) < tolerance
-    measured("difference of log-probability", max(differences))
-    measured("equal tokens of %d" % NEW_TOKENS, same)
-    return same
 
 
 @pytest.fixture(scope="module")

