@@ -30,6 +30,10 @@ class Matcher {
   size_t accepted() const { return steps_.size(); }
   size_t length() const { return stack_.depth(); }
 
+  // Precondition of both: made with masks.
+  const Vocabulary& vocabulary() const { return masks_->vocabulary(); }
+  bool is_end(TokenId id) const { return vocabulary().is_end(id); }
+
   bool can_end() const { return stack_.can_end(); }
   // An end token was accepted, or nothing but the end may follow.
   bool is_complete() const;

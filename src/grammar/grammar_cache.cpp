@@ -1,0 +1,64 @@
+#include "grammar/grammar_cache.h"
+
+#include <algorithm>
+
+#include "grammar/gbnf.h"
+#include "grammar/regex.h"
+
+namespace quern::grammar {
+
+namespace {
+
+Result<RuleId> parse(const Constraint& constraint, Rules& rules) {
+  const SchemaOptions options{.space = constraint.space};
+  switch (constraint.kind) {
+    case Constraint::Kind::json_schema:
+      return parse_json_schema(constraint.text, rules, options);
+    case Constraint::Kind::json_object:
+      return any_json(rules, true, options);
+    case Constraint::Kind::gbnf:
+      return parse_gbnf(constraint.text, rules);
+    case Constraint::Kind::regex:
+      break;
+  }
+  QUERN_TRY(const Expr body, parse_regex(constraint.text, rules));
+  const RuleId root = rules.add_rule("root");
+  rules.define(root, body);
+  return root;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const Grammar>> compile(const Constraint& constraint, const Limits& limits) {
+  Rules rules(limits);
+  QUERN_TRY(const RuleId root, parse(constraint, rules));
+  return Grammar::compile(std::move(rules), root);
+}
+
+std::shared_ptr<TokenMasks> GrammarCache::find(const Constraint& constraint) {
+  const auto found = std::ranges::find(entries_, constraint, &Entry::constraint);
+  if (found == entries_.end()) return nullptr;
+  entries_.splice(entries_.begin(), entries_, found);
+  return found->masks;
+}
+
+Result<std::shared_ptr<TokenMasks>> GrammarCache::get(const Constraint& constraint) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (auto known = find(constraint)) return known;
+  }
+  QUERN_TRY(std::shared_ptr<const Grammar> grammar, compile(constraint));
+  auto masks = std::make_shared<TokenMasks>(std::move(grammar), vocabulary_);
+  const std::lock_guard lock(mutex_);
+  if (auto known = find(constraint)) return known;
+  entries_.push_front({constraint, masks});
+  if (entries_.size() > capacity_) entries_.pop_back();
+  return masks;
+}
+
+size_t GrammarCache::size() const {
+  const std::lock_guard lock(mutex_);
+  return entries_.size();
+}
+
+}  // namespace quern::grammar
