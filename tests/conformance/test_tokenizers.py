@@ -63,3 +63,40 @@ def test_trained_by_tokenizers(quern, texts, tmp_path, measured, made):
     made.save(str(tmp_path / "tokenizer.json"))
     marked = ["<|im_start|>user\n don't  <|im_end|>  \n", " <|im_end|><|im_start|>  donor don. <s>aa<|endoftext|>"]
     tokenizers_agree(quern, tmp_path / "tokenizer.json", texts + marked, measured)
+
+
+TRAINED = {"wordpiece": {"limit_alphabet": 200}, "wordpiece, cased": {"limit_alphabet": 200, "lowercase": False},
+           "unigram": {}, "unigram, bytes": {"byte_fallback": True, "character_coverage": 0.995}}
+
+
+def train(quern, corpus, folder, name, vocab_size=1500):
+    quern("tokenizer", "train", "--input", corpus, "--model", name.split(",")[0], "--vocab-size", vocab_size, "--out", folder,
+          *settings(TRAINED[name]))
+    return folder / "tokenizer.json"
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_words_and_pieces_trained_by_quern(quern, corpus, texts, tmp_path, measured, name):
+    tokenizers_agree(quern, train(quern, corpus, tmp_path, name), texts, measured)
+
+
+@pytest.mark.parametrize("name, trainer, model, least", [
+    ("wordpiece", trainers.WordPieceTrainer(vocab_size=1500, min_frequency=2, limit_alphabet=200, show_progress=False,
+                                            special_tokens=["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]),
+     models.WordPiece(unk_token="[UNK]"), 0.97),
+    ("unigram", trainers.UnigramTrainer(vocab_size=1500, unk_token="<unk>", special_tokens=["<pad>", "</s>", "<unk>"], show_progress=False),
+     models.Unigram(), 0.94)], ids=["wordpiece", "unigram"])
+def test_trains_as_tokenizers_does(quern, corpus, tmp_path, measured, name, trainer, model, least):
+    """From the same texts, through the same rules: nearly the same tokens, and texts of nearly the same length."""
+    documents = [path.read_text() for path in sorted(corpus.iterdir())]
+    ours = Tokenizer.from_file(str(train(quern, corpus, tmp_path, name)))
+    theirs = Tokenizer(model)
+    theirs.normalizer, theirs.pre_tokenizer = ours.normalizer, ours.pre_tokenizer
+    theirs.train_from_iterator(documents, trainer)
+    shared = len(set(ours.get_vocab()) & set(theirs.get_vocab())) / theirs.get_vocab_size()
+    lengths = [sum(len(made.encode(text, add_special_tokens=False).ids) for text in documents) for made in (ours, theirs)]
+    measured("share of tokens in common", shared)
+    measured("tokens of the corpus, over theirs", lengths[0] / lengths[1])
+    assert ours.get_vocab_size() == theirs.get_vocab_size()
+    assert shared >= least
+    assert lengths[0] <= lengths[1] * 1.01
