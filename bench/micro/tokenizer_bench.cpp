@@ -82,8 +82,7 @@ void report_use(const text::Tokenizer& tokenizer, std::string_view content) {
 }
 
 void open_and_use(const char* path, std::string_view content) {
-  const double seconds =
-      bench::best_seconds<bench::CpuClock>([&] { (void)text::Tokenizer::load(path).value(); }, 3);
+  const double seconds = bench::best_seconds([&] { (void)text::Tokenizer::load(path).value(); }, 3);
   const text::Tokenizer tokenizer = text::Tokenizer::load(path).value();
   fmt::print("open {} of {} tokens: {:.1f} ms\n", tokenizer.model_type(), tokenizer.vocab_size(),
              seconds * 1e3);

@@ -18,8 +18,8 @@
 #include "model/family.h"
 #include "model/load.h"
 #include "plan/training_memory.h"
+#include "recipes/tokenizer_training.h"
 #include "text/chat_prompt.h"
-#include "text/gguf_vocabulary.h"
 #include "text/tokenizer.h"
 
 namespace quern::recipes {
@@ -179,17 +179,6 @@ void take_token_ids(model::ModelConfig& model, const text::Tokenizer& tokenizer,
   if (model.pad_token < 0) model.pad_token = ids.pad.value_or(-1);
 }
 
-// transformers 5 splits the texts of this family as Qwen does, whatever its tokenizer.json says.
-void warn_of_foreign_split(const std::string& family, const text::Tokenizer& tokenizer) {
-  if (family != "qwen2") return;
-  const auto vocabulary = text::make_gguf_vocabulary(tokenizer, tokenizer.vocab_size());
-  if (vocabulary.ok() && vocabulary->pre == "qwen2") return;
-  log::warn(
-      "train",
-      "the tokenizer does not split text as Qwen's does; transformers will do so for a model of the family "
-      "qwen2, and encode it otherwise: train the tokenizer with pattern=qwen2");
-}
-
 // A model with fewer tokens than its tokenizer would train on a corpus without the others, and then not open.
 Result<void> expect_room_for(const text::Tokenizer& tokenizer, const model::ModelConfig& model,
                              std::string hint) {
@@ -240,7 +229,7 @@ Result<model::Decoder> make_model(PretrainConfig& config, const text::Tokenizer&
     return model;
   }
   take_token_ids(config.model, tokenizer, templates);
-  warn_of_foreign_split(config.model.family, tokenizer);
+  warn_of_foreign_split("train", config.model.family, tokenizer);
   QUERN_CHECK(expect_room_for(tokenizer, config.model, "leave model.vocab_size out to take the tokenizer's"));
   if (config.model.max_positions == 0) config.model.max_positions = config.train.sequence_lengths.max();
   QUERN_CHECK(expect_memory(config.model, config.train));

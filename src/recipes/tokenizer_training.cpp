@@ -4,6 +4,8 @@
 #include <optional>
 
 #include "base/file.h"
+#include "base/log.h"
+#include "text/gguf_vocabulary.h"
 #include "text/own_chat_form.h"
 
 namespace quern::recipes {
@@ -29,6 +31,9 @@ void TokenizerConfig::fields(Fields& f) {
         "bpe, unigram: begins every document and prompt; one of the special tokens, or empty for none");
   f.add("eos_token", eos_token,
         "bpe, unigram: ends every document; one of the special tokens, or empty for none; </s> of unigram");
+  f.add(
+      "family", family,
+      "bpe: family of the models it is for (qwen2); warns if transformers will split their texts otherwise");
   f.add("chat", chat, "bpe: add the markers of conversations to the special tokens, and a chat template");
   f.add("lowercase", word_piece.lowercase, "wordpiece: small letters without accents");
   f.add("limit_alphabet", word_piece.limit_alphabet, "wordpiece: characters to know, the most frequent ones")
@@ -150,8 +155,20 @@ Result<TrainedTokenizer> train_tokenizer(const TokenizerConfig& config, const st
   QUERN_TRY(data::DocumentReader reader, data::open_corpus(config.inputs, config.reader));
   QUERN_TRY(const FolderLock lock, FolderLock::acquire(folder));  // before the work: it may not be writable
   QUERN_TRY(text::Tokenizer tokenizer, train_model(config, reader, progress));
+  warn_of_foreign_split("tokenizer", config.family, tokenizer);
   QUERN_CHECK(tokenizer.save(folder));
   return TrainedTokenizer{std::move(tokenizer), reader.statistics()};
+}
+
+void warn_of_foreign_split(std::string_view component, std::string_view family,
+                           const text::Tokenizer& tokenizer) {
+  if (family != "qwen2") return;
+  const auto vocabulary = text::make_gguf_vocabulary(tokenizer, tokenizer.vocab_size());
+  if (vocabulary.ok() && vocabulary->pre == "qwen2") return;
+  log::warn(
+      component,
+      "the tokenizer does not split text as Qwen's does; transformers will do so for a model of the family "
+      "qwen2, and encode it otherwise: train the tokenizer with pattern=qwen2");
 }
 
 }  // namespace quern::recipes

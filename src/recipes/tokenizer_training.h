@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/config.h"
@@ -26,6 +27,7 @@ struct TokenizerConfig {
   // Roles in BPE and unigram tokenizers; a role that is none of the special tokens has no token.
   std::string bos_token;                    // begins every document and prompt
   std::string eos_token = "<|endoftext|>";  // ends every document; of unigram models "</s>"
+  std::string family;                       // of the models it is for, if known: see warn_of_foreign_split
   bool chat = false;  // teaches the chat form of text/own_chat_form.h: its markers, its template
   text::BpeTrainOptions bpe;
   text::WordPieceTrainOptions word_piece;
@@ -44,5 +46,10 @@ struct TrainedTokenizer {
 // Tokenizer::save; invalid_argument for a chat form with another model than BPE.
 Result<TrainedTokenizer> train_tokenizer(const TokenizerConfig& config, const std::filesystem::path& folder,
                                          Progress& progress);
+
+// Warns when transformers splits the texts of a family otherwise than `tokenizer` does, whatever its tokenizer.json says.
+// `component` is who warns.
+void warn_of_foreign_split(std::string_view component, std::string_view family,
+                           const text::Tokenizer& tokenizer);
 
 }  // namespace quern::recipes

@@ -26,14 +26,10 @@ Bpe::Bpe(Vocabulary vocabulary, std::vector<MergeRule> merges, std::vector<uint3
          BpeOptions options)
     : vocabulary_(std::move(vocabulary)),
       merges_(std::move(merges)),
-      table_(merges_.size()),
+      table_(merges_),
       ranks_(std::move(ranks)),
       options_(std::move(options)),
       rebuilds_(vocabulary_.id_end()) {
-  for (size_t i = 0; i < merges_.size(); ++i) {
-    const auto [left, right, result] = merges_[i];
-    table_.set(left, right, {static_cast<uint32_t>(i), result});
-  }
   for (size_t id = 0; id < ranks_.size(); ++id) {
     if (ranks_[id] != Merge::kNever)
       longest_ = std::max(longest_, vocabulary_.bytes(static_cast<TokenId>(id)).size());
@@ -48,28 +44,38 @@ Bpe::Bpe(Vocabulary vocabulary, std::vector<MergeRule> merges, std::vector<uint3
     const char c = static_cast<char>(byte);
     single_bytes_[byte] = vocabulary_.find_bytes({&c, 1});
   }
-  if (never_crosses(kWordMark)) cut_mark_ = kWordMark;
+  find_cuts(kWordMark);
 }
 
-// Whether words that begin with `mark` are encoded each for itself in any text.
-bool Bpe::never_crosses(std::string_view mark) const {
-  if (options_.ignore_merges || !prefix_.empty() || !suffix_.empty()) return false;
-  if (vocabulary_.byte_level() || vocabulary_.find_bytes(mark) == kNoToken) return false;
-  for (size_t id = 0; id < ranks_.size(); ++id) {
-    if (ranks_[id] == Merge::kNever) continue;
-    const std::string_view text = vocabulary_.bytes(static_cast<TokenId>(id));
+// Words that begin with `mark` are encoded each for itself where no merge joins what ends before the mark to it. Vocabularies
+// have few such merges ("> </" in Gemma's), if any.
+void Bpe::find_cuts(std::string_view mark) {
+  constexpr size_t kMostJoints = 16;
+  if (options_.ignore_merges || !prefix_.empty() || !suffix_.empty()) return;
+  if (vocabulary_.byte_level() || vocabulary_.find_bytes(mark) == kNoToken) return;
+  std::vector<Joint> joints;
+  const auto add_joint = [&](std::string_view left, std::string_view right) {
+    if (joints.size() <= kMostJoints) joints.emplace_back(left, right);
+  };
+  std::vector<bool> begins(vocabulary_.id_end()), ends(vocabulary_.id_end());
+  for (TokenId id = 0; static_cast<size_t>(id) < begins.size(); ++id) {
+    const std::string_view text = vocabulary_.bytes(id);
+    begins[static_cast<size_t>(id)] = text.starts_with(mark);
+    ends[static_cast<size_t>(id)] = text.ends_with(mark);
+    if (ranks_.empty() || !joins(id)) continue;
     for (size_t at = text.find(mark, 1); at != text.npos; at = text.find(mark, at + 1)) {
-      const std::string_view left = text.substr(0, at);
-      if (!left.ends_with(mark) && joins(vocabulary_.find_bytes(left)) &&
-          joins(vocabulary_.find_bytes(text.substr(at)))) {
-        return false;
-      }
+      const std::string_view left = text.substr(0, at), right = text.substr(at);
+      if (left.ends_with(mark)) continue;
+      if (joins(vocabulary_.find_bytes(left)) && joins(vocabulary_.find_bytes(right))) add_joint(left, right);
     }
   }
-  return std::none_of(merges_.begin(), merges_.end(), [&](const MergeRule& rule) {
-    const std::string_view left = vocabulary_.bytes(rule[0]), right = vocabulary_.bytes(rule[1]);
-    return right.starts_with(mark) && !left.ends_with(mark);
-  });
+  for (const auto& [left, right, result] : merges_) {
+    if (begins[static_cast<size_t>(right)] && !ends[static_cast<size_t>(left)])
+      add_joint(vocabulary_.bytes(left), vocabulary_.bytes(right));
+  }
+  if (joints.size() > kMostJoints) return;
+  cut_mark_ = mark;
+  joints_ = std::move(joints);
 }
 
 Merge Bpe::find_by_spelling(TokenId left, TokenId right) const {

@@ -21,8 +21,7 @@ struct BpeOptions {
 
 class Bpe : public WordModel {
  public:
-  // Left token, right token and the token they make.
-  using MergeRule = std::array<TokenId, 3>;
+  using MergeRule = text::MergeRule;
   // `merges` in rank order. Errors: corrupt when unk_token is not in the vocabulary.
   static Result<std::unique_ptr<Bpe>> create(Vocabulary vocabulary, std::vector<MergeRule> merges,
                                              BpeOptions options);
@@ -52,7 +51,7 @@ class Bpe : public WordModel {
                                              std::vector<uint32_t> ranks, BpeOptions options);
   void encode_word(std::string_view word, uint32_t at, Scratch& scratch, TokenSink sink) const override;
   TokenId whole_word(std::string_view word, std::vector<Symbol>& symbols) const;
-  bool never_crosses(std::string_view mark) const;
+  void find_cuts(std::string_view mark);
   // Whether the token joins others by its spelling.
   bool joins(TokenId id) const { return id != kNoToken && ranks_[static_cast<size_t>(id)] != Merge::kNever; }
   Merge find_merge(TokenId left, TokenId right) const {

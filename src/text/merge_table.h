@@ -1,7 +1,9 @@
 // The merges of a BPE model: which pairs of tokens join, in what order, and what they become.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "text/byte_hash.h"
@@ -15,12 +17,14 @@ struct Merge {
   TokenId result = kNoToken;
 };
 
-// Read-only after loading, so thread-safe.
+// Left token, right token and the token they make.
+using MergeRule = std::array<TokenId, 3>;
+
+// Read-only, so thread-safe.
 class MergeTable {
  public:
-  explicit MergeTable(size_t count);
-  // A pair that comes again takes the later rank. Precondition: at most `count` pairs.
-  void set(TokenId left, TokenId right, Merge merge);
+  // `rules` in rank order. A pair that comes again takes the later rank.
+  explicit MergeTable(std::span<const MergeRule> rules);
 
   // Merge{} when the pair does not join.
   Merge find(TokenId left, TokenId right) const {

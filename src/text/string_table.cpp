@@ -1,5 +1,7 @@
 #include "text/string_table.h"
 
+#include <algorithm>
+#include <array>
 #include <bit>
 
 #include "text/byte_hash.h"
@@ -18,6 +20,28 @@ size_t StringTable::probe(std::string_view text, uint64_t hash) const {
 
 uint32_t StringTable::find(std::string_view text) const {
   return slots_.empty() ? kNone : slots_[probe(text, hash_bytes(text))].index;
+}
+
+void StringTable::find(std::span<const std::string_view> texts, std::span<uint32_t> indices) const {
+  if (slots_.empty()) return (void)std::ranges::fill(indices, kNone);
+  constexpr size_t kTogether = 16;
+  const size_t mask = slots_.size() - 1;
+  std::array<uint64_t, kTogether> hashes;
+  for (size_t first = 0; first < texts.size(); first += kTogether) {
+    const auto some = texts.subspan(first, std::min(kTogether, texts.size() - first));
+    for (size_t i = 0; i < some.size(); ++i) {
+      hashes[i] = hash_bytes(some[i]);
+      __builtin_prefetch(&slots_[hashes[i] & mask]);
+    }
+    const auto guess = [&](size_t i) { return slots_[hashes[i] & mask].index; };
+    for (size_t i = 0; i < some.size(); ++i) {
+      if (guess(i) != kNone) __builtin_prefetch(&ends_[guess(i)]);
+    }
+    for (size_t i = 0; i < some.size(); ++i) {
+      if (guess(i) != kNone) __builtin_prefetch(arena_.data() + ends_[guess(i)]);
+    }
+    for (size_t i = 0; i < some.size(); ++i) indices[first + i] = slots_[probe(some[i], hashes[i])].index;
+  }
 }
 
 uint32_t StringTable::add(std::string_view text) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,8 @@ class StringTable {
   }
   // The index of `text`, or kNone.
   uint32_t find(std::string_view text) const;
+  // The same for many: they wait for memory side by side. Precondition: as many indices as texts.
+  void find(std::span<const std::string_view> texts, std::span<uint32_t> indices) const;
   // The index of `text`, which is added when it is new: then the index is the old size().
   uint32_t add(std::string_view text);
   void reserve(size_t strings, size_t bytes);

@@ -70,6 +70,21 @@ TokenId Vocabulary::find_token(std::string_view token) const {
   return index == StringTable::kNone ? kNoToken : literal_ids_[index];
 }
 
+void Vocabulary::find_tokens(std::span<const std::string_view> tokens, std::span<TokenId> ids) const {
+  std::vector<std::string_view> texts(tokens.begin(), tokens.end());
+  std::vector<std::string> bytes(byte_level_ ? tokens.size() : 0);
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    bytes[i] = from_byte_characters(tokens[i]).value_or("");
+    texts[i] = bytes[i];
+  }
+  std::vector<uint32_t> indices(tokens.size());
+  bytes_.find(texts, indices);
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    const bool found = indices[i] != StringTable::kNone && !texts[i].empty();
+    ids[i] = found ? bytes_ids_[indices[i]] : find_token(tokens[i]);
+  }
+}
+
 std::string_view Vocabulary::bytes(TokenId id) const {
   const Entry found = entry(id);
   if (found.index == StringTable::kNone) return {};

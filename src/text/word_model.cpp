@@ -17,12 +17,20 @@ void WordModel::encode(std::string_view text, std::span<const Span> pieces, Mode
     size_t begin = 0;
     for (size_t at = rest.find(cut_mark_); at != rest.npos;
          at = rest.find(cut_mark_, at + cut_mark_.size())) {
-      if (at == begin || rest.substr(0, at).ends_with(cut_mark_)) continue;
+      if (at == begin || !may_cut(rest, at)) continue;
       encode_piece(rest.substr(begin, at - begin), piece.begin + static_cast<uint32_t>(begin), scratch, sink);
       begin = at;
     }
     encode_piece(rest.substr(begin), piece.begin + static_cast<uint32_t>(begin), scratch, sink);
   }
+}
+
+// Precondition: the mark stands at `at`.
+bool WordModel::may_cut(std::string_view word, size_t at) const {
+  const std::string_view before = word.substr(0, at), after = word.substr(at);
+  return !before.ends_with(cut_mark_) && std::ranges::none_of(joints_, [&](const Joint& joint) {
+    return before.ends_with(joint.first) && after.starts_with(joint.second);
+  });
 }
 
 void WordModel::encode_piece(std::string_view piece, uint32_t at, Scratch& scratch, TokenSink sink) const {

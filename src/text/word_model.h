@@ -2,6 +2,8 @@
 #pragma once
 
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "text/model.h"
 #include "text/word_cache.h"
@@ -24,8 +26,12 @@ class WordModel : public Model {
   // A character before which a word may be cut where another one stands before it, because no token crosses
   // there; empty when there is none. Then a long text without pre-tokenizer is encoded word by word.
   std::string cut_mark_;
+  // Except between these two, which may become one token: what ends before the mark, and what begins with it.
+  using Joint = std::pair<std::string, std::string>;
+  std::vector<Joint> joints_;
 
  private:
+  bool may_cut(std::string_view word, size_t at) const;
   void encode_piece(std::string_view piece, uint32_t at, Scratch& scratch, TokenSink sink) const;
 };
 

@@ -1,5 +1,9 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+
+#include "base/threads.h"
 #include "text/bpe.h"
 #include "text/models/model_json.h"
 
@@ -32,31 +36,67 @@ Result<MergeText> read_merge(element merge, size_t rank) {
   return sides;
 }
 
-Result<std::vector<Bpe::MergeRule>> read_merges(const ModelSource& source, const Vocabulary& vocabulary,
-                                                const std::string& prefix) {
+Result<std::vector<MergeText>> read_merge_texts(const ModelSource& source) {
   QUERN_TRY(const element list,
             require_member(source, "merges", simdjson::dom::element_type::ARRAY, "a list"));
-  std::vector<Bpe::MergeRule> merges;
+  std::vector<MergeText> merges;
   merges.reserve(simdjson::dom::array(list).size());
-  std::string joined;
   for (const element merge : simdjson::dom::array(list)) {
     std::string_view text;
     if (merge.get(text) == simdjson::SUCCESS && text.starts_with("#version")) continue;
     QUERN_TRY(const MergeText sides, read_merge(merge, merges.size()));
-    const std::string_view right = sides.right;
-    joined.assign(sides.left).append(right.starts_with(prefix) ? right.substr(prefix.size()) : right);
-    const Bpe::MergeRule rule = {vocabulary.find_token(sides.left), vocabulary.find_token(right),
-                                 vocabulary.find_token(joined)};
-    for (size_t i = 0; i < 3; ++i) {
-      if (rule[i] != kNoToken) continue;
-      const std::string_view missing = i == 0 ? sides.left : i == 1 ? right : std::string_view(joined);
-      return corrupt_model(
-          fmt::format("merge {} ({:?} with {:?}) needs the token {:?}, which is not in the vocabulary",
-                      merges.size(), sides.left, right, missing));
-    }
-    merges.push_back(rule);
+    merges.push_back(sides);
   }
   return merges;
+}
+
+// What the merge makes of its sides.
+std::string joined(const MergeText& merge, const std::string& prefix) {
+  const bool continues = merge.right.starts_with(prefix);
+  return std::string(merge.left).append(merge.right.substr(continues ? prefix.size() : 0));
+}
+
+// The ids of a merge's tokens, kNoToken for those that are not in the vocabulary. Large vocabularies have half a million
+// merges, so that looking them up is most of the work of opening a file.
+void find_rules(std::span<const MergeText> merges, const Vocabulary& vocabulary, const std::string& prefix,
+                std::span<Bpe::MergeRule> rules) {
+  constexpr size_t kTogether = 16;
+  std::array<std::string, kTogether> results;
+  std::array<std::string_view, 3 * kTogether> tokens;
+  std::array<TokenId, 3 * kTogether> ids;
+  for (size_t first = 0; first < merges.size(); first += kTogether) {
+    const size_t count = std::min(kTogether, merges.size() - first);
+    for (size_t i = 0; i < count; ++i) {
+      results[i] = joined(merges[first + i], prefix);
+      tokens[3 * i] = merges[first + i].left;
+      tokens[3 * i + 1] = merges[first + i].right;
+      tokens[3 * i + 2] = results[i];
+    }
+    vocabulary.find_tokens(std::span(tokens).first(3 * count), ids);
+    for (size_t i = 0; i < count; ++i) rules[first + i] = {ids[3 * i], ids[3 * i + 1], ids[3 * i + 2]};
+  }
+}
+
+Result<std::vector<Bpe::MergeRule>> read_merges(const ModelSource& source, const Vocabulary& vocabulary,
+                                                const std::string& prefix) {
+  QUERN_TRY(const std::vector<MergeText> merges, read_merge_texts(source));
+  std::vector<Bpe::MergeRule> rules(merges.size());
+  parallel_for(static_cast<int64_t>(merges.size()), 16384, [&](int64_t begin, int64_t end) {
+    const auto first = static_cast<size_t>(begin), count = static_cast<size_t>(end - begin);
+    find_rules(std::span(merges).subspan(first, count), vocabulary, prefix,
+               std::span(rules).subspan(first, count));
+  });
+  for (size_t rank = 0; rank < rules.size(); ++rank) {
+    const auto missing = std::ranges::find(rules[rank], kNoToken);
+    if (missing == rules[rank].end()) continue;
+    const auto& [left, right] = merges[rank];
+    const std::array<std::string, 3> tokens = {std::string(left), std::string(right),
+                                               joined(merges[rank], prefix)};
+    return corrupt_model(
+        fmt::format("merge {} ({:?} with {:?}) needs the token {:?}, which is not in the vocabulary", rank,
+                    left, right, tokens[static_cast<size_t>(missing - rules[rank].begin())]));
+  }
+  return rules;
 }
 }  // namespace
 

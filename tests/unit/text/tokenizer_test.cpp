@@ -186,6 +186,55 @@ TEST(Tokenizer, OneLetterAMillionTimesTakesNoQuadraticTime) {
   EXPECT_EQ(load(json).encode(std::string(1 << 20, 'a')).size(), size_t{1} << 18);
 }
 
+// Merges in their order, one at a time: the definition.
+std::vector<std::string> naive_merges(std::vector<std::string> symbols, const Json& merges) {
+  for (bool found = true; found;) {
+    found = false;
+    for (const Json& merge : merges) {
+      for (size_t i = 0; !found && i + 1 < symbols.size(); ++i) {
+        if (symbols[i] != merge[0] || symbols[i + 1] != merge[1]) continue;
+        symbols[i] += symbols[i + 1];
+        symbols.erase(symbols.begin() + static_cast<std::ptrdiff_t>(i) + 1);
+        found = true;
+      }
+      if (found) break;
+    }
+  }
+  return symbols;
+}
+
+// Long texts without pre-tokenizer are cut before the mark of a space; not where a merge crosses it.
+TEST(Tokenizer, CutsTextAtSpacesOnlyWhereNoMergeCrosses) {
+  const std::vector<std::string> letters = {"\u2581", "a", "b", "<", ">"};
+  Json json = document();
+  json["pre_tokenizer"] = json["decoder"] = nullptr;
+  json["model"]["merges"] = Json::parse(R"([["▁", "a"], ["a", "b"], ["▁", "▁"], ["▁", "<"], [">", "▁<"],
+    ["a", ">"], ["a>", "▁<"], ["▁a", "b"], ["▁▁", "ab"], ["b", "▁▁"]])");
+  Json vocab = Json::object();
+  const auto add = [&](const std::string& token) {
+    if (!vocab.contains(token)) vocab[token] = vocab.size();
+  };
+  for (const std::string& letter : letters) add(letter);
+  for (const Json& merge : json["model"]["merges"])
+    add(merge[0].get<std::string>() + merge[1].get<std::string>());
+  json["model"]["vocab"] = vocab;
+  const Tokenizer tokenizer = load(json);
+  uint32_t random = 1;
+  for (int i = 0; i < 400; ++i) {
+    std::vector<std::string> symbols;
+    std::string text;
+    for (int k = 0; k < 40; ++k) {
+      random = random * 1664525 + 1013904223;
+      symbols.push_back(letters[(random >> 16) % letters.size()]);
+      text += symbols.back();
+    }
+    std::vector<TokenId> expected;
+    for (const std::string& token : naive_merges(symbols, json["model"]["merges"]))
+      expected.push_back(vocab[token]);
+    ASSERT_EQ(tokenizer.encode(text), expected) << text;
+  }
+}
+
 TEST(Tokenizer, ReadsInvalidUtf8AsReplacements) {
   const Tokenizer tokenizer = load(document());
   EXPECT_EQ(tokenizer.encode("ab\xC3"), tokenizer.encode("ab\uFFFD"));
