@@ -138,7 +138,7 @@ def main():
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--keep", help="folder for the tokenizers; what is there is not made again")
     parser.add_argument("--train", action="store_true", help="compare training, too")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     with open(arguments.text, encoding="utf8", newline="\n") as file:
         lines = list(file)
     size = sum(len(line.encode()) for line in lines)

@@ -53,6 +53,12 @@ void Bpe::find_cuts(std::string_view mark) {
   constexpr size_t kMostJoints = 16;
   if (options_.ignore_merges || !prefix_.empty() || !suffix_.empty()) return;
   if (vocabulary_.byte_level() || vocabulary_.find_bytes(mark) == kNoToken) return;
+  // Without one, characters vanish, and what stands around them may join.
+  if (!options_.unk_token) return;
+  // Unknown characters and bytes are not spelled as their tokens are.
+  const auto is_spelled = [&](std::string_view text) {
+    return text.find(*options_.unk_token) == text.npos && text.find("<0x") == text.npos;
+  };
   std::vector<Joint> joints;
   const auto add_joint = [&](std::string_view left, std::string_view right) {
     if (joints.size() <= kMostJoints) joints.emplace_back(left, right);
@@ -73,7 +79,10 @@ void Bpe::find_cuts(std::string_view mark) {
     if (begins[static_cast<size_t>(right)] && !ends[static_cast<size_t>(left)])
       add_joint(vocabulary_.bytes(left), vocabulary_.bytes(right));
   }
-  if (joints.size() > kMostJoints) return;
+  const auto is_plain = [&](const Joint& joint) {
+    return is_spelled(joint.first) && is_spelled(joint.second);
+  };
+  if (joints.size() > kMostJoints || !std::ranges::all_of(joints, is_plain)) return;
   cut_mark_ = mark;
   joints_ = std::move(joints);
 }

@@ -217,7 +217,9 @@ TEST(Tokenizer, CutsTextAtSpacesOnlyWhereNoMergeCrosses) {
   for (const std::string& letter : letters) add(letter);
   for (const Json& merge : json["model"]["merges"])
     add(merge[0].get<std::string>() + merge[1].get<std::string>());
+  add("?");
   json["model"]["vocab"] = vocab;
+  json["model"]["unk_token"] = "?";
   const Tokenizer tokenizer = load(json);
   uint32_t random = 1;
   for (int i = 0; i < 400; ++i) {
