@@ -11,8 +11,11 @@ EXACT = 0.01  # nats of difference where both compute in f32
 class Peer:
     """One model in llama.cpp."""
 
-    def __init__(self, path, threads=1):
+    def __init__(self, path, threads=1, flash_attention=True):
+        """Its flash attention adds up in f16."""
         params = xllamacpp.CommonParams()
+        if not flash_attention:
+            params.flash_attn_type = xllamacpp.llama_flash_attn_type(0)
         params.model.path = str(path)
         params.n_ctx = 1024
         params.warmup = False
@@ -39,6 +42,13 @@ class Peer:
                 if top["id"] == token:
                     return top["logprob"]
         raise AssertionError(f"llama.cpp gives no probability of token {token}")
+
+    def logprobs(self, prompt, vocabulary):
+        """{id: logprob} of each token after `prompt`, a list of ids; empty where the likeliest is a part of a character, of
+        which the server says nothing."""
+        answer = self.server.handle_completions({"prompt": prompt, "n_predict": 1, "temperature": 0, "n_probs": vocabulary})
+        said = self.parsed(answer)["choices"][0]["logprobs"]
+        return {top["id"]: top["logprob"] for top in said["content"][0]["top_logprobs"]} if said and said["content"] else {}
 
     def speed(self, prompt_tokens, new_tokens):
         """Tokens per second: of a prompt of so many, and of so many new ones, one by one."""

@@ -1,6 +1,6 @@
 """convert_hf_to_gguf of llama.cpp: `python official_converter.py FOLDER FILE` writes the model of FOLDER as f32.
 
-It knows tokenizers by checksums: ours counts as GPT-2's.
+It knows tokenizers by checksums and kinds of files: ours, byte-level BPE in tokenizer.json, counts as GPT-2's everywhere.
 """
 
 import sys
@@ -13,8 +13,11 @@ sys.path[:0] = [str(root), str(root / "gguf-py")]
 
 import convert_hf_to_gguf  # noqa: E402
 from conversion.base import TextModel  # noqa: E402
+from conversion.phi import Phi3MiniModel  # noqa: E402
 
 TextModel.get_vocab_base_pre = lambda self, tokenizer: "gpt-2"
+TextModel._set_vocab_sentencepiece = lambda self, *arguments, **options: self._set_vocab_gpt2()
+Phi3MiniModel.set_vocab = lambda self: self._set_vocab_gpt2()
 folder, file = sys.argv[1:]
 sys.argv[1:] = [folder, "--outfile", file, "--outtype", "f32"]
 convert_hf_to_gguf.main()
