@@ -5,9 +5,6 @@
 #include <algorithm>
 #include <chrono>
 
-#include "infer/stop_strings.h"
-#include "text/stream_decoder.h"
-
 namespace quern::infer {
 
 void CompletionOptions::fields(Fields& f) {
@@ -25,6 +22,21 @@ void CompletionOptions::fields(Fields& f) {
         "(never)",
         {{"no", EarlyStopping::no}, {"yes", EarlyStopping::yes}, {"never", EarlyStopping::never}});
   f.add("num_return", num_return, "of beam search: answers to give, at most as many as beams").at_least(1);
+}
+
+GenerateOptions CompletionOptions::generation() const {
+  return {.sampling = sampling,
+          .max_tokens = max_tokens,
+          .end_tokens = ignore_eos ? std::vector<int32_t>() : end_tokens,
+          .rules = rules,
+          .stream = stream,
+          .context_shift = context_shift};
+}
+
+std::string AnswerText::finish() {
+  std::string rest;
+  if (!stops_.stopped()) rest = stops_.push(decoder_.finish());
+  return rest + stops_.finish();
 }
 
 namespace {
@@ -51,29 +63,20 @@ Result<Completion> complete(Session& session, const text::Tokenizer& tokenizer,
   QUERN_CHECK(session.set_tokens(prompt));
   result.prompt_seconds = seconds_since(start);
 
-  GenerateOptions generation{.sampling = options.sampling,
-                             .max_tokens = options.max_tokens,
-                             .end_tokens = {},
-                             .rules = options.rules,
-                             .stream = options.stream,
-                             .context_shift = options.context_shift};
-  if (!options.ignore_eos) generation.end_tokens = options.end_tokens;
-  text::StreamDecoder decoder(tokenizer);
-  StopStrings stops(options.stop);
+  AnswerText answer(tokenizer, options.stop);
   bool wanted = true;
   const auto show = [&](const std::string& piece) {
     result.text += piece;
     if (receive && wanted) wanted = receive(piece);
   };
   const auto generating = Clock::now();
-  result.finish = generate(session, generation, [&](const SampledToken& token) {
+  result.finish = generate(session, options.generation(), [&](const SampledToken& token) {
     result.tokens.push_back(token);
-    show(stops.push(decoder.push(token.id)));
-    return wanted && !stops.stopped();
+    show(answer.push(token.id));
+    return wanted && !answer.stopped();
   });
-  if (!stops.stopped()) show(stops.push(decoder.finish()));
-  show(stops.finish());
-  if (stops.stopped()) result.finish = FinishReason::stop;
+  show(answer.finish());
+  if (answer.stopped()) result.finish = FinishReason::stop;
   result.generate_seconds = seconds_since(generating);
   return result;
 }
@@ -107,13 +110,11 @@ Result<BeamCompletions> complete_beams(Session& session, const text::Tokenizer& 
   const auto searching = Clock::now();
   for (Beam& beam : beam_search(session, search, go_on)) {
     if (static_cast<int64_t>(result.answers.size()) == options.num_return) break;
-    text::StreamDecoder decoder(tokenizer);
-    StopStrings stops(options.stop);
+    AnswerText text(tokenizer, options.stop);
     BeamCompletion answer{.text = {}, .beam = std::move(beam)};
-    for (const int32_t token : answer.beam.tokens) answer.text += stops.push(decoder.push(token));
-    answer.text += stops.push(decoder.finish());
-    answer.text += stops.finish();
-    answer.finish = answer.beam.ended || stops.stopped()     ? FinishReason::stop
+    for (const int32_t token : answer.beam.tokens) answer.text += text.push(token);
+    answer.text += text.finish();
+    answer.finish = answer.beam.ended || text.stopped()      ? FinishReason::stop
                     : search.max_tokens < options.max_tokens ? FinishReason::context_full
                                                              : FinishReason::length;
     result.answers.push_back(std::move(answer));

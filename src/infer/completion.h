@@ -10,6 +10,8 @@
 
 #include "infer/beam_search.h"
 #include "infer/generate.h"
+#include "infer/stop_strings.h"
+#include "text/stream_decoder.h"
 #include "text/tokenizer.h"
 
 namespace quern::infer {
@@ -30,6 +32,25 @@ struct CompletionOptions {
   int64_t num_return = 1;  // answers, at most `beams`
 
   void fields(Fields& f);
+  // Of one answer to be sampled.
+  GenerateOptions generation() const;
+};
+
+// The text of an answer, token by token, up to the first stop string. Not thread-safe.
+class AnswerText {
+ public:
+  AnswerText(const text::Tokenizer& tokenizer, std::vector<std::string> stop)
+      : decoder_(tokenizer), stops_(std::move(stop)) {}
+
+  // What became certain with this token, in whole characters and often nothing.
+  std::string push(int32_t token) { return stops_.push(decoder_.push(token)); }
+  // What is certain now that no token follows.
+  std::string finish();
+  bool stopped() const { return stops_.stopped(); }
+
+ private:
+  text::StreamDecoder decoder_;
+  StopStrings stops_;
 };
 
 struct Completion {

@@ -1,6 +1,7 @@
 #include "infer/generate.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace quern::infer {
 
@@ -29,33 +30,35 @@ bool make_room(Session& session, int64_t prompt) {
 }
 }  // namespace
 
-namespace {
-// The session's logits, but for tokens that may not follow the `generated` ones.
-std::span<const float> allowed(const Session& session, const GenerateOptions& options, int64_t generated,
-                               std::vector<float>& copy) {
-  if (!options.rules.any()) return session.logits();
-  copy.assign(session.logits().begin(), session.logits().end());
-  apply(options.rules, {session.tokens(), generated, options.max_tokens, options.end_tokens}, copy);
-  return copy;
+TokenChooser::TokenChooser(GenerateOptions options)
+    : options_(std::move(options)), sampler_(options_.sampling, options_.stream) {}
+
+SampledToken TokenChooser::choose(std::span<const float> logits, std::span<const int32_t> tokens) {
+  if (options_.rules.any()) {
+    ruled_.assign(logits.begin(), logits.end());
+    apply(options_.rules, {tokens, generated_, options_.max_tokens, options_.end_tokens}, ruled_);
+    logits = ruled_;
+  }
+  const SampledToken token = sampler_.sample(logits, tokens, generated_);
+  ++generated_;
+  return token;
 }
-}  // namespace
+
+bool TokenChooser::ends(int32_t token) const {
+  return std::ranges::find(options_.end_tokens, token) != options_.end_tokens.end();
+}
 
 FinishReason generate(Session& session, const GenerateOptions& options,
                       const std::function<bool(const SampledToken&)>& receive) {
-  Sampler sampler(options.sampling, options.stream);
-  TokenHistory history;
-  std::vector<float> ruled;
-  history.add_prompt(session.tokens());
+  TokenChooser chooser(options);
   const auto prompt = static_cast<int64_t>(session.tokens().size());
   for (int64_t i = 0; i < options.max_tokens; ++i) {
-    const SampledToken token = sampler.sample(allowed(session, options, i, ruled), history);
-    if (std::ranges::find(options.end_tokens, token.id) != options.end_tokens.end())
-      return FinishReason::stop;
+    const SampledToken token = chooser.choose(session.logits(), session.tokens());
+    if (chooser.ends(token.id)) return FinishReason::stop;
     if (session.full() && !(options.context_shift && make_room(session, prompt)))
       return FinishReason::context_full;
     const bool go_on = receive(token);  // before the next forward pass: the reader should not wait for it
     session.append(token.id);
-    history.add_output(token.id);
     if (!go_on) return FinishReason::cancelled;
   }
   return FinishReason::length;

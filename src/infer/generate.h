@@ -32,6 +32,25 @@ struct GenerateOptions {
   bool context_shift = false;
 };
 
+// Chooses the tokens of one answer: what the rules leave, sampled. Not thread-safe.
+class TokenChooser {
+ public:
+  explicit TokenChooser(GenerateOptions options);
+
+  // The next token, from the logits [V] after `tokens`, which are the prompt and what was chosen since. Throws as
+  // log_sum_exp does.
+  SampledToken choose(std::span<const float> logits, std::span<const int32_t> tokens);
+  // Whether the token finishes the answer, of which it is no part then.
+  bool ends(int32_t token) const;
+  const GenerateOptions& options() const { return options_; }
+
+ private:
+  GenerateOptions options_;
+  Sampler sampler_;
+  int64_t generated_ = 0;
+  std::vector<float> ruled_;
+};
+
 // Continues the session until something ends it; `receive` gets each token and returns false to stop. The
 // session then holds the prompt and every token passed on. Precondition: the session is not empty.
 FinishReason generate(Session& session, const GenerateOptions& options,

@@ -1,140 +1,230 @@
 #include "infer/sampling.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <limits>
+
+#include "base/exception.h"
+#include "ops/softmax.h"
 
 namespace quern::infer {
 
-void SamplingOptions::fields(Fields& f) {
-  f.add("temperature", temperature, "spread of the choice; 0: always the likeliest token").at_least(0);
-  f.add("top_k", top_k, "choose among the k likeliest tokens; 0: all").at_least(0);
-  f.add("top_p", top_p, "choose among the fewest tokens with this total probability").range(0, 1);
-  f.add("min_p", min_p, "drop tokens below this share of the likeliest one's probability").range(0, 1);
-  f.add("typical_p", typical_p, "choose among the most typical tokens with this total probability")
-      .range(0, 1);
-  f.add("repetition_penalty", repetition_penalty, "above 1 discourages tokens seen in prompt or output")
-      .range(0.01, 100);
-  f.add("presence_penalty", presence_penalty, "subtracted from the logit of tokens generated before")
-      .range(-10, 10);
-  f.add("frequency_penalty", frequency_penalty, "subtracted once for each time a token was generated")
-      .range(-10, 10);
-  f.add("seed", seed, "same seed, same text");
-}
-
 namespace {
 
-struct Candidate {
-  int32_t id;
-  double weight;  // proportional to the probability; logit before softmax_in_place()
-};
+constexpr float kNever = -std::numeric_limits<float>::infinity();
 
-bool likelier(const Candidate& a, const Candidate& b) {
-  return a.weight != b.weight ? a.weight > b.weight : a.id < b.id;
+// Where the largest logit stands, the first of equals. Compared as whole numbers, which are in the same order and which
+// compilers know how to compare many at a time.
+size_t likeliest(std::span<const float> logits) {
+  const auto ordered = [](float value) {
+    const auto bits = std::bit_cast<int32_t>(value + 0.0f);  // of -0 and 0 the same
+    return bits < 0 ? static_cast<int32_t>(bits ^ 0x7fffffff) : bits;
+  };
+  int32_t top = std::numeric_limits<int32_t>::min();
+  for (const float logit : logits) top = std::max(top, ordered(logit));
+  const auto found = std::ranges::find_if(logits, [&](float logit) { return ordered(logit) == top; });
+  return static_cast<size_t>(found - logits.begin());
 }
 
-float largest(std::span<const float> logits) {
-  float top = -HUGE_VALF;
-  bool broken = false;
-  for (const float logit : logits) {
-    broken = broken || std::isnan(logit);
-    top = std::max(top, logit);
-  }
-  if (!broken && std::isfinite(top)) return top;
+[[noreturn]] void throw_broken() {
   throw Exception(make_error(ErrorCode::corrupt, "the model's logits are not finite numbers",
                              "its weights are damaged, or too large for the dtype: try --dtype f32"));
 }
 
-}  // namespace
+// Softmax [V], its likeliest token, and the logarithm of what it was divided by.
+struct Distribution {
+  Tensor storage;
+  std::span<const float> probabilities;
+  size_t top = 0;
+  double log_sum = 0.0;
 
-double log_sum_exp(std::span<const float> logits) {
-  const float top = largest(logits);
-  double sum = 0.0;
-  for (const float logit : logits) sum += std::exp(static_cast<double>(logit) - top);
-  return top + std::log(sum);
-}
+  explicit Distribution(std::span<const float> logits, double scale = 1.0) {
+    Tensor x({1, static_cast<int64_t>(logits.size())}, DType::f32);
+    std::ranges::transform(logits, x.data<float>(),
+                           [s = static_cast<float>(scale)](float logit) { return logit * s; });
+    top = likeliest(x.span<float>());
+    const float largest = x.span<float>()[top];
+    if (!std::isfinite(largest)) throw_broken();
+    storage = ops::softmax(x);
+    probabilities = storage.span<float>();
+    if (std::isnan(probabilities[top])) throw_broken();
+    log_sum = largest - std::log(static_cast<double>(probabilities[top]));
+  }
+};
 
-namespace {
-
-void apply_penalties(std::vector<Candidate>& candidates, const SamplingOptions& options,
-                     const TokenHistory& history) {
-  for (const auto& [id, count] : history.counts()) {
-    if (static_cast<size_t>(id) >= candidates.size()) continue;
-    double& logit = candidates[static_cast<size_t>(id)].weight;
-    logit = logit > 0.0 ? logit / options.repetition_penalty : logit * options.repetition_penalty;
-    if (count > 0) logit -= options.presence_penalty + options.frequency_penalty * static_cast<double>(count);
+// Forbids what is more than `n` standard deviations of the logits below the largest.
+void keep_near_top(std::span<float> logits, double n) {
+  double sum = 0.0, squares = 0.0, count = 0.0;
+  float top = kNever;
+  for (const float logit : logits) {
+    if (logit == kNever) continue;
+    top = std::max(top, logit);
+    sum += logit;
+    squares += static_cast<double>(logit) * logit;
+    count += 1.0;
+  }
+  const double mean = sum / count, deviation = std::sqrt(std::max(0.0, squares / count - mean * mean));
+  for (float& logit : logits) {
+    if (logit < top - n * deviation) logit = kNever;
   }
 }
 
-// Logits to weights with the likeliest at 1; candidates with no weight are dropped.
-void softmax_in_place(std::vector<Candidate>& candidates, double temperature) {
-  double top = -HUGE_VAL;
-  for (const Candidate& c : candidates) top = std::max(top, c.weight);
-  for (Candidate& c : candidates) c.weight = std::exp((c.weight - top) / temperature);
-  std::erase_if(candidates, [](const Candidate& c) { return c.weight == 0.0; });
+}  // namespace
+
+double log_sum_exp(std::span<const float> logits) { return Distribution(logits).log_sum; }
+
+Sampler::Sampler(SamplingOptions options, uint64_t stream)
+    : options_(std::move(options)),
+      rng_(options_.seed, stream),
+      penalties_(options_),
+      surprise_(2.0 * options_.mirostat_tau) {}
+
+bool Sampler::likelier(const Candidate& a, const Candidate& b) {
+  return a.logit != b.logit ? a.logit > b.logit : a.id < b.id;
 }
 
-void keep_top_k(std::vector<Candidate>& candidates, int64_t k) {
-  if (k <= 0 || static_cast<size_t>(k) >= candidates.size()) return;
-  std::nth_element(candidates.begin(), candidates.begin() + k - 1, candidates.end(), likelier);
-  candidates.resize(static_cast<size_t>(k));
-}
-
-double total(const std::vector<Candidate>& candidates) {
+double Sampler::total(const std::vector<Candidate>& candidates) {
   double sum = 0.0;
   for (const Candidate& c : candidates) sum += c.weight;
   return sum;
 }
 
-// The shortest prefix of `candidates` that holds `share` of their total; at least one.
-void keep_share(std::vector<Candidate>& candidates, double share) {
-  const double wanted = share * total(candidates);
+// The shortest prefix of `candidates` that weighs `wanted`; at least one.
+void Sampler::keep_share(std::vector<Candidate>& candidates, double wanted) {
   double sum = 0.0;
   size_t kept = 0;
   while (kept < candidates.size() && (kept == 0 || sum < wanted)) sum += candidates[kept++].weight;
   candidates.resize(kept);
 }
 
-void keep_typical(std::vector<Candidate>& candidates, double share) {
+void Sampler::keep_typical(std::vector<Candidate>& candidates) const {
   const double sum = total(candidates);
   double entropy = 0.0;
   for (const Candidate& c : candidates) entropy -= c.weight / sum * std::log(c.weight / sum);
   std::ranges::stable_sort(candidates, {},
                            [&](const Candidate& c) { return std::abs(-std::log(c.weight / sum) - entropy); });
-  keep_share(candidates, share);
+  keep_share(candidates, options_.typical_p * sum);
 }
 
-}  // namespace
+void Sampler::exclude_top_choices(std::vector<Candidate>& candidates) {
+  if (rng_.uniform() >= options_.xtc_probability) return;
+  const double least = options_.xtc_threshold * total(candidates);
+  std::ranges::sort(candidates, likelier);
+  const auto unlikely =
+      std::ranges::find_if(candidates, [&](const Candidate& c) { return c.weight < least; });
+  if (unlikely - candidates.begin() > 1) candidates.erase(candidates.begin(), unlikely - 1);
+}
 
-SampledToken Sampler::sample(std::span<const float> logits, const TokenHistory& history) {
-  const double normaliser = log_sum_exp(logits);
-  std::vector<Candidate> candidates(logits.size());
-  for (size_t i = 0; i < logits.size(); ++i) candidates[i] = {static_cast<int32_t>(i), logits[i]};
-  apply_penalties(candidates, options_, history);
-  const auto chosen = [&](int32_t id) {
-    return SampledToken{id, static_cast<double>(logits[static_cast<size_t>(id)]) - normaliser};
-  };
-  // One draw per token whatever the options, so that position n always uses draw n.
-  const double draw = rng_.uniform();
-  if (options_.temperature == 0.0) return chosen(std::ranges::min_element(candidates, likelier)->id);
+// Mirostat: what may surprise by `surprise_` bits, or, in version 1, as many tokens as a Zipf distribution fitted to the
+// likeliest hundred has up to there (algorithm 1 of the paper).
+void Sampler::keep_unsurprising(std::vector<Candidate>& candidates) const {
+  std::ranges::sort(candidates, likelier);
+  const double sum = total(candidates);
+  size_t kept = 0;
+  if (options_.mirostat == 2) {
+    while (kept < candidates.size() && -std::log2(candidates[kept].weight / sum) <= surprise_) ++kept;
+  } else {
+    double slope = 0.0, squares = 0.0;
+    for (size_t i = 0; i + 1 < std::min<size_t>(candidates.size(), 100); ++i) {
+      const double t = std::log(static_cast<double>(i + 2) / static_cast<double>(i + 1));
+      slope += t * std::log(candidates[i].weight / candidates[i + 1].weight);
+      squares += t * t;
+    }
+    const double exponent = squares > 0.0 ? slope / squares : 1.0, epsilon = exponent - 1.0;
+    const auto count = static_cast<double>(candidates.size());
+    // As epsilon goes to 0, epsilon / (1 - count^-epsilon) goes to 1 / log(count).
+    const double scale = std::abs(epsilon) < 1e-9 ? 1.0 / std::log(std::max(2.0, count))
+                                                  : epsilon / (1.0 - std::pow(count, -epsilon));
+    const double k = std::pow(scale * std::exp2(surprise_), 1.0 / exponent);
+    kept = k < count ? static_cast<size_t>(std::max(k, 0.0)) : candidates.size();
+  }
+  candidates.resize(std::max<size_t>(kept, 1));
+}
 
-  softmax_in_place(candidates, options_.temperature);
-  keep_top_k(candidates, options_.top_k);
+// Those that the truncations could keep, in order of their ids; of a large vocabulary that is a few.
+std::vector<Sampler::Candidate> Sampler::candidates(std::span<const float> logits,
+                                                    std::span<const float> probabilities) const {
+  const bool some = options_.top_k > 0 || options_.top_p < 1.0 || options_.min_p > 0.0;
+  const bool all = !some || options_.mirostat > 0 || options_.typical_p < 1.0;
+  const float top = *std::ranges::max_element(probabilities);
+  std::vector<Candidate> kept;
+  for (float least = all ? 0.0f : top * 0.01f;; least = least > 1e-12f ? least * 0.01f : 0.0f) {
+    kept.clear();
+    double sum = 0.0;
+    for (size_t i = 0; i < probabilities.size(); ++i) {
+      const float p = probabilities[i];
+      if (p < least || p == 0.0f) continue;
+      kept.push_back({static_cast<int32_t>(i), logits[i], p});
+      sum += p;
+    }
+    if (least == 0.0f) return kept;
+    const bool enough_for_k = options_.top_k > 0 && static_cast<int64_t>(kept.size()) >= options_.top_k;
+    const bool enough_for_p = options_.top_p < 1.0 && options_.top_k <= 0 && sum >= options_.top_p;
+    const bool enough_for_min = least <= static_cast<float>(options_.min_p) * top;
+    if (enough_for_k || enough_for_p || (enough_for_min && options_.top_k <= 0 && options_.top_p >= 1.0))
+      return kept;
+  }
+}
+
+void Sampler::truncate(std::vector<Candidate>& candidates) {
+  if (options_.mirostat > 0) return keep_unsurprising(candidates);
+  double sum = 1.0;  // of the distribution that candidates were taken from
+  if (options_.top_k > 0) {
+    const auto k = std::min(candidates.size(), static_cast<size_t>(options_.top_k));
+    std::ranges::nth_element(candidates, candidates.begin() + static_cast<std::ptrdiff_t>(k) - 1, likelier);
+    candidates.resize(k);
+    sum = total(candidates);
+  }
   // A fixed order makes the choice a function of the distribution alone; ids do where nothing needs ranks.
   const bool ranked = options_.top_k > 0 || options_.top_p < 1.0 || options_.typical_p < 1.0;
   if (ranked) std::ranges::sort(candidates, likelier);
-  if (options_.top_p < 1.0) keep_share(candidates, options_.top_p);
+  if (options_.top_p < 1.0) keep_share(candidates, options_.top_p * sum);
   if (options_.min_p > 0.0) {
-    std::erase_if(candidates,
-                  [&](const Candidate& c) { return c.weight < options_.min_p; });  // the likeliest weighs 1
+    const double top = std::ranges::max_element(candidates, {}, &Candidate::weight)->weight;
+    std::erase_if(candidates, [&](const Candidate& c) { return c.weight < options_.min_p * top; });
   }
-  if (options_.typical_p < 1.0) keep_typical(candidates, options_.typical_p);
+  if (options_.typical_p < 1.0) keep_typical(candidates);
+  if (options_.xtc_probability > 0.0) exclude_top_choices(candidates);
+}
 
-  double remaining = draw * total(candidates);
+int32_t Sampler::draw(const std::vector<Candidate>& candidates, double place) {
+  const double sum = total(candidates);
+  const Candidate* chosen = &candidates.back();
+  double remaining = place * sum;
   for (const Candidate& c : candidates) {
     remaining -= c.weight;
-    if (remaining < 0.0) return chosen(c.id);
+    if (remaining >= 0.0) continue;
+    chosen = &c;
+    break;
   }
-  return chosen(candidates.back().id);
+  if (options_.mirostat > 0)
+    surprise_ -= options_.mirostat_eta * (-std::log2(chosen->weight / sum) - options_.mirostat_tau);
+  return chosen->id;
+}
+
+int32_t Sampler::choose(std::span<const float> logits) {
+  // One draw per token whatever the options, so that position n always uses draw n; XTC takes another.
+  const double place = rng_.uniform();
+  if (options_.temperature == 0.0) return static_cast<int32_t>(likeliest(logits));
+  const Distribution distribution(logits, 1.0 / options_.temperature);
+  std::vector<Candidate> kept = candidates(logits, distribution.probabilities);
+  truncate(kept);
+  return draw(kept, place);
+}
+
+SampledToken Sampler::sample(std::span<const float> logits, std::span<const int32_t> tokens,
+                             int64_t generated) {
+  const double log_sum = log_sum_exp(logits);
+  std::span<const float> seen = logits;
+  if (penalties_.any() || options_.top_n_sigma > 0.0) {
+    edited_.assign(logits.begin(), logits.end());
+    penalties_.apply(edited_, tokens, generated);
+    if (options_.top_n_sigma > 0.0) keep_near_top(edited_, options_.top_n_sigma);
+    seen = edited_;
+  }
+  const int32_t id = choose(seen);
+  return {id, static_cast<double>(logits[static_cast<size_t>(id)]) - log_sum};
 }
 
 }  // namespace quern::infer

@@ -10,10 +10,9 @@
 namespace quern::nn {
 
 using ops::kKvSlots;
+using ops::kv_blocks_for;
 
 namespace {
-
-int64_t blocks_for(int64_t tokens) { return (tokens + kKvSlots - 1) / kKvSlots; }
 
 void copy_block(const ops::KvStore& from, int64_t read, const ops::KvStore& to, int64_t write) {
   for (const auto& [source, target] : {std::pair{from.keys, to.keys}, std::pair{from.values, to.values}}) {
@@ -35,11 +34,11 @@ Tensor ring_table(int64_t batch, int64_t row, int64_t ring) {
 }  // namespace
 
 int64_t KvCacheSpec::blocks(int64_t layer) const {
-  const int64_t all = blocks_for(capacity);
+  const int64_t all = kv_blocks_for(capacity);
   const int64_t window = windows.empty() ? 0 : windows[static_cast<size_t>(layer)];
   if (window == 0) return all;
   // The first query of a pass sees window - 1 keys before it; wherever that begins within a block.
-  return std::min(all, blocks_for(window - 1 + longest_pass() - 1) + 1);
+  return std::min(all, kv_blocks_for(window - 1 + longest_pass() - 1) + 1);
 }
 
 int64_t KvCacheSpec::bytes() const {
@@ -56,7 +55,7 @@ ContiguousKvCache::ContiguousKvCache(const KvCacheSpec& spec)
     const int64_t blocks = spec.blocks(layer);
     stores_.push_back(ops::KvStore::create(
         spec.batch * blocks, spec.kv_heads, spec.head_dim, spec.dtype,
-        ring_table(spec.batch, blocks_for(spec.capacity), std::max<int64_t>(blocks, 1))));
+        ring_table(spec.batch, kv_blocks_for(spec.capacity), std::max<int64_t>(blocks, 1))));
   }
 }
 
@@ -137,7 +136,7 @@ void ContiguousKvCache::drop(int64_t b, int64_t begin, int64_t end,
 }
 
 bool ContiguousKvCache::is_ring(int64_t layer) const {
-  return spec_.blocks(layer) < blocks_for(spec_.capacity);
+  return spec_.blocks(layer) < kv_blocks_for(spec_.capacity);
 }
 
 void ContiguousKvCache::expect_own(int64_t length) const {
@@ -158,7 +157,7 @@ void ContiguousKvCache::fork(const ContiguousKvCache& source, int64_t b) {
     const ops::KvStore& from = source.stores_[static_cast<size_t>(layer)];
     const ops::KvStore& to = stores_[static_cast<size_t>(layer)];
     const int64_t kept = length == 0 ? 0 : source.first_kept(layer, b) / kKvSlots;
-    for (int64_t block = kept; block < blocks_for(length); ++block) {
+    for (int64_t block = kept; block < kv_blocks_for(length); ++block) {
       const int64_t read = from.table.data<int32_t>()[b * from.table.dim(1) + block];
       copy_block(from, read, to, to.table.data<int32_t>()[block]);
     }
@@ -177,7 +176,7 @@ void ContiguousKvCache::reorder(std::span<const int64_t> from) {
                      " sequences of one length");
   }
   for (int64_t layer = 0; layer < spec_.layers; ++layer) {
-    const int64_t slots = std::min(blocks_for(held), spec_.blocks(layer));
+    const int64_t slots = std::min(kv_blocks_for(held), spec_.blocks(layer));
     for (int64_t slot = 0; slot < slots; ++slot) reorder_slot(layer, slot, from);
   }
   shared_ = held;

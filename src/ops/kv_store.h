@@ -8,6 +8,9 @@ namespace quern::ops {
 
 using backend::kKvSlots;
 
+// Blocks that hold so many tokens of one sequence.
+constexpr int64_t kv_blocks_for(int64_t tokens) { return (tokens + kKvSlots - 1) / kKvSlots; }
+
 // Blocks of kKvSlots tokens. Tokens [64 i, 64 i + 64) of sequence b lie in block table[b, i], wherever that is: rings
 // name a block again, pages come in any order, and sequences may share what they have in common.
 struct KvStore {

@@ -80,6 +80,7 @@ Command bench_train_command() {
 }  // namespace
 
 Command bench_infer_command();
+Command bench_serve_command();
 
 Command bench_command() {
   return {.name = "bench",
@@ -88,7 +89,7 @@ Command bench_command() {
           .details = {},
           .examples = "quern bench infer runs/demo/model",
           .define = nullptr,
-          .subcommands = {bench_train_command(), bench_infer_command()}};
+          .subcommands = {bench_train_command(), bench_infer_command(), bench_serve_command()}};
 }
 
 }  // namespace quern::cli

@@ -1,0 +1,75 @@
+// Many requests on one model, together: each gets the tokens it would get alone.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "engine/model_runner.h"
+#include "engine/request.h"
+#include "infer/loaded_model.h"
+
+namespace quern::engine {
+
+struct EngineOptions {
+  int64_t context = 0;       // tokens of one sequence at most; 0: as many as the model has positions
+  int64_t cache_tokens = 0;  // of all sequences, and of what is remembered; 0: four times the context
+  SchedulerLimits limits = {};
+};
+
+// Counters since the engine began, and what is there now.
+struct EngineStats {
+  int64_t waiting = 0, running = 0;
+  int64_t blocks = 0, blocks_available = 0, blocks_remembered = 0;
+  int64_t passes = 0, pass_tokens = 0;
+  int64_t prompt_tokens = 0, reused_tokens = 0, computed_prompt_tokens = 0, generated_tokens = 0;
+  int64_t requests = 0, finished = 0, cancelled = 0, failed = 0, preempted = 0;
+};
+
+// For one thread. Seeds, not company, decide what is sampled: at the same seed a request gets the same tokens and
+// log-probabilities, bit for bit, alone, in any batch, in pieces, preempted or with a prefix that was remembered.
+class Engine {
+ public:
+  // unsupported as check_model; invalid_argument where the cache cannot hold one sequence; out_of_memory.
+  static Result<std::unique_ptr<Engine>> create(std::shared_ptr<const infer::LoadedModel> loaded,
+                                                const EngineOptions& options);
+  ~Engine();
+
+  // invalid_argument, with the numbers, where the prompt is empty, leaves no room in the context, or holds a token outside
+  // the vocabulary. Thread-safe.
+  Result<void> check(const Request& request) const;
+  // `now`: seconds of any clock that never goes back. Errors of check(): the receiver is not called then.
+  Result<void> add(SequenceId id, Request request, Receiver receiver, double now);
+  // Its receiver gets a last update, FinishReason::cancelled; nothing happens where it has had one.
+  void cancel(SequenceId id, double now);
+  void cancel_all(double now);
+  // One pass. False when there was nothing to do.
+  bool step(double now, const std::function<double()>& clock);
+
+  bool empty() const;
+  EngineStats stats() const;
+  int64_t context() const { return options_.context; }
+  const infer::LoadedModel& loaded() const { return *loaded_; }
+  int64_t cache_bytes() const { return runner_.cache_bytes(); }
+
+ private:
+  struct Active;
+
+  Engine(std::shared_ptr<const infer::LoadedModel> loaded, const EngineOptions& options, int64_t blocks);
+  std::string scope_of(const Request& request, SequenceId id, int64_t tokens) const;
+  void expire(double now);
+  void fail(std::span<const Piece> pieces, const Error& error, double now);
+  void tell(Active& active, const Piece& piece, double now);
+  void go_on(const Active& active, int32_t token);
+  void finish(Active& active, Update&& update, double now);
+
+  std::shared_ptr<const infer::LoadedModel> loaded_;
+  EngineOptions options_;
+  Scheduler scheduler_;
+  ModelRunner runner_;
+  std::map<SequenceId, std::unique_ptr<Active>> active_;
+  EngineStats stats_;
+};
+
+}  // namespace quern::engine
