@@ -95,6 +95,8 @@ class Field {
 
   // invalid_argument names key, place, expected and got; the struct is unchanged then.
   Result<void> assign(const ConfigValue& value);
+  // The same of a value that has a type: only numbers are numbers. A list may be written as its one item.
+  Result<void> assign_json(const nlohmann::ordered_json& value, std::string_view where);
 
  private:
   std::string key_;
@@ -179,6 +181,9 @@ class Fields {
   // "key=value". Lists are "a,b,c" or "[a, b, c]"; text is taken as it stands. `source` names the flag in
   // errors.
   Result<void> set(std::string_view setting, std::string_view source = "--set");
+  // The keys of an object that name fields, null for those that keep their value; returns the others, in order.
+  // invalid_argument for anything but an object, and wrong values or types.
+  Result<std::vector<std::string>> load_json(const nlohmann::ordered_json& object, std::string_view source);
   // invalid_argument names the first required field that is still empty.
   Result<void> check_required() const;
 

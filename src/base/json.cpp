@@ -113,17 +113,28 @@ std::string name_of(const std::vector<T>*) {
 
 }  // namespace
 
-Result<Json> parse_json(std::string_view text, std::string_view source, int max_depth) {
+namespace {
+template <class Document>
+Result<Document> parse(std::string_view text, std::string_view source, int max_depth) {
   if (const std::optional<size_t> offset = too_deep_at(text, max_depth)) {
     return not_json(source, text, *offset, fmt::format("nested more than {} deep", max_depth));
   }
   try {
-    return Json::parse(text);
-  } catch (const Json::parse_error& error) {
+    return Document::parse(text);
+  } catch (const nlohmann::json::parse_error& error) {
     return not_json(source, text, error.byte == 0 ? 0 : error.byte - 1, reason_of(error));
-  } catch (const Json::exception& error) {  // a number out of range
+  } catch (const nlohmann::json::exception& error) {  // a number out of range
     return not_json(source, text, 0, reason_of(error));
   }
+}
+}  // namespace
+
+Result<Json> parse_json(std::string_view text, std::string_view source, int max_depth) {
+  return parse<Json>(text, source, max_depth);
+}
+
+Result<nlohmann::ordered_json> parse_ordered_json(std::string_view text, std::string_view source, int max_depth) {
+  return parse<nlohmann::ordered_json>(text, source, max_depth);
 }
 
 Result<Json> read_json_file(const std::filesystem::path& path, uint64_t limit) {

@@ -20,6 +20,9 @@ inline constexpr uint64_t kMaxJsonFile = uint64_t{64} << 20;
 // `max_depth`.
 Result<nlohmann::json> parse_json(std::string_view text, std::string_view source,
                                   int max_depth = kMaxJsonDepth);
+// The same, with keys in the order they are written in.
+Result<nlohmann::ordered_json> parse_ordered_json(std::string_view text, std::string_view source,
+                                                  int max_depth = kMaxJsonDepth);
 Result<nlohmann::json> read_json_file(const std::filesystem::path& path, uint64_t limit = kMaxJsonFile);
 
 // Any value as text in an error message: cut short, never throwing on bad UTF-8.

@@ -71,33 +71,12 @@ Result<infer::LoadedModel> ModelOptions::open() {
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
   if (!cache_dtype.empty()) QUERN_CHECK(set_cache_dtype(loaded.model, cache_dtype));
   completion.end_tokens = loaded.end_tokens;
-  QUERN_CHECK(take_defaults(loaded.sampling));
+  Fields settings = fields_of(*this);
+  QUERN_TRY(of_model_, infer::take_defaults(loaded.sampling, settings, line_->fields()));
+  completion.rules.forced_first = loaded.sampling.forced_first;
+  completion.rules.forced_last = loaded.sampling.forced_last;
   if (verbose) terminal::print_line(describe(loaded, seconds.count()));
   return loaded;
-}
-
-Result<void> ModelOptions::take_defaults(const infer::SamplingDefaults& defaults) {
-  Fields fields = fields_of(*this);
-  const auto take = [&](std::string_view key, const auto& value) -> Result<void> {
-    if (!value || !line_->fields().find(key)->origin().empty()) return {};
-    of_model_.emplace_back(key);
-    return fields.set(fmt::format("{}={}", key, *value), "the model's own settings");
-  };
-  QUERN_CHECK(take("temperature", defaults.temperature));
-  QUERN_CHECK(take("top_k", defaults.top_k));
-  QUERN_CHECK(take("top_p", defaults.top_p));
-  QUERN_CHECK(take("min_p", defaults.min_p));
-  QUERN_CHECK(take("typical_p", defaults.typical_p));
-  QUERN_CHECK(take("repetition_penalty", defaults.repetition_penalty));
-  QUERN_CHECK(take("beams", defaults.beams));
-  QUERN_CHECK(take("length_penalty", defaults.length_penalty));
-  QUERN_CHECK(take("early_stopping", defaults.early_stopping));
-  QUERN_CHECK(take("no_repeat_ngram", defaults.no_repeat_ngram));
-  QUERN_CHECK(take("min_tokens", defaults.min_tokens));
-  QUERN_CHECK(take("max_tokens", defaults.max_tokens));
-  completion.rules.forced_first = defaults.forced_first;
-  completion.rules.forced_last = defaults.forced_last;
-  return {};
 }
 
 std::string ModelOptions::describe(const infer::LoadedModel& loaded, double seconds) const {

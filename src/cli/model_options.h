@@ -35,7 +35,6 @@ struct ModelOptions {
   Result<infer::LoadedModel> open();
 
  private:
-  Result<void> take_defaults(const infer::SamplingDefaults& defaults);
   std::string describe(const infer::LoadedModel& loaded, double seconds) const;
 
   const CommandLine* line_ = nullptr;  // knows what was said

@@ -9,22 +9,12 @@
 #include <vector>
 
 #include "base/result.h"
+#include "infer/sampling_defaults.h"
 #include "text/chat_prompt.h"
 #include "text/chat_template.h"
 #include "text/tokenizer.h"
 
 namespace quern::infer {
-
-// As generation_config.json, or general.sampling.* of a GGUF file, say.
-struct SamplingDefaults {
-  std::optional<double> temperature = {}, top_p = {}, min_p = {}, typical_p = {}, repetition_penalty = {};
-  std::optional<int64_t> top_k = {};
-  // How answers are searched for, where nobody samples. Lengths are of answers, and told for encoder-decoders alone.
-  std::optional<int64_t> beams = {}, no_repeat_ngram = {}, min_tokens = {}, max_tokens = {};
-  std::optional<double> length_penalty = {};
-  std::optional<std::string> early_stopping = {};  // as CompletionOptions names it
-  int32_t forced_first = -1, forced_last = -1;     // as TokenRules
-};
 
 struct Language {
   text::Tokenizer tokenizer;

@@ -160,6 +160,34 @@ TEST_F(ConfigTest, PrintedConfigLoadsToTheSame) {
   EXPECT_EQ(others.to_json()["train"]["schedule"], "cosine");
 }
 
+TEST_F(ConfigTest, JsonValuesKeepTheirTypes) {
+  const auto load = [&](const char* text) {
+    return fields.load_json(nlohmann::ordered_json::parse(text), "request");
+  };
+  const auto unknown = load(
+      R"({"train.steps": 5, "train.resume": true, "x": 1, "optimizer.lr": 1e-3, "stop": "end", "sizes": [3, 4],
+          "train.schedule": "constant", "train.batch": null, "y": {}})");
+  ASSERT_TRUE(unknown.ok()) << unknown.error().to_string();
+  EXPECT_THAT(*unknown, ElementsAre("x", "y"));
+  EXPECT_EQ(config.steps, 5);
+  EXPECT_TRUE(config.resume);
+  EXPECT_EQ(config.optimizer.lr, 1e-3);
+  EXPECT_THAT(config.stop, ElementsAre("end"));
+  EXPECT_THAT(config.sizes, ElementsAre(3, 4));
+  EXPECT_EQ(config.schedule, Schedule::constant);
+  EXPECT_EQ(config.batch, 8);
+  const auto message = [&](const char* text) { return load(text).error().message; };
+  EXPECT_EQ(message(R"({"train.steps": "5"})"), "request: train.steps must be integer >= 1, got \"5\"");
+  EXPECT_THAT(message(R"({"train.steps": 1.5})"), HasSubstr("integer >= 1"));
+  EXPECT_THAT(message(R"({"train.steps": true})"), HasSubstr("got true"));
+  EXPECT_THAT(message(R"({"train.steps": 1e300})"), HasSubstr("integer >= 1"));
+  EXPECT_THAT(message(R"({"optimizer.lr": 2})"), HasSubstr("number in [0, 1]"));
+  EXPECT_THAT(message(R"({"train.resume": "true"})"), HasSubstr("true or false"));
+  EXPECT_THAT(message(R"({"stop": ["a", 1]})"), HasSubstr("list of text"));
+  EXPECT_THAT(message(R"({"train.schedule": "linear"})"), HasSubstr("constant | cosine"));
+  EXPECT_THAT(message("[]"), HasSubstr("expected an object"));
+}
+
 TEST_F(ConfigTest, RequiredFieldsAreNamed) {
   EXPECT_THAT(error_of(fields.check_required()), HasSubstr("data.path is not set (corpus)"));
   config.path = "x";
