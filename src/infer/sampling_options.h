@@ -45,7 +45,7 @@ struct SamplingOptions {
   int64_t mirostat = 0;
   double mirostat_tau = 5.0;
   double mirostat_eta = 0.1;
-  DryOptions dry = {};
+  DryOptions dry = DryOptions();
   std::vector<std::pair<int32_t, float>> logit_bias =
       {};  // added to the logits of tokens; minus infinity forbids
   uint64_t seed = 0;

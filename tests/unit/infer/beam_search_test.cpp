@@ -52,7 +52,9 @@ TEST(BeamSearch, AnswersAsTransformersDoes) {
       if (ended) tokens.pop_back();
       EXPECT_EQ(beams[i].tokens, tokens) << "answer " << i;
       EXPECT_EQ(beams[i].ended, ended) << "answer " << i;
-      if (options.beams > 1) EXPECT_NEAR(beams[i].score, test.at("scores")[i].get<double>(), 1e-4);
+      if (options.beams > 1) {
+        EXPECT_NEAR(beams[i].score, test.at("scores")[i].get<double>(), 1e-4);
+      }
     }
     EXPECT_EQ(session.tokens(), prompt);
   }

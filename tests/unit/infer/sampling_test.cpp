@@ -129,9 +129,9 @@ int32_t choose_naively(const std::vector<float>& logits, const SamplingOptions& 
     return std::exp((kept[0].first - kept[i].first) / options.temperature);
   };
   const auto sum = [&] {
-    double sum = 0.0;
-    for (size_t i = 0; i < kept.size(); ++i) sum += weight(i);
-    return sum;
+    double all = 0.0;
+    for (size_t i = 0; i < kept.size(); ++i) all += weight(i);
+    return all;
   };
   if (options.top_k > 0) kept.resize(static_cast<size_t>(options.top_k));
   double share = 0.0;
@@ -229,25 +229,49 @@ TEST(Sampler, XtcExcludesAllTopChoicesButTheLeast) {
             (std::set<int32_t>{1}));
 }
 
-TEST(Sampler, MirostatHoldsTheSurprise) {
-  // A Zipf distribution of exponent 1.2 over 2,000 tokens.
-  std::vector<double> zipf;
-  for (int i = 1; i <= 2000; ++i) zipf.push_back(std::pow(i, -1.2));
+// A Zipf distribution of exponent 1.2 over 2,000 tokens.
+std::vector<double> zipf() {
+  std::vector<double> p;
+  for (int i = 1; i <= 2000; ++i) p.push_back(std::pow(i, -1.2));
   double sum = 0.0;
-  for (const double p : zipf) sum += p;
-  for (double& p : zipf) p /= sum;
-  const std::vector<float> logits = logits_of(zipf);
-  for (const int64_t version : {1, 2}) {
-    for (const double tau : {1.5, 3.0}) {
-      Sampler sampler({.mirostat = version, .mirostat_tau = tau, .seed = 3});
-      double surprise = 0.0;
-      constexpr int kTokens = 1500;
-      for (int i = 0; i < kTokens; ++i) surprise -= sampler.sample(logits).logprob / std::log(2.0);
-      // Of what was kept; under the whole distribution a token surprises a little more.
-      EXPECT_GT(surprise / kTokens, tau - 0.2) << version;
-      EXPECT_LT(surprise / kTokens, tau + 1.2) << version;
+  for (const double each : p) sum += each;
+  for (double& each : p) each /= sum;
+  return p;
+}
+
+TEST(Sampler, MirostatHoldsTheSurprise) {
+  const std::vector<double> p = zipf();
+  const std::vector<float> logits = logits_of(p);
+  for (const double tau : {1.5, 3.0, 5.0}) {
+    Sampler sampler({.mirostat = 2, .mirostat_tau = tau, .seed = 3});
+    double limit = 2.0 * tau, surprises = 0.0;
+    constexpr int kTokens = 1500;
+    for (int i = 0; i < kTokens; ++i) {
+      double kept = 0.0;
+      for (const double each : p) kept += -std::log2(each) <= limit ? each : 0.0;
+      kept = std::max(kept, p[0]);
+      const double own = p[static_cast<size_t>(sampler.sample(logits).id)];
+      ASSERT_TRUE(-std::log2(own) <= limit + 1e-4 || own == p[0]) << i;
+      const double surprise = -std::log2(own / kept);
+      limit -= 0.1 * (surprise - tau);
+      surprises += surprise;
     }
+    EXPECT_NEAR(surprises / kTokens, tau, 0.1);
   }
+}
+
+TEST(Sampler, TheFirstMirostatKeepsAsManyTokensAsSurpriseLess) {
+  // Of a Zipf distribution of exponent s over N tokens, the k-th surprises by log2 of k^s (1 - N^(1-s)) / (s - 1).
+  const std::vector<double> p = zipf();
+  const std::vector<float> logits = logits_of(p);
+  const double tau = 2.0, limit = 2.0 * tau;
+  const auto k =
+      static_cast<int32_t>(std::pow(0.2 * std::exp2(limit) / (1.0 - std::pow(2000.0, -0.2)), 1.0 / 1.2));
+  std::set<int32_t> first;
+  for (uint64_t seed = 0; seed < 3000; ++seed)
+    first.insert(Sampler({.mirostat = 1, .mirostat_tau = tau, .seed = seed}).sample(logits).id);
+  EXPECT_EQ(static_cast<int32_t>(first.size()), k);
+  EXPECT_EQ(*first.rbegin(), k - 1);
 }
 
 TEST(Repetitions, FindsWhatWouldComeAgain) {
