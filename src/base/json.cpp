@@ -133,7 +133,8 @@ Result<Json> parse_json(std::string_view text, std::string_view source, int max_
   return parse<Json>(text, source, max_depth);
 }
 
-Result<nlohmann::ordered_json> parse_ordered_json(std::string_view text, std::string_view source, int max_depth) {
+Result<nlohmann::ordered_json> parse_ordered_json(std::string_view text, std::string_view source,
+                                                  int max_depth) {
   return parse<nlohmann::ordered_json>(text, source, max_depth);
 }
 
