@@ -3,7 +3,7 @@
 tokenizer, and training on all threads.
 
     python bench/scenarios/tokenizer_against_huggingface.py build/release TEXT_FILE [TOKENIZER_JSON ...]
-                                                                                       # pip install tokenizers
+                                                                                       # pip install tokenizers sentencepiece
 
 Lines of the text are what is encoded, given to either library in one call or one by one, whichever is faster. The table
 has medians of CPU time; ids are compared first. Further files are opened and measured as well.
@@ -84,6 +84,28 @@ def sentencepiece_bpe(lines, folder):
         yield f"SentencePiece BPE, {name}", f"{folder}/{name}.json"
 
 
+def with_charsmap(path, text, folder):
+    """The unigram model with the normalizer of published ones, the character map that SentencePiece builds in."""
+    import sentencepiece
+
+    sentencepiece.SentencePieceTrainer.train(input=text, model_prefix=f"{folder}/charsmap", vocab_size=1000, hard_vocab_limit=False, minloglevel=2)
+    model = pathlib.Path(folder, "charsmap.model").read_bytes()
+    # Field 2 of the normalizer_spec, whose field 1 is the name.
+    at = model.index(b"\x0a\x08nmt_nfkc\x12") + 11
+    length, shift = 0, 0
+    while True:
+        byte, at = model[at], at + 1
+        length |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            break
+    made = Tokenizer.from_file(str(path))
+    made.normalizer = normalizers.Sequence([normalizers.Precompiled(model[at:at + length]), normalizers.Strip(left=False, right=True),
+                                            normalizers.Replace(Regex(" {2,}"), MARK)])
+    made.save(f"{folder}/charsmap.json")
+    return f"{folder}/charsmap.json"
+
+
 def all_kinds(build, text, lines, folder, train):
     """Names and files of tokenizers of every kind."""
     for pattern, options in ("gpt2", []), ("llama3", []), ("qwen2", ["--set", "nfc=true"]), ("gpt4o", []):
@@ -92,11 +114,12 @@ def all_kinds(build, text, lines, folder, train):
             compare_training("bpe", path, seconds, lines, 32768)
         yield f"byte-level BPE, {pattern}", path
     yield from sentencepiece_bpe(lines, folder)
-    for kind, name, size in ("wordpiece", "WordPiece, BERT", 30000), ("unigram", "unigram, T5", 32000):
+    for kind, name, size in ("wordpiece", "WordPiece, BERT", 30000), ("unigram", "unigram, Quern's", 32000):
         path, seconds = train_ours(build, text, f"{folder}/{kind}", kind, size)
         if train:
             compare_training(kind, path, seconds, lines, size)
         yield name, path
+    yield "unigram, T5 with a character map", with_charsmap(path, text, folder)
 
 
 def ours(build, text, path):
@@ -105,6 +128,14 @@ def ours(build, text, path):
     values = {line.split(":")[0]: line.split(":")[1].split()[0] for line in output.splitlines() if ":" in line}
     opened = next(float(value) for name, value in values.items() if name.startswith("open"))
     return opened, float(values["encode lines, 1 thread"]), float(values["decode lines, 1 thread"])
+
+
+def open_theirs(path):
+    """Without its rules for lengths, which Quern leaves to callers."""
+    tokenizer = Tokenizer.from_file(str(path))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
 
 
 def theirs(path, lines, size):
@@ -116,7 +147,7 @@ def theirs(path, lines, size):
             times.append(time.process_time() - start)
         return min(times), result
 
-    opened, tokenizer = seconds(lambda: Tokenizer.from_file(str(path)), 1)
+    opened, tokenizer = seconds(lambda: open_theirs(path), 1)
     one_by_one, _ = seconds(lambda: [tokenizer.encode(line, add_special_tokens=False).ids for line in lines])
     batch, rows = seconds(lambda: [row.ids for row in tokenizer.encode_batch_fast(lines, add_special_tokens=False)])
     decode, _ = seconds(lambda: tokenizer.decode_batch(rows, skip_special_tokens=False), 1)
@@ -126,7 +157,7 @@ def theirs(path, lines, size):
 def same_ids(build, path, lines):
     rows = subprocess.run([f"{build}/quern", "tokenizer", "encode", path, "--jsonl", "-", "--no-special"], check=True, capture_output=True,
                           text=True, input="".join(json.dumps({"text": line}) + "\n" for line in lines)).stdout.splitlines()
-    theirs = Tokenizer.from_file(str(path)).encode_batch_fast(lines, add_special_tokens=False)
+    theirs = open_theirs(path).encode_batch_fast(lines, add_special_tokens=False)
     return all(json.loads(row)["ids"] == their.ids for row, their in zip(rows, theirs, strict=True))
 
 
