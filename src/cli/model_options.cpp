@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <chrono>
 
+#include "base/file.h"
 #include "base/terminal.h"
+#include "grammar/grammar_cache.h"
 #include "store/store.h"
 
 namespace quern::cli {
@@ -55,6 +57,12 @@ void ModelOptions::define(CommandLine& line) {
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->allow_extra_args(false);
   app.add_flag("--ignore-eos", completion.ignore_eos, "go on past the model's end token");
+  CLI::Option_group* form = app.add_option_group("form", "what the answer must be");
+  form->add_option("--json-schema", json_schema_, "an instance of this JSON schema, a file or its text");
+  form->add_flag("--json-object", json_object_, "a JSON object");
+  form->add_option("--regex", regex_, "a text that this regular expression matches");
+  form->add_option("--grammar", grammar_file_, "a text of this grammar, a file of GBNF");
+  form->require_option(0, 1);
 }
 
 void ModelOptions::fields(Fields& f) {
@@ -75,8 +83,33 @@ Result<infer::LoadedModel> ModelOptions::open() {
   QUERN_TRY(of_model_, infer::take_defaults(loaded.sampling, settings, line_->fields()));
   completion.rules.forced_first = loaded.sampling.forced_first;
   completion.rules.forced_last = loaded.sampling.forced_last;
+  QUERN_CHECK(constrain(loaded));
   if (verbose) terminal::print_line(describe(loaded, seconds.count()));
   return loaded;
+}
+
+Result<void> ModelOptions::constrain(const infer::LoadedModel& loaded) {
+  using Kind = grammar::Constraint::Kind;
+  std::optional<grammar::Constraint> constraint;
+  if (json_object_) constraint = {Kind::json_object};
+  if (!regex_.empty()) constraint = {Kind::regex, regex_};
+  if (!grammar_file_.empty()) {
+    QUERN_TRY(std::string text, read_file(grammar_file_, grammar::Limits().source_bytes));
+    constraint = {Kind::gbnf, std::move(text)};
+  }
+  if (!json_schema_.empty()) {
+    constraint = {Kind::json_schema, json_schema_};
+    if (json_schema_.find('{') == std::string::npos) {
+      QUERN_TRY(constraint->text, read_file(json_schema_, grammar::Limits().source_bytes));
+    }
+  }
+  if (!constraint) return {};
+  if (completion.beams > 1)
+    return make_error(ErrorCode::invalid_argument, "beam search takes no constraint", "leave out --beams");
+  QUERN_TRY(auto compiled, grammar::compile(*constraint));
+  QUERN_TRY(auto vocabulary, infer::make_vocabulary(loaded.tokenizer, loaded.end_tokens));
+  completion.constraint = std::make_shared<grammar::TokenMasks>(std::move(compiled), std::move(vocabulary));
+  return {};
 }
 
 std::string ModelOptions::describe(const infer::LoadedModel& loaded, double seconds) const {
@@ -107,6 +140,7 @@ nlohmann::ordered_json to_json(const infer::Completion& c) {
     tokens.push_back({{"id", token.id}, {"logprob", token.logprob}});
   return {{"text", c.text},
           {"finish_reason", infer::name_of(c.finish)},
+          {"unfinished", c.unfinished},
           {"prompt_tokens", c.prompt_tokens},
           {"cached_tokens", c.cached_tokens},
           {"prompt_seconds", c.prompt_seconds},
@@ -134,7 +168,7 @@ std::string describe_speed(const infer::Completion& c) {
                      static_cast<double>(c.tokens.size()) / std::max(c.generate_seconds, 1e-9),
                      c.prompt_tokens, c.cached_tokens > 0 ? fmt::format(" ({} known)", c.cached_tokens) : "",
                      static_cast<double>(computed) / std::max(c.prompt_seconds, 1e-9),
-                     infer::name_of(c.finish));
+                     c.unfinished ? "cut before it had the form asked for" : infer::name_of(c.finish));
 }
 
 }  // namespace quern::cli

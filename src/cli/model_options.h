@@ -35,10 +35,14 @@ struct ModelOptions {
   Result<infer::LoadedModel> open();
 
  private:
+  // What --json-schema, --json-object, --regex or --grammar say.
+  Result<void> constrain(const infer::LoadedModel& loaded);
   std::string describe(const infer::LoadedModel& loaded, double seconds) const;
 
   const CommandLine* line_ = nullptr;  // knows what was said
   bool no_pack_ = false;
+  std::string json_schema_, regex_, grammar_file_;
+  bool json_object_ = false;
   std::vector<std::string> stop_;      // flags, which win over a file
   std::vector<std::string> of_model_;  // settings that came with the model
 };

@@ -35,6 +35,7 @@ class Grammar {
     uint32_t row = kNone;  // in the table of states with many edges
     uint32_t rule = 0;
     bool accepting = false;
+    bool is_plain() const { return !accepting && calls_begin == calls_end; }
     // Nothing but the end of the rule can follow.
     bool is_last() const { return accepting && bytes_begin == bytes_end && calls_begin == calls_end; }
   };

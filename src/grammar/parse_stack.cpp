@@ -64,7 +64,14 @@ void ParseStack::add(Item item) {
 }
 
 bool ParseStack::push(uint8_t byte) {
-  const Place& before = places_.back();
+  const Place before = places_.back();
+  if (before.items_end - before.items_begin == 1) {
+    const Item item = items_[before.items_begin];
+    const uint32_t next = grammar_->next(item.state, byte);
+    ++work_;
+    if (next == kNone) return false;
+    if (grammar_->state(next).is_plain()) return push_plain({next, item.node}, item);
+  }
   begin();
   for (uint32_t i = before.items_begin; i < before.items_end; ++i) {
     const Item item = items_[i];
@@ -73,6 +80,20 @@ bool ParseStack::push(uint8_t byte) {
   }
   take(before.items_end - before.items_begin);
   return finish();
+}
+
+// One item with nothing to add to it, which is what most bytes lead to.
+bool ParseStack::push_plain(Item item, Item before) {
+  if (exhausted_ || items_.size() + returns_.size() + places_.size() > grammar_->limits().records)
+    return exhausted_ = true, false;
+  Place place = places_.back();
+  if (item != before) {
+    place.items_begin = place.items_end;
+    items_.push_back(item);
+    ++place.items_end;
+  }
+  places_.push_back(place);
+  return true;
 }
 
 bool ParseStack::push_returns(uint32_t node, uint32_t turn) {
@@ -193,6 +214,8 @@ void ParseStack::pop_to(size_t depth) {
 
 uint32_t ParseStack::turns(const Item& item) const {
   if (item.state == Grammar::kEnd) return item.node;
+  const Return& only = returns_[nodes_[item.node].first_return];
+  if (only.state == Grammar::kEnd && only.next == kNone) return only.count;
   uint32_t fewest = kNone;
   std::vector<uint32_t> callers{item.node};
   for (size_t i = 0; i < callers.size(); ++i) {

@@ -76,6 +76,7 @@ class ParseStack {
   void begin();
   void take(uint64_t steps);
   void add(Item item);
+  bool push_plain(Item item, Item before);
   bool finish();
   void close();
   void call(const Grammar::Call& call, const Item& item);

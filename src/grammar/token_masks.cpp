@@ -22,10 +22,11 @@ struct TokenMasks::StateMask {
     TokenSet tokens;
   };
   std::vector<Layer> layers;
-  std::vector<Exit> exits;  // in order
+  std::vector<Exit> exits;     // in order
+  std::vector<size_t> groups;  // where exits of another turn or byte begin, and the end
 
   size_t size_bytes() const {
-    size_t bytes = sizeof(*this) + exits.size() * sizeof(Exit);
+    size_t bytes = sizeof(*this) + exits.size() * sizeof(Exit) + groups.size() * sizeof(size_t);
     for (const Layer& layer : layers) bytes += sizeof(layer) + layer.tokens.size_bytes();
     return bytes;
   }
@@ -98,6 +99,12 @@ Result<std::shared_ptr<const TokenMasks::StateMask>> TokenMasks::make_mask(uint3
   for (auto& [turn, tokens] : layers)
     mask.layers.push_back({turn, TokenSet(std::move(tokens), vocabulary_->mask_words())});
   std::ranges::sort(mask.exits, {}, &Exit::order);
+  for (size_t i = 0; i < mask.exits.size(); ++i) {
+    const bool begins = i == 0 || mask.exits[i].turn != mask.exits[i - 1].turn ||
+                        mask.exits[i].byte != mask.exits[i - 1].byte;
+    if (begins) mask.groups.push_back(i);
+  }
+  mask.groups.push_back(mask.exits.size());
   return std::make_shared<const StateMask>(std::move(mask));
 }
 
@@ -179,17 +186,19 @@ Result<void> TokenMasks::add_exits(ParseStack& stack, uint32_t node, const State
   const std::span<const Vocabulary::Node> nodes = vocabulary_->nodes();
   const size_t depth = stack.depth();
   Walk walk(*vocabulary_, stack);
-  for (size_t i = 0; i < mask.exits.size();) {
-    const uint32_t turn = mask.exits[i].turn;
+  for (size_t g = 0; g + 1 < mask.groups.size();) {
+    const uint32_t turn = mask.exits[mask.groups[g]].turn;
     std::array<bool, 256> possible{};
     if (stack.push_returns(node, turn)) stack.next_bytes(possible);
-    for (; i < mask.exits.size() && mask.exits[i].turn == turn; ++i) {
-      const Exit& exit = mask.exits[i];
-      if (!possible[exit.byte]) continue;
-      const bool done = walk.over(exit.node, nodes[exit.node].end, [&](uint32_t reached) {
-        vocabulary_->for_each_token(nodes[reached], [&](TokenId id) { set_bit(bits, id); });
-      });
-      if (!done) return too_ambiguous();
+    for (; g + 1 < mask.groups.size() && mask.exits[mask.groups[g]].turn == turn; ++g) {
+      if (!possible[mask.exits[mask.groups[g]].byte]) continue;
+      for (size_t i = mask.groups[g]; i < mask.groups[g + 1]; ++i) {
+        const uint32_t begin = mask.exits[i].node;
+        const bool done = walk.over(begin, nodes[begin].end, [&](uint32_t reached) {
+          vocabulary_->for_each_token(nodes[reached], [&](TokenId id) { set_bit(bits, id); });
+        });
+        if (!done) return too_ambiguous();
+      }
     }
     stack.pop_to(depth);
     if (stack.exhausted()) return too_ambiguous();

@@ -30,7 +30,8 @@ GenerateOptions CompletionOptions::generation() const {
           .end_tokens = ignore_eos ? std::vector<int32_t>() : end_tokens,
           .rules = rules,
           .stream = stream,
-          .context_shift = context_shift};
+          .context_shift = context_shift,
+          .constraint = constraint};
 }
 
 std::string AnswerText::finish() {
@@ -43,6 +44,14 @@ namespace {
 using Clock = std::chrono::steady_clock;
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+bool is_unfinished(const std::vector<SampledToken>& tokens,
+                   const std::shared_ptr<grammar::TokenMasks>& constraint) {
+  if (!constraint) return false;
+  grammar::Matcher matcher(constraint);
+  for (const SampledToken& token : tokens) matcher.accept_token(token.id);
+  return !matcher.can_end();
 }
 }  // namespace
 
@@ -78,6 +87,7 @@ Result<Completion> complete(Session& session, const text::Tokenizer& tokenizer,
   show(answer.finish());
   if (answer.stopped()) result.finish = FinishReason::stop;
   result.generate_seconds = seconds_since(generating);
+  result.unfinished = is_unfinished(result.tokens, options.constraint);
   return result;
 }
 

@@ -25,6 +25,7 @@ struct CompletionOptions {
   bool context_shift = false;       // GenerateOptions::context_shift
   uint64_t stream = 0;
   TokenRules rules = {};
+  std::shared_ptr<grammar::TokenMasks> constraint = {};  // GenerateOptions::constraint; beams know none
   // Of complete_beams.
   int64_t beams = 1;
   double length_penalty = 1.0;
@@ -57,6 +58,7 @@ struct Completion {
   std::string text;
   std::vector<SampledToken> tokens;
   FinishReason finish = FinishReason::length;
+  bool unfinished = false;  // it ended before its constraint let it
   int64_t prompt_tokens = 0;
   int64_t cached_tokens = 0;      // of them: the session knew them already
   double prompt_seconds = 0.0;    // until the first logits

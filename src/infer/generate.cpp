@@ -31,21 +31,26 @@ bool make_room(Session& session, int64_t prompt) {
 }  // namespace
 
 TokenChooser::TokenChooser(GenerateOptions options)
-    : options_(std::move(options)), sampler_(options_.sampling, options_.stream) {}
+    : options_(std::move(options)), sampler_(options_.sampling, options_.stream) {
+  if (options_.constraint) constraint_.emplace(options_.constraint);
+}
 
 SampledToken TokenChooser::choose(std::span<const float> logits, std::span<const int32_t> tokens) {
-  if (options_.rules.any()) {
+  if (options_.rules.any() || constraint_) {
     ruled_.assign(logits.begin(), logits.end());
     apply(options_.rules, {tokens, generated_, options_.max_tokens, options_.end_tokens}, ruled_);
+    if (constraint_) apply_constraint(*constraint_, ruled_);
     logits = ruled_;
   }
   const SampledToken token = sampler_.sample(logits, tokens, generated_);
+  if (constraint_ && !ends(token.id)) advance(*constraint_, token.id);
   ++generated_;
   return token;
 }
 
 bool TokenChooser::ends(int32_t token) const {
-  return std::ranges::find(options_.end_tokens, token) != options_.end_tokens.end();
+  return std::ranges::find(options_.end_tokens, token) != options_.end_tokens.end() ||
+         (constraint_ && constraint_->is_end(token));
 }
 
 FinishReason generate(Session& session, const GenerateOptions& options,
@@ -53,6 +58,7 @@ FinishReason generate(Session& session, const GenerateOptions& options,
   TokenChooser chooser(options);
   const auto prompt = static_cast<int64_t>(session.tokens().size());
   for (int64_t i = 0; i < options.max_tokens; ++i) {
+    if (chooser.is_complete()) return FinishReason::stop;
     const SampledToken token = chooser.choose(session.logits(), session.tokens());
     if (chooser.ends(token.id)) return FinishReason::stop;
     if (session.full() && !(options.context_shift && make_room(session, prompt)))

@@ -3,10 +3,13 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
 
+#include "infer/constraint.h"
 #include "infer/sampling.h"
 #include "infer/session.h"
 #include "infer/token_rules.h"
@@ -30,23 +33,28 @@ struct GenerateOptions {
   // In a full context, forget half of what follows the prompt (Session::shift) and go on; of a prompt of more than half
   // the context, that half is kept.
   bool context_shift = false;
+  // What the answer must be; null: anything. Its end tokens finish, too.
+  std::shared_ptr<grammar::TokenMasks> constraint = {};
 };
 
-// Chooses the tokens of one answer: what the rules leave, sampled. Not thread-safe.
+// Chooses the tokens of one answer: what the rules and the constraint leave, sampled. Not thread-safe.
 class TokenChooser {
  public:
   explicit TokenChooser(GenerateOptions options);
 
   // The next token, from the logits [V] after `tokens`, which are the prompt and what was chosen since. Throws as
-  // log_sum_exp does.
+  // log_sum_exp, apply_constraint and advance do.
   SampledToken choose(std::span<const float> logits, std::span<const int32_t> tokens);
   // Whether the token finishes the answer, of which it is no part then.
   bool ends(int32_t token) const;
+  // Nothing can follow by the constraint: the answer is whole without an end token.
+  bool is_complete() const { return constraint_ && constraint_->is_complete(); }
   const GenerateOptions& options() const { return options_; }
 
  private:
   GenerateOptions options_;
   Sampler sampler_;
+  std::optional<grammar::Matcher> constraint_;
   int64_t generated_ = 0;
   std::vector<float> ruled_;
 };

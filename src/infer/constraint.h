@@ -1,0 +1,26 @@
+// What stands between grammars, which know bytes, and models, which know tokens.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "base/result.h"
+#include "grammar/matcher.h"
+#include "text/tokenizer.h"
+
+namespace quern::infer {
+
+// What each token spells in a text: the bytes of byte-level and byte-fallback tokens, SentencePiece's with their space.
+// Special tokens spell nothing; `end_tokens` may come where a text may end. unsupported for tokenizers whose tokens say
+// nothing without their neighbours (WordPiece, WordLevel).
+Result<std::shared_ptr<const grammar::Vocabulary>> make_vocabulary(const text::Tokenizer& tokenizer,
+                                                                   std::span<const int32_t> end_tokens);
+
+// Puts minus infinity on each of the logits [V] whose token may not come next. Throws Exception: deadline as
+// TokenMasks::fill, invalid_argument where no token may come at all.
+void apply_constraint(grammar::Matcher& matcher, std::span<float> logits);
+// Goes on with a token that was chosen. Throws Exception(deadline) where the grammar is too ambiguous to follow.
+void advance(grammar::Matcher& matcher, int32_t token);
+
+}  // namespace quern::infer
