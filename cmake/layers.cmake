@@ -26,8 +26,8 @@ quern_asset(quern_eval report_perplexity_js ${CMAKE_SOURCE_DIR}/web/report/perpl
 quern_folder(recipes      DEPS train infer plan report)
 quern_asset(quern_recipes report_recipe_js ${CMAKE_SOURCE_DIR}/web/report/recipe.js)
 quern_folder(store        DEPS base CURL::libcurl OpenSSL::Crypto LibArchive::LibArchive)
-quern_folder(server       DEPS infer OpenSSL::SSL OpenSSL::Crypto Threads::Threads)
-quern_folder(cli          DEPS recipes eval convert store CLI11::CLI11)
+quern_folder(server       DEPS engine OpenSSL::SSL OpenSSL::Crypto Threads::Threads)
+quern_folder(cli          DEPS server recipes eval convert store CLI11::CLI11)
 
 # Backends are linked by executables through backend::register_backends(); no other folder includes them.
 quern_folder(backend/reference DEPS backend/api)

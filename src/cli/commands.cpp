@@ -15,6 +15,7 @@ Command data_command();
 Command tokenizer_command();
 Command train_command();
 Command generate_command();
+Command serve_command();
 Command chat_command();
 Command embed_command();
 Command predict_command();
@@ -41,6 +42,7 @@ const std::vector<Command>& commands() {
       tokenizer_command(),
       train_command(),
       generate_command(),
+      serve_command(),
       chat_command(),
       embed_command(),
       predict_command(),

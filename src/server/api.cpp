@@ -1,0 +1,67 @@
+#include "server/api.h"
+
+#include <utility>
+
+#include "base/version.h"
+#include "server/api_format.h"
+#include "server/chat_completions.h"
+#include "server/completions.h"
+#include "server/token_routes.h"
+
+namespace quern::server {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+using Answer = void (*)(const ModelTable&, const HttpRequest&, std::shared_ptr<HttpReply>);
+
+void send(const std::shared_ptr<HttpReply>& reply, const Json& body) {
+  reply->send({.status = 200, .body = to_bytes(body), .headers = {}});
+}
+
+Json model_json(const ServedModel& model) {
+  return {{"id", model.name},
+          {"object", "model"},
+          {"created", model.created},
+          {"owned_by", "quern"},
+          {"max_model_len", model.engine->engine().context()}};
+}
+
+void list_models(const ModelTable& models, const std::shared_ptr<HttpReply>& reply) {
+  Json list = Json::array();
+  for (const ServedModel& model : models.all()) list.push_back(model_json(model));
+  send(reply, {{"object", "list"}, {"data", list}});
+}
+
+}  // namespace
+
+Router api_routes(const ModelTable& models) {
+  Router router;
+  for (const auto& [path, answer] :
+       std::initializer_list<std::pair<const char*, Answer>>{{"/v1/chat/completions", chat_completions},
+                                                             {"/v1/completions", completions},
+                                                             {"/tokenize", tokenize},
+                                                             {"/detokenize", detokenize},
+                                                             {"/apply-template", apply_template}}) {
+    router.add(
+        "POST", path,
+        [&models, answer](const HttpRequest& request, const PathParameters&,
+                          const std::shared_ptr<HttpReply>& reply) { answer(models, request, reply); });
+  }
+  router.add("GET", "/v1/models", [&models](const HttpRequest&, const PathParameters&, const auto& reply) {
+    list_models(models, reply);
+  });
+  router.add("GET", "/v1/models/{model...}",
+             [&models](const HttpRequest&, const PathParameters& path, const auto& reply) {
+               send(reply, model_json(*models.find(path.at("model")).value()));
+             });
+  router.add("GET", "/health", [](const HttpRequest&, const PathParameters&, const auto& reply) {
+    send(reply, {{"status", "ok"}});
+  });
+  router.add("GET", "/version", [](const HttpRequest&, const PathParameters&, const auto& reply) {
+    send(reply, {{"version", version()}});
+  });
+  return router;
+}
+
+}  // namespace quern::server

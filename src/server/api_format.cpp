@@ -1,0 +1,67 @@
+#include "server/api_format.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <random>
+
+#include "server/served_model.h"
+#include "text/unicode.h"
+
+namespace quern::server {
+
+using Json = nlohmann::ordered_json;
+
+std::string new_id(std::string_view prefix) {
+  thread_local std::mt19937_64 random{(uint64_t{std::random_device()()} << 32) | std::random_device()()};
+  return fmt::format("{}{:016x}{:016x}", prefix, random(), random());
+}
+
+int64_t unix_seconds() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::seconds>(now).count();
+}
+
+std::string to_bytes(const Json& document) {
+  return document.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string_view finish_name(infer::FinishReason reason) {
+  return reason == infer::FinishReason::stop ? "stop" : "length";
+}
+
+Json usage_json(const std::vector<engine::Usage>& answers) {
+  int64_t prompt = 0, reused = 0, generated = 0;
+  for (const engine::Usage& usage : answers) {
+    prompt = usage.prompt_tokens;
+    reused = answers.size() == 1 ? usage.reused_tokens : std::max(reused, usage.reused_tokens);
+    generated += usage.generated_tokens;
+  }
+  return {{"prompt_tokens", prompt},
+          {"completion_tokens", generated},
+          {"total_tokens", prompt + generated},
+          {"prompt_tokens_details", {{"cached_tokens", reused}}}};
+}
+
+namespace {
+Json token_json(const text::Tokenizer& tokenizer, const engine::TokenLogprob& token) {
+  const std::string text = token_text(tokenizer, token.id);
+  Json bytes = Json::array();
+  for (const char byte : text) bytes.push_back(static_cast<uint8_t>(byte));
+  return {{"token", text::repair_utf8(text).text}, {"logprob", token.logprob}, {"bytes", bytes}};
+}
+}  // namespace
+
+Json chat_logprobs(const text::Tokenizer& tokenizer, const std::vector<engine::TokenUpdate>& tokens) {
+  Json rows = Json::array();
+  for (const engine::TokenUpdate& token : tokens) {
+    Json row = token_json(tokenizer, token.chosen);
+    row["top_logprobs"] = Json::array();
+    for (const engine::TokenLogprob& other : token.top)
+      row["top_logprobs"].push_back(token_json(tokenizer, other));
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+}  // namespace quern::server

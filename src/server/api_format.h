@@ -1,0 +1,31 @@
+// What answers of OpenAI's API have in common: ids, usage, reasons to end, log-probabilities.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/request.h"
+#include "text/tokenizer.h"
+
+namespace quern::server {
+
+// "chatcmpl-" and 32 random hexadecimal digits.
+std::string new_id(std::string_view prefix);
+int64_t unix_seconds();
+
+// The document as bytes to send; what is no UTF-8 in it becomes U+FFFD.
+std::string to_bytes(const nlohmann::ordered_json& document);
+
+// "stop" or "length".
+std::string_view finish_name(infer::FinishReason reason);
+
+// Of all answers together; the prompt counts once.
+nlohmann::ordered_json usage_json(const std::vector<engine::Usage>& answers);
+
+// {"token", "logprob", "bytes", "top_logprobs": [...]} of the chat API for each token.
+nlohmann::ordered_json chat_logprobs(const text::Tokenizer& tokenizer,
+                                     const std::vector<engine::TokenUpdate>& tokens);
+
+}  // namespace quern::server

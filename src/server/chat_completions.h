@@ -1,0 +1,14 @@
+// POST /v1/chat/completions
+#pragma once
+
+#include <memory>
+
+#include "server/http_message.h"
+#include "server/served_model.h"
+
+namespace quern::server {
+
+// Answers a conversation, whole or in server-sent events. Throws what it refuses as Exception.
+void chat_completions(const ModelTable& models, const HttpRequest& request, std::shared_ptr<HttpReply> reply);
+
+}  // namespace quern::server

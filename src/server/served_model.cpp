@@ -1,0 +1,33 @@
+#include "server/served_model.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+namespace quern::server {
+
+Result<const ServedModel*> ModelTable::find(const std::string& name) const {
+  if (name.empty() && models_.size() == 1) return &models_.front();
+  const auto found = std::ranges::find(models_, name, &ServedModel::name);
+  if (found != models_.end()) return &*found;
+  std::vector<std::string> names;
+  for (const ServedModel& model : models_) names.push_back(model.name);
+  if (name.empty()) {
+    return make_error(ErrorCode::invalid_argument, "no model was named",
+                      fmt::format("say \"model\": one of {}", fmt::join(names, ", ")));
+  }
+  return make_error(ErrorCode::not_found, fmt::format("the model '{}' does not exist", name),
+                    fmt::format("there are: {}", fmt::join(names, ", ")));
+}
+
+// Tokenizers that strip the space before a text keep it before a second token.
+std::string token_text(const text::Tokenizer& tokenizer, int32_t token) {
+  if (std::optional<std::string> bytes = tokenizer.token_bytes(token)) return *std::move(bytes);
+  const text::DecodeOptions all{.skip_special_tokens = false};
+  const std::string once = tokenizer.decode(std::vector<int32_t>{token}, all),
+                    twice = tokenizer.decode(std::vector<int32_t>{token, token}, all);
+  return twice.size() > once.size() ? twice.substr(once.size()) : once;
+}
+
+}  // namespace quern::server

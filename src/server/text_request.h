@@ -1,0 +1,47 @@
+// What every request for text may say, whatever the API it came by: OpenAI's parameters, and those that vLLM and
+// llama-server added.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "engine/request.h"
+#include "server/served_model.h"
+
+namespace quern::server {
+
+using Json = nlohmann::ordered_json;
+
+struct TextRequest {
+  TextRequest() { options.max_tokens = -1; }
+
+  std::string model_name;
+  const ServedModel* model = nullptr;
+  infer::CompletionOptions options;  // max_tokens -1: what the context leaves
+  int64_t n = 1;                     // answers
+  int64_t best_of = 0;               // of so many; 0: n
+  bool stream = false;
+  bool include_usage = false;  // in a stream, in a chunk of its own at the end
+  int64_t top_logprobs = 0;
+  bool logprobs = false;
+  int64_t priority = 0;    // the smaller, the sooner
+  double timeout = 0.0;    // seconds
+  std::string cache_salt;  // requests with other salts share no cached prefix
+  std::vector<int64_t> stop_token_ids;
+  std::vector<std::string> ignored;  // parameters that nobody knows
+
+  void fields(Fields& f);
+};
+
+// Reads `body`, leaving `own` keys to the caller. What is not said is as the model's makers sample, and a seed is drawn.
+// not_found for an unknown model; invalid_argument for wrong values, and for names so near to a known one that they must
+// be misspelt.
+Result<TextRequest> read_text_request(const Json& body, std::span<const std::string> own,
+                                      const ModelTable& models);
+
+// What the model's engine is asked. `answer`: which of the n.
+engine::Request to_engine_request(const TextRequest& request, std::vector<int32_t> prompt, int64_t answer);
+
+}  // namespace quern::server
