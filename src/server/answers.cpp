@@ -9,16 +9,18 @@ namespace {
 // Kept alive by the receivers of its requests, and by the callback of a client that leaves.
 class Asked : public std::enable_shared_from_this<Asked> {
  public:
-  Asked(const std::shared_ptr<engine::EngineThread>& engine, std::shared_ptr<AnswerWriter> writer)
-      : engine_(engine), writer_(std::move(writer)) {}
+  Asked(const std::shared_ptr<engine::EngineThread>& engine, std::shared_ptr<AnswerWriter> writer,
+        Spent spent)
+      : engine_(engine), writer_(std::move(writer)), spent_(std::move(spent)) {}
 
   Result<void> submit(engine::EngineThread& engine, std::vector<engine::Request>&& requests) {
     const std::lock_guard lock(mutex_);  // no update is passed on before all are submitted
     open_ = requests.size();
     for (size_t index = 0; index < requests.size(); ++index) {
+      // The engine lives while it calls. Were this to keep it alive, its thread might have to end itself.
       Result<engine::SequenceId> id = engine.submit(
-          std::move(requests[index]), [self = shared_from_this(), index](engine::Update&& update) {
-            self->take(index, std::move(update));
+          std::move(requests[index]), [self = shared_from_this(), index, &engine](engine::Update&& update) {
+            self->take(index, std::move(update), engine);
           });
       if (!id.ok()) {
         over_ = true;
@@ -42,6 +44,7 @@ class Asked : public std::enable_shared_from_this<Asked> {
   }
 
   void take(size_t index, engine::Update&& update, engine::EngineThread& engine) {
+    if (update.last() && spent_) spent_(update.usage);
     const std::lock_guard lock(mutex_);
     if (over_) return;
     if (update.error) {
@@ -58,6 +61,7 @@ class Asked : public std::enable_shared_from_this<Asked> {
 
   std::weak_ptr<engine::EngineThread> engine_;
   std::shared_ptr<AnswerWriter> writer_;
+  Spent spent_;
   std::mutex mutex_;
   std::vector<engine::SequenceId> ids_;
   size_t open_ = 0;
@@ -67,8 +71,8 @@ class Asked : public std::enable_shared_from_this<Asked> {
 }  // namespace
 
 Result<void> ask(const ServedModel& model, std::vector<engine::Request> requests,
-                 std::shared_ptr<AnswerWriter> writer, const std::shared_ptr<HttpReply>& reply) {
-  const auto asked = std::make_shared<Asked>(model.engine, std::move(writer));
+                 std::shared_ptr<AnswerWriter> writer, const std::shared_ptr<HttpReply>& reply, Spent spent) {
+  const auto asked = std::make_shared<Asked>(model.engine, std::move(writer), std::move(spent));
   QUERN_CHECK(asked->submit(*model.engine, std::move(requests)));
   reply->on_close([asked] { asked->leave(); });
   return {};

@@ -23,9 +23,12 @@ class AnswerWriter {
   virtual void fail(const Error& error) = 0;
 };
 
+// Hears, once for each answer, what it took; it may be empty.
+using Spent = std::function<void(const engine::Usage&)>;
+
 // Asks for all of `requests`, or for none. When the client of `reply` leaves, what is unfinished is cancelled. Errors of
 // EngineThread::submit: the writer has not been called then.
 Result<void> ask(const ServedModel& model, std::vector<engine::Request> requests,
-                 std::shared_ptr<AnswerWriter> writer, const std::shared_ptr<HttpReply>& reply);
+                 std::shared_ptr<AnswerWriter> writer, const std::shared_ptr<HttpReply>& reply, Spent spent);
 
 }  // namespace quern::server

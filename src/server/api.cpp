@@ -27,9 +27,11 @@ Json model_json(const ServedModel& model) {
           {"max_model_len", model.engine->engine().context()}};
 }
 
-void list_models(const ModelTable& models, const std::shared_ptr<HttpReply>& reply) {
+void list_models(const ModelTable& models, const Caller* caller, const std::shared_ptr<HttpReply>& reply) {
   Json list = Json::array();
-  for (const ServedModel& model : models.all()) list.push_back(model_json(model));
+  for (const ServedModel& model : models.all()) {
+    if (caller == nullptr || caller->may_use(model.name)) list.push_back(model_json(model));
+  }
   send(reply, {{"object", "list"}, {"data", list}});
 }
 
@@ -48,12 +50,13 @@ Router api_routes(const ModelTable& models) {
         [&models, answer](const HttpRequest& request, const PathParameters&,
                           const std::shared_ptr<HttpReply>& reply) { answer(models, request, reply); });
   }
-  router.add("GET", "/v1/models", [&models](const HttpRequest&, const PathParameters&, const auto& reply) {
-    list_models(models, reply);
-  });
+  router.add("GET", "/v1/models",
+             [&models](const HttpRequest& request, const PathParameters&, const auto& reply) {
+               list_models(models, request.caller.get(), reply);
+             });
   router.add("GET", "/v1/models/{model...}",
-             [&models](const HttpRequest&, const PathParameters& path, const auto& reply) {
-               send(reply, model_json(*models.find(path.at("model")).value()));
+             [&models](const HttpRequest& request, const PathParameters& path, const auto& reply) {
+               send(reply, model_json(*models.find(path.at("model"), request.caller.get()).value()));
              });
   router.add("GET", "/health", [](const HttpRequest&, const PathParameters&, const auto& reply) {
     send(reply, {{"status", "ok"}});

@@ -5,12 +5,22 @@
 #include <chrono>
 #include <random>
 
+#include "base/exception.h"
+#include "base/json.h"
 #include "server/served_model.h"
 #include "text/unicode.h"
 
 namespace quern::server {
 
 using Json = nlohmann::ordered_json;
+
+Json body_of(const HttpRequest& request) {
+  Result<Json> body = parse_ordered_json(request.body, "request");
+  if (body.ok()) return *std::move(body);
+  Error error = std::move(body).error();
+  error.code = ErrorCode::invalid_argument;
+  throw Exception(std::move(error));
+}
 
 std::string new_id(std::string_view prefix) {
   thread_local std::mt19937_64 random{(uint64_t{std::random_device()()} << 32) | std::random_device()()};

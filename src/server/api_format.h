@@ -7,9 +7,13 @@
 #include <vector>
 
 #include "engine/request.h"
+#include "server/http_message.h"
 #include "text/tokenizer.h"
 
 namespace quern::server {
+
+// The JSON that a request brings. Throws Exception(invalid_argument) where it is none.
+nlohmann::ordered_json body_of(const HttpRequest& request);
 
 // "chatcmpl-" and 32 random hexadecimal digits.
 std::string new_id(std::string_view prefix);

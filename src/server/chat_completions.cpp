@@ -76,9 +76,9 @@ Result<bool> read_tool_choice(const Json& body, const text::ChatRequest& chat) {
       "answers cannot be held to a tool yet");
 }
 
-Result<ChatCall> read_chat(const Json& body, const ModelTable& models) {
+Result<ChatCall> read_chat(const Json& body, const ModelTable& models, const Caller* caller) {
   ChatCall call;
-  QUERN_TRY(call.text, read_text_request(body, kOwnKeys, models));
+  QUERN_TRY(call.text, read_text_request(body, kOwnKeys, models, caller));
   QUERN_CHECK(read_logprobs(body, call.text));
   if (call.text.best_of > 0)
     return make_error(ErrorCode::invalid_argument, "request: best_of is not for conversations", "use n");
@@ -310,8 +310,8 @@ class StreamedChat final : public ChatWriter {
 
 void chat_completions(const ModelTable& models, const HttpRequest& request,
                       std::shared_ptr<HttpReply> reply) {
-  const Json body = parse_ordered_json(request.body, "request").value();
-  ChatCall call = read_chat(body, models).value();
+  const Json body = body_of(request);
+  ChatCall call = read_chat(body, models, request.caller.get()).value();
   const ServedModel& model = *call.text.model;
   std::vector<engine::Request> requests;
   for (int64_t i = 0; i < call.text.n; ++i) requests.push_back(to_engine_request(call.text, call.tokens, i));
@@ -321,7 +321,7 @@ void chat_completions(const ModelTable& models, const HttpRequest& request,
   } else {
     writer = std::make_shared<WholeChat>(std::move(call), reply);
   }
-  ask(model, std::move(requests), std::move(writer), reply).value();
+  ask(model, std::move(requests), std::move(writer), reply, models.meter(request.caller)).value();
 }
 
 }  // namespace quern::server

@@ -62,9 +62,9 @@ struct OwnFields {
   }
 };
 
-Result<CompletionCall> read_completion(const Json& body, const ModelTable& models) {
+Result<CompletionCall> read_completion(const Json& body, const ModelTable& models, const Caller* caller) {
   CompletionCall call;
-  QUERN_TRY(call.text, read_text_request(body, kOwnKeys, models));
+  QUERN_TRY(call.text, read_text_request(body, kOwnKeys, models, caller));
   if (call.text.options.max_tokens < 0) call.text.options.max_tokens = kDefaultTokens;
   OwnFields own;
   Fields fields = fields_of(own);
@@ -293,8 +293,8 @@ class StreamedCompletion final : public CompletionWriter {
 }  // namespace
 
 void completions(const ModelTable& models, const HttpRequest& request, std::shared_ptr<HttpReply> reply) {
-  const Json body = parse_ordered_json(request.body, "request").value();
-  CompletionCall call = read_completion(body, models).value();
+  const Json body = body_of(request);
+  CompletionCall call = read_completion(body, models, request.caller.get()).value();
   const ServedModel& model = *call.text.model;
   std::vector<engine::Request> requests;
   for (const std::vector<int32_t>& prompt : call.prompts) {
@@ -309,7 +309,7 @@ void completions(const ModelTable& models, const HttpRequest& request, std::shar
   } else {
     writer = std::make_shared<WholeCompletion>(std::move(call), reply);
   }
-  ask(model, std::move(requests), std::move(writer), reply).value();
+  ask(model, std::move(requests), std::move(writer), reply, models.meter(request.caller)).value();
 }
 
 }  // namespace quern::server

@@ -21,6 +21,22 @@ Result<const ServedModel*> ModelTable::find(const std::string& name) const {
                     fmt::format("there are: {}", fmt::join(names, ", ")));
 }
 
+Result<const ServedModel*> ModelTable::find(const std::string& name, const Caller* caller) const {
+  QUERN_TRY(const ServedModel* model, find(name));
+  if (caller == nullptr || caller->may_use(model->name)) return model;
+  return make_error(ErrorCode::permission,
+                    fmt::format("the key of '{}' does not allow the model '{}'", caller->name, model->name),
+                    fmt::format("it allows: {}", fmt::join(caller->models, ", ")));
+}
+
+std::function<void(const engine::Usage&)> ModelTable::meter(
+    const std::shared_ptr<const Caller>& caller) const {
+  if (!caller || !meter_) return {};
+  return [caller, meter = meter_](const engine::Usage& usage) {
+    meter(*caller, usage.prompt_tokens + usage.generated_tokens);
+  };
+}
+
 // Tokenizers that strip the space before a text keep it before a second token.
 std::string token_text(const text::Tokenizer& tokenizer, int32_t token) {
   if (std::optional<std::string> bytes = tokenizer.token_bytes(token)) return *std::move(bytes);

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "engine/engine_thread.h"
+#include "server/caller.h"
 
 namespace quern::server {
 
@@ -22,11 +24,21 @@ class ModelTable {
  public:
   void add(ServedModel model) { models_.push_back(std::move(model)); }
   const std::vector<ServedModel>& all() const { return models_; }
-  // The only model where no name is given. not_found names those there are.
-  Result<const ServedModel*> find(const std::string& name) const;
+  // The only model where no name is given. not_found names those there are; permission where `caller`, if there is one,
+  // may not use it.
+  Result<const ServedModel*> find(const std::string& name, const Caller* caller) const;
+
+  // Who counts the tokens that callers used.
+  using Meter = std::function<void(const Caller& caller, int64_t tokens)>;
+  void set_meter(Meter meter) { meter_ = std::move(meter); }
+  // Counts an answer of `caller`; empty where nobody is known or counts.
+  std::function<void(const engine::Usage&)> meter(const std::shared_ptr<const Caller>& caller) const;
 
  private:
+  Result<const ServedModel*> find(const std::string& name) const;
+
   std::vector<ServedModel> models_;
+  Meter meter_;
 };
 
 // Bytes of a token as they appear in text, behind another one.

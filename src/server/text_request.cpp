@@ -129,7 +129,7 @@ void TextRequest::fields(Fields& f) {
 }
 
 Result<TextRequest> read_text_request(const Json& body, std::span<const std::string> own,
-                                      const ModelTable& models) {
+                                      const ModelTable& models, const Caller* caller) {
   if (!body.is_object())
     return make_error(ErrorCode::invalid_argument,
                       fmt::format("{}: expected an object, got {}", kSource, json_excerpt(body)));
@@ -150,7 +150,11 @@ Result<TextRequest> read_text_request(const Json& body, std::span<const std::str
     }
     request.ignored.push_back(name);
   }
-  QUERN_TRY(request.model, models.find(request.model_name));
+  QUERN_TRY(request.model, models.find(request.model_name, caller));
+  if (caller != nullptr) {
+    request.tenant = caller->name;
+    request.priority -= caller->priority;  // where more goes first
+  }
   QUERN_CHECK(infer::take_defaults(request.model->loaded->sampling, fields, fields));
   QUERN_CHECK(read_stream_options(body, request));
   if (const auto bias = body.find("logit_bias"); bias != body.end()) {
@@ -168,7 +172,7 @@ Result<TextRequest> read_text_request(const Json& body, std::span<const std::str
 engine::Request to_engine_request(const TextRequest& request, std::vector<int32_t> prompt, int64_t answer) {
   engine::Request result{.prompt = std::move(prompt),
                          .options = request.options,
-                         .scope = request.cache_salt,
+                         .scope = fmt::format("{}/{}", request.tenant, request.cache_salt),
                          .priority = request.priority,
                          .timeout = request.timeout,
                          .top_logprobs = request.top_logprobs};

@@ -29,6 +29,7 @@ struct TextRequest {
   int64_t priority = 0;    // the smaller, the sooner
   double timeout = 0.0;    // seconds
   std::string cache_salt;  // requests with other salts share no cached prefix
+  std::string tenant;      // nor do those of other callers
   std::vector<int64_t> stop_token_ids;
   std::vector<std::string> ignored;  // parameters that nobody knows
 
@@ -39,7 +40,7 @@ struct TextRequest {
 // not_found for an unknown model; invalid_argument for wrong values, and for names so near to a known one that they must
 // be misspelt.
 Result<TextRequest> read_text_request(const Json& body, std::span<const std::string> own,
-                                      const ModelTable& models);
+                                      const ModelTable& models, const Caller* caller);
 
 // What the model's engine is asked. `answer`: which of the n.
 engine::Request to_engine_request(const TextRequest& request, std::vector<int32_t> prompt, int64_t answer);

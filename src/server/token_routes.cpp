@@ -38,9 +38,9 @@ struct Asked {
 };
 
 Asked read(const ModelTable& models, const HttpRequest& request) {
-  Asked asked{.body = parse_ordered_json(request.body, "request").value()};
+  Asked asked{.body = body_of(request)};
   fields_of(asked.fields).load_json(asked.body, "request").value();
-  asked.model = models.find(asked.fields.model).value();
+  asked.model = models.find(asked.fields.model, request.caller.get()).value();
   return asked;
 }
 

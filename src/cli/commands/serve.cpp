@@ -4,6 +4,7 @@
 #include <chrono>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <thread>
 
 #include "base/interrupt.h"
@@ -12,6 +13,8 @@
 #include "cli/model_options.h"
 #include "server/api.h"
 #include "server/api_format.h"
+#include "server/auth.h"
+#include "server/cors.h"
 #include "server/http_server.h"
 #include "store/store.h"
 
@@ -30,6 +33,8 @@ struct Arguments {
   engine::EngineOptions engine;
   int64_t queue = 1024;
   server::HttpServerOptions http;
+  std::string api_keys;
+  std::vector<std::string> origins;
   double drain_seconds = 30.0;
   bool open = false;
 };
@@ -56,15 +61,23 @@ Result<server::ServedModel> open(const std::string& model, const Arguments& argu
 }
 
 Result<void> check_address(const Arguments& arguments) {
-  if (arguments.open || server::is_loopback_host(arguments.http.host)) return {};
+  if (arguments.open || !arguments.api_keys.empty() || server::is_loopback_host(arguments.http.host))
+    return {};
   return make_error(
       ErrorCode::permission,
       fmt::format("{} can be reached from other machines, and anybody there could ask", arguments.http.host),
-      "say --open if that is what you want");
+      "give --api-keys, or say --open if that is what you want");
+}
+
+Result<server::AuthOptions> open_keys(const std::string& file) {
+  server::AuthOptions options;
+  QUERN_TRY(options.keys, server::ApiKeys::open(file));
+  return options;
 }
 
 Result<void> serve(const Arguments& arguments, const Context& context) {
   QUERN_CHECK(check_address(arguments));
+  std::optional<server::Auth> auth;  // outlives the engines, whose last answers are counted
   server::ModelTable models;
   for (const std::string& model : arguments.models) {
     const auto start = std::chrono::steady_clock::now();
@@ -78,12 +91,19 @@ Result<void> serve(const Arguments& arguments, const Context& context) {
     }
     models.add(std::move(served));
   }
+  if (!arguments.api_keys.empty()) {
+    QUERN_TRY(server::AuthOptions keys, open_keys(arguments.api_keys));
+    auth.emplace(std::move(keys));
+    models.set_meter([&](const server::Caller& caller, int64_t tokens) { auth->spend(caller, tokens); });
+  }
   const server::Router router = server::api_routes(models);
-  QUERN_TRY(const auto http,
-            server::HttpServer::listen(
-                arguments.http, [&](server::HttpRequest request, std::shared_ptr<server::HttpReply> reply) {
-                  router.handle(std::move(request), reply);
-                }));
+  server::HttpServer::Handler handler = [&](server::HttpRequest request,
+                                            std::shared_ptr<server::HttpReply> reply) {
+    router.handle(std::move(request), reply);
+  };
+  if (auth) handler = auth->guard(std::move(handler));
+  handler = server::with_cors({.origins = arguments.origins, .hosts = {}}, std::move(handler));
+  QUERN_TRY(const auto http, server::HttpServer::listen(arguments.http, std::move(handler)));
   if (!context.quiet) terminal::print_line(fmt::format("listening on {}; Ctrl-C ends it", http->url()));
   const InterruptGuard guard(kNotice);
   std::thread serving([&] { http->run(); });
@@ -115,6 +135,10 @@ Runner define(CommandLine& line) {
       ->capture_default_str();
   app.add_option("--tls-certificate", arguments->http.certificate_file, "PEM file; with --tls-key: HTTPS");
   app.add_option("--tls-key", arguments->http.key_file, "PEM file of its private key");
+  app.add_option("--api-keys", arguments->api_keys,
+                 "file of the keys that clients must show (see the handbook)");
+  app.add_option("--cors-origin", arguments->origins,
+                 "web pages that may ask, such as https://app.example.org; * for any");
   app.add_option("--drain", arguments->drain_seconds, "seconds that answers may take after Ctrl-C")
       ->capture_default_str();
   app.add_flag("--open", arguments->open, "listen on an address that other machines reach, for anybody");
