@@ -85,7 +85,7 @@ AuditLog::~AuditLog() {
   ::close(fd_);
 }
 
-void AuditLog::write(Json entry) {
+void AuditLog::write(const Json& entry) {
   Json timed = {{"time", iso_time()}};
   timed.update(options_.redact ? redacted(entry) : entry);
   const std::lock_guard lock(mutex_);

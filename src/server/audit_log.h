@@ -35,7 +35,7 @@ class AuditLog {
   AuditLog& operator=(const AuditLog&) = delete;
 
   // Adds "time" in front and queues the entry, an object; never waits for the disk.
-  void write(nlohmann::ordered_json entry);
+  void write(const nlohmann::ordered_json& entry);
   // Waits until what was queued is written.
   void flush();
   // Entries lost because the queue was full or the disk failed.
