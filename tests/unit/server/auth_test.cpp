@@ -1,5 +1,6 @@
 #include "server/auth.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -22,7 +23,7 @@ class AuthTest : public testing::Test {
     return options;
   }
   HttpResponse ask(Auth& auth, HttpHeaders headers, const std::string& path = "/v1/models") {
-    const auto handler = auth.guard([](HttpRequest request, const std::shared_ptr<HttpReply>& reply) {
+    const auto handler = auth.guard([](const HttpRequest& request, const std::shared_ptr<HttpReply>& reply) {
       reply->send({.body = request.caller ? request.caller->name : "nobody"});
     });
     const auto reply = std::make_shared<FakeReply>();
@@ -57,8 +58,8 @@ TEST_F(AuthTest, TakesTheKeyFromEitherHeader) {
   EXPECT_EQ(ask(auth, {{"X-API-Key", key_.key}}).body, "alice");
   const std::string& key = key_.key;
   for (const std::string& wrong :
-       std::vector<std::string>{"Bearer", "Bearer ", "Basic " + key, key, "Bearer " + key + " ",
-                                "Bearer " + key + ", Bearer " + key}) {
+       std::vector<std::string>{"Bearer", "Bearer ", "Basic " + key, key, fmt::format("Bearer {} ", key),
+                                fmt::format("Bearer {0}, Bearer {0}", key)}) {
     EXPECT_EQ(ask(auth, {{"Authorization", wrong}}).status, 401) << wrong;
   }
 }

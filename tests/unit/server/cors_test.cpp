@@ -9,7 +9,7 @@ namespace {
 
 HttpResponse ask(const CorsOptions& options, const std::string& method, HttpHeaders headers) {
   const auto reply = std::make_shared<FakeReply>();
-  const auto handler = with_cors(options, [](HttpRequest, const std::shared_ptr<HttpReply>& given) {
+  const auto handler = with_cors(options, [](const HttpRequest&, const std::shared_ptr<HttpReply>& given) {
     given->begin(200, "text/plain");
     given->write("handled");
     given->end();

@@ -17,7 +17,7 @@ using std::chrono::milliseconds;
 using testing::HasSubstr;
 
 // Answers with what it was asked.
-void echo(HttpRequest request, const std::shared_ptr<HttpReply>& reply) {
+void echo(const HttpRequest& request, const std::shared_ptr<HttpReply>& reply) {
   HttpResponse response;
   response.content_type = "text/plain";
   response.body = request.method + " " + request.path + " " + request.body;
@@ -26,9 +26,9 @@ void echo(HttpRequest request, const std::shared_ptr<HttpReply>& reply) {
 
 TEST(HttpServer, HandsOverTheRequest) {
   HttpRequest seen;
-  RunningServer server([&](HttpRequest request, const std::shared_ptr<HttpReply>& reply) {
+  RunningServer server([&](const HttpRequest& request, const std::shared_ptr<HttpReply>& reply) {
     seen = request;
-    echo(std::move(request), reply);
+    echo(request, reply);
   });
   Client client(server.port());
   const Answer answer = client.ask(
@@ -74,9 +74,9 @@ TEST(HttpServer, AnswersPipelinedRequestsInOrder) {
 
 TEST(HttpServer, ReadsBeyondWhatItKeepsAheadOnceTheAnswerIsOut) {
   Event go;
-  RunningServer server([&](HttpRequest request, const std::shared_ptr<HttpReply>& reply) {
+  RunningServer server([&](const HttpRequest& request, const std::shared_ptr<HttpReply>& reply) {
     if (request.path == "/first") go.wait();
-    echo(std::move(request), reply);
+    echo(request, reply);
   });
   Client client(server.port());
   client.send(get("/first"));
@@ -113,8 +113,8 @@ TEST(HttpServer, SaysContinue) {
 }
 
 TEST(HttpServer, AnswersHeadWithoutBody) {
-  RunningServer server([](HttpRequest request, const std::shared_ptr<HttpReply>& reply) {
-    if (request.path != "/stream") return echo(std::move(request), reply);
+  RunningServer server([](const HttpRequest& request, const std::shared_ptr<HttpReply>& reply) {
+    if (request.path != "/stream") return echo(request, reply);
     reply->begin(200, "text/plain");
     reply->write("something");
     reply->end();
@@ -152,7 +152,7 @@ class Counting {
   ~Counting() {
     for (std::thread& thread : threads_) thread.join();
   }
-  void operator()(HttpRequest, std::shared_ptr<HttpReply> reply) {
+  void operator()(const HttpRequest&, std::shared_ptr<HttpReply> reply) {
     const std::lock_guard lock(mutex_);
     threads_.emplace_back([reply = std::move(reply)] {
       reply->begin(200, "text/event-stream");
@@ -185,7 +185,7 @@ TEST(HttpServer, StreamsInChunksAndKeepsTheConnection) {
 TEST(HttpServer, HoldsManyStreamsAtOnce) {
   std::mutex mutex;
   std::vector<std::shared_ptr<HttpReply>> replies;
-  RunningServer server([&](HttpRequest request, const std::shared_ptr<HttpReply>& reply) {
+  RunningServer server([&](const HttpRequest& request, const std::shared_ptr<HttpReply>& reply) {
     reply->begin(200, "text/plain");
     reply->write(request.path);
     const std::lock_guard lock(mutex);
@@ -228,7 +228,7 @@ TEST(HttpServer, AnswersAClientThatOnlyClosedItsSendingSide) {
 TEST(HttpServer, NoticesAClientThatLeavesWhileItWaits) {
   Event started, closed, at_once;
   std::shared_ptr<HttpReply> kept;
-  RunningServer server([&](HttpRequest, std::shared_ptr<HttpReply> reply) {
+  RunningServer server([&](const HttpRequest&, std::shared_ptr<HttpReply> reply) {
     reply->on_close([&] { closed.set(); });
     kept = std::move(reply);
     started.set();
@@ -248,7 +248,7 @@ TEST(HttpServer, NoticesAClientThatLeavesWhileItWaits) {
 TEST(HttpServer, NoticesAClientThatLeavesDuringAStream) {
   Event closed;
   std::atomic<int> calls = 0;
-  RunningServer server([&](HttpRequest, const std::shared_ptr<HttpReply>& reply) {
+  RunningServer server([&](const HttpRequest&, const std::shared_ptr<HttpReply>& reply) {
     reply->on_close([&] {
       ++calls;
       closed.set();
@@ -276,7 +276,7 @@ TEST(HttpServer, CutsOffAReaderWhoseQueueGrowsPastTheLimit) {
   HttpServerOptions options;
   options.queue_bytes = 100'000;
   RunningServer server(
-      [&](HttpRequest, const std::shared_ptr<HttpReply>& reply) {
+      [&](const HttpRequest&, const std::shared_ptr<HttpReply>& reply) {
         reply->begin(200, "text/plain");
         const std::string piece(10'000, 'x');
         for (int i = 0; i < 5'000 && !reply->closed(); ++i) {
@@ -297,7 +297,7 @@ TEST(HttpServer, CutsOffAReaderWhoStalls) {
   HttpServerOptions options;
   options.stall_time = milliseconds(150);
   RunningServer server(
-      [&](HttpRequest, const std::shared_ptr<HttpReply>& reply) {
+      [&](const HttpRequest&, const std::shared_ptr<HttpReply>& reply) {
         reply->on_close([&] { closed.set(); });
         reply->send({.body = std::string(40 << 20, 'x')});
       },
@@ -309,7 +309,7 @@ TEST(HttpServer, CutsOffAReaderWhoStalls) {
 }
 
 TEST(HttpServer, TurnsExceptionsIntoErrors) {
-  RunningServer server([](HttpRequest request, const std::shared_ptr<HttpReply>& reply) {
+  RunningServer server([](const HttpRequest& request, const std::shared_ptr<HttpReply>& reply) {
     if (request.path == "/error") {
       throw Exception(
           make_error(ErrorCode::not_found, "there is no model \"x\"", "GET /v1/models lists them"));
@@ -336,7 +336,7 @@ TEST(HttpServer, TurnsExceptionsIntoErrors) {
 }
 
 TEST(HttpServer, IgnoresASecondAnswer) {
-  RunningServer server([](HttpRequest request, const std::shared_ptr<HttpReply>& reply) {
+  RunningServer server([](const HttpRequest& request, const std::shared_ptr<HttpReply>& reply) {
     echo(request, reply);
     echo(request, reply);
     reply->write("x");
@@ -353,7 +353,7 @@ TEST(HttpServer, RefusesWhatIsNoRequest) {
   options.limits = {.body_bytes = 1000, .header_bytes = 2000, .headers = 20};
   RunningServer server(echo, options);
   std::string many;
-  for (int i = 0; i < 30; ++i) many += "X" + std::to_string(i) + ": 1\r\n";
+  for (int i = 0; i < 30; ++i) many.append("X").append(std::to_string(i)).append(": 1\r\n");
   const std::string chunked = "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
   const std::vector<std::pair<std::string, int>> cases = {
       {"GARBAGE\r\n\r\n", 400},
@@ -412,7 +412,7 @@ TEST(HttpServer, TakesTargetsOfAllForms) {
 }
 
 TEST(HttpServer, TrailersDoNotBecomeHeaders) {
-  RunningServer server([](HttpRequest request, const std::shared_ptr<HttpReply>& reply) {
+  RunningServer server([](const HttpRequest& request, const std::shared_ptr<HttpReply>& reply) {
     reply->send({.body = std::string(request.header("authorization"))});
   });
   Client client(server.port());
@@ -424,7 +424,7 @@ TEST(HttpServer, TrailersDoNotBecomeHeaders) {
 }
 
 TEST(HttpServer, NoHeaderOfAnAnswerEndsItsLine) {
-  RunningServer server([](HttpRequest, const std::shared_ptr<HttpReply>& reply) {
+  RunningServer server([](const HttpRequest&, const std::shared_ptr<HttpReply>& reply) {
     reply->send({.body = "x", .headers = {{"X-Id", "a\r\nSet-Cookie: b"}}});
   });
   const Answer answer = Client(server.port()).ask(get("/"));
@@ -464,10 +464,10 @@ TEST(HttpServer, LimitsTheBytesOfAllBodies) {
   HttpServerOptions options;
   options.all_bodies_bytes = 1000;
   RunningServer server(
-      [&](HttpRequest request, const std::shared_ptr<HttpReply>& reply) {
+      [&](const HttpRequest& request, const std::shared_ptr<HttpReply>& reply) {
         started.set();
         go.wait();
-        echo(std::move(request), reply);
+        echo(request, reply);
       },
       options);
   Client one(server.port());
@@ -481,7 +481,7 @@ TEST(HttpServer, LimitsTheBytesOfAllBodies) {
 
 TEST(HttpServer, WritesWhileAStreamIsSilent) {
   std::shared_ptr<HttpReply> kept;
-  RunningServer server([&](HttpRequest, std::shared_ptr<HttpReply> reply) {
+  RunningServer server([&](const HttpRequest&, std::shared_ptr<HttpReply> reply) {
     reply->begin(200, "text/event-stream");
     reply->keep_alive(milliseconds(50), ": alive\n\n");
     kept = std::move(reply);
@@ -495,8 +495,8 @@ TEST(HttpServer, WritesWhileAStreamIsSilent) {
 TEST(HttpServer, DrainsWhatRuns) {
   Event started;
   std::shared_ptr<HttpReply> kept;
-  RunningServer server([&](HttpRequest request, std::shared_ptr<HttpReply> reply) {
-    if (request.path != "/stream") return echo(std::move(request), reply);
+  RunningServer server([&](const HttpRequest& request, std::shared_ptr<HttpReply> reply) {
+    if (request.path != "/stream") return echo(request, reply);
     reply->begin(200, "text/plain");
     reply->write("one ");
     kept = std::move(reply);
@@ -525,7 +525,7 @@ TEST(HttpServer, DrainsWhatRuns) {
 TEST(HttpServer, DrainEndsAtItsLimit) {
   Event started, closed;
   std::shared_ptr<HttpReply> kept;
-  RunningServer server([&](HttpRequest, std::shared_ptr<HttpReply> reply) {
+  RunningServer server([&](const HttpRequest&, std::shared_ptr<HttpReply> reply) {
     reply->on_close([&] { closed.set(); });
     kept = std::move(reply);
     started.set();
@@ -543,7 +543,7 @@ TEST(HttpServer, RepliesMayOutliveTheServer) {
   std::shared_ptr<HttpReply> kept;
   Event started;
   {
-    RunningServer server([&](HttpRequest, std::shared_ptr<HttpReply> reply) {
+    RunningServer server([&](const HttpRequest&, std::shared_ptr<HttpReply> reply) {
       reply->begin(200, "text/plain");
       kept = std::move(reply);
       started.set();
@@ -559,9 +559,9 @@ TEST(HttpServer, RepliesMayOutliveTheServer) {
 
 TEST(HttpServer, StopsFromAHandler) {
   RunningServer* running = nullptr;
-  RunningServer server([&](HttpRequest request, const std::shared_ptr<HttpReply>& reply) {
+  RunningServer server([&](const HttpRequest& request, const std::shared_ptr<HttpReply>& reply) {
     (*running)->stop();
-    echo(std::move(request), reply);
+    echo(request, reply);
   });
   running = &server;
   Client(server.port()).ask(get("/"));

@@ -96,7 +96,7 @@ class HttpTls : public testing::Test {
 
 TEST_F(HttpTls, AnswersAndStreams) {
   RunningServer server(
-      [](HttpRequest request, const std::shared_ptr<HttpReply>& reply) {
+      [](const HttpRequest& request, const std::shared_ptr<HttpReply>& reply) {
         if (request.path != "/stream")
           return reply->send({.body = request.tls ? "tls " + request.body : "plain"});
         reply->begin(200, "text/plain");
@@ -121,7 +121,7 @@ TEST_F(HttpTls, NoticesAClientThatLeaves) {
   Event started, closed;
   std::shared_ptr<HttpReply> kept;
   RunningServer server(
-      [&](HttpRequest, std::shared_ptr<HttpReply> reply) {
+      [&](const HttpRequest&, std::shared_ptr<HttpReply> reply) {
         reply->on_close([&] { closed.set(); });
         kept = std::move(reply);
         started.set();
@@ -136,7 +136,7 @@ TEST_F(HttpTls, NoticesAClientThatLeaves) {
 
 TEST_F(HttpTls, SurvivesWhatIsNotTls) {
   options_.head_time = std::chrono::milliseconds(150);
-  RunningServer server([](HttpRequest, const std::shared_ptr<HttpReply>& reply) { reply->send({}); },
+  RunningServer server([](const HttpRequest&, const std::shared_ptr<HttpReply>& reply) { reply->send({}); },
                        options_);
   EXPECT_EQ(Client(server.port()).ask(get("/")).status, 0);
   Client silent(server.port());

@@ -12,12 +12,14 @@ namespace {
 class RouterTest : public testing::Test {
  protected:
   void add(const std::string& method, const std::string& pattern) {
-    router_.add(method, pattern,
-                [=](HttpRequest, const PathParameters& parameters, const std::shared_ptr<HttpReply>& reply) {
-                  std::string text = method + " " + pattern;
-                  for (const auto& [name, value] : parameters) text += " " + name + "=" + value;
-                  reply->send({.body = text});
-                });
+    router_.add(
+        method, pattern,
+        [=](const HttpRequest&, const PathParameters& parameters, const std::shared_ptr<HttpReply>& reply) {
+          std::string text = method + " " + pattern;
+          for (const auto& [name, value] : parameters)
+            text.append(" ").append(name).append("=").append(value);
+          reply->send({.body = text});
+        });
   }
   HttpResponse ask(const std::string& method, const std::string& path) const {
     const auto reply = std::make_shared<FakeReply>();
