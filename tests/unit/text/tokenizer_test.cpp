@@ -330,5 +330,23 @@ TEST(TokenizerReport, ShowsPiecesAndTokens) {
   EXPECT_EQ(render_splits(load(document()), "ab b"), "\"ab\"  ab 3\n\" b\"  Ġ 2, b 1\n");
 }
 
+// Beside each number what tokenizers 0.23.3 takes it for.
+TEST(Tokenizer, ReadsScoresAsTokenizersDoes) {
+  for (const auto& [written, read] : std::initializer_list<std::pair<double, double>>{
+           {-1.3401697182640757, -1.3401697182640755},
+           {-11.029181247038437, -11.029181247038435},
+           {-3.7451466552454318, -3.745146655245432},
+           {-3.5991927655673606, -3.599192765567361},
+           {-1.5, -1.5},
+           {0.0, 0.0},
+           {-2.0122928619384766, -2.012292861938477},
+           {-1e-7, -1e-7}}) {
+    Json json = document();
+    json["pre_tokenizer"] = nullptr;
+    json["model"] = {{"type", "Unigram"}, {"vocab", {{"a", written}}}};
+    EXPECT_EQ(Json::parse(load(json).to_json())["model"]["vocab"][0][1].get<double>(), read);
+  }
+}
+
 }  // namespace
 }  // namespace quern::text
