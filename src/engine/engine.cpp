@@ -269,7 +269,7 @@ void Engine::tell(Active& active, const Piece& piece, double now) {
     ++stats_.generated_tokens;
     update.text = active.text.push(token);
     update.tokens.push_back(std::move(*active.chosen));
-    if (active.text.stopped()) {
+    if (active.text.stopped() || active.chooser.is_complete()) {
       update.finish = infer::FinishReason::stop;
     } else if (active.usage.generated_tokens >= active.chooser.options().max_tokens) {
       update.finish = infer::FinishReason::length;

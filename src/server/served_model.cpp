@@ -5,7 +5,22 @@
 
 #include <algorithm>
 
+#include "infer/constraint.h"
+#include "server/api_format.h"
+
 namespace quern::server {
+
+Result<ServedModel> serve_model(std::string name, std::shared_ptr<const infer::LoadedModel> loaded,
+                                const engine::EngineOptions& options, int64_t most_waiting) {
+  ServedModel model{
+      .name = std::move(name), .created = unix_seconds(), .loaded = std::move(loaded), .engine = {}};
+  QUERN_TRY(auto engine, engine::Engine::create(model.loaded, options));
+  model.engine = std::make_shared<engine::EngineThread>(std::move(engine), most_waiting);
+  if (auto vocabulary = infer::make_vocabulary(model.loaded->tokenizer, model.loaded->end_tokens);
+      vocabulary.ok())
+    model.grammars = std::make_shared<grammar::GrammarCache>(*std::move(vocabulary));
+  return model;
+}
 
 Result<const ServedModel*> ModelTable::find(const std::string& name) const {
   if (name.empty() && models_.size() == 1) return &models_.front();

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/engine_thread.h"
+#include "grammar/grammar_cache.h"
 #include "server/caller.h"
 
 namespace quern::server {
@@ -17,7 +18,12 @@ struct ServedModel {
   int64_t created = 0;  // seconds since 1970
   std::shared_ptr<const infer::LoadedModel> loaded;
   std::shared_ptr<engine::EngineThread> engine;
+  std::shared_ptr<grammar::GrammarCache> grammars = {};  // null: its tokens cannot be held to a grammar
 };
+
+// An engine for `loaded`, in a thread of its own, under `name`. Errors of Engine::create.
+Result<ServedModel> serve_model(std::string name, std::shared_ptr<const infer::LoadedModel> loaded,
+                                const engine::EngineOptions& options, int64_t most_waiting);
 
 // The models of a server, the default first. Thread-safe once it is made.
 class ModelTable {

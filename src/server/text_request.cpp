@@ -9,6 +9,7 @@
 
 #include "base/json.h"
 #include "base/nearest.h"
+#include "server/response_format.h"
 
 namespace quern::server {
 
@@ -29,7 +30,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kAliases{
 }};
 
 // Taken without effect: they change nothing about the answer here.
-constexpr std::array<std::string_view, 12> kWithoutEffect{"user",
+constexpr std::array<std::string_view, 11> kWithoutEffect{"user",
                                                           "store",
                                                           "metadata",
                                                           "service_tier",
@@ -37,7 +38,7 @@ constexpr std::array<std::string_view, 12> kWithoutEffect{"user",
                                                           "prompt_cache_key",
                                                           "stream_options",
                                                           "logit_bias",
-                                                          "response_format",
+
                                                           "verbosity",
                                                           "cache_prompt",
                                                           "skip_special_tokens"};
@@ -108,6 +109,18 @@ Result<void> read_stream_options(const Json& body, TextRequest& request) {
   return {};
 }
 
+Result<void> take_constraint(const Json& body, TextRequest& request) {
+  QUERN_TRY(const std::optional<grammar::Constraint> constraint, read_constraint(body));
+  if (!constraint) return {};
+  if (!request.model->grammars) {
+    return make_error(ErrorCode::unsupported,
+                      fmt::format("answers of '{}' cannot be held to a form: its tokens say nothing alone",
+                                  request.model->name));
+  }
+  QUERN_TRY(request.options.constraint, request.model->grammars->get(*constraint));
+  return {};
+}
+
 }  // namespace
 
 void TextRequest::fields(Fields& f) {
@@ -142,6 +155,7 @@ Result<TextRequest> read_text_request(const Json& body, std::span<const std::str
   for (const Field& field : fields.all()) known.push_back(field.key());
   for (const auto& [alias, name] : kAliases) known.emplace_back(alias);
   for (const std::string_view name : kWithoutEffect) known.emplace_back(name);
+  known.insert(known.end(), constraint_keys().begin(), constraint_keys().end());
   for (const std::string& name : others) {
     if (std::ranges::find(known, name) != known.end()) continue;
     if (const std::string nearest = nearest_name(name, known); !nearest.empty()) {
@@ -160,6 +174,7 @@ Result<TextRequest> read_text_request(const Json& body, std::span<const std::str
   if (const auto bias = body.find("logit_bias"); bias != body.end()) {
     QUERN_TRY(request.options.sampling.logit_bias, read_bias(*bias));
   }
+  QUERN_CHECK(take_constraint(body, request));
   if (const auto seed = body.find("seed"); seed == body.end() || seed->is_null())
     request.options.sampling.seed = std::random_device()();
   if (request.best_of > 0 && request.best_of < request.n)

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
+#include <string>
 
 #include "text/models/model_json.h"
 #include "text/unicode.h"
@@ -12,6 +14,51 @@ namespace quern::text {
 
 namespace {
 constexpr double kUnknownPenalty = 10;
+
+constexpr int kMostPower = 308;
+
+double power_of_ten(int exponent) {
+  static const std::vector<double> powers = [] {
+    std::vector<double> table;
+    for (int i = 0; i <= kMostPower; ++i) table.push_back(std::stod("1e" + std::to_string(i)));
+    return table;
+  }();
+  return powers[static_cast<size_t>(exponent)];
+}
+
+// What serde_json, which tokenizers reads its files with, takes for a number whose nearest double is `value`: the digits as
+// a whole number, multiplied or divided once by a power of ten. One number in seven differs in its last bit from what it
+// says, and with it which of two cuts of a long run wins.
+double as_serde_reads(double value) {
+  if (value == 0.0 || !std::isfinite(value)) return value;
+  char text[32];
+  const auto end =
+      std::to_chars(text, text + sizeof text, std::abs(value), std::chars_format::scientific).ptr;
+  const std::string_view shortest(text, static_cast<size_t>(end - text));
+  const size_t e = shortest.find('e');
+  std::string digits(shortest.substr(0, e));
+  int exponent = 0;
+  const size_t sign = shortest[e + 1] == '+' ? e + 2 : e + 1;
+  std::from_chars(shortest.data() + sign, end, exponent);
+  if (const size_t point = digits.find('.'); point != std::string::npos) {
+    exponent -= static_cast<int>(digits.size() - point - 1);
+    digits.erase(point, 1);
+  }
+  uint64_t whole = 0;
+  std::from_chars(digits.data(), digits.data() + digits.size(), whole);
+  auto read = static_cast<double>(whole);
+  for (; exponent < -kMostPower; exponent += kMostPower) read /= power_of_ten(kMostPower);
+  read = exponent < 0 ? read / power_of_ten(-exponent) : read * power_of_ten(exponent);
+  return value < 0.0 ? -read : read;
+}
+
+// The scores that paths are weighed by.
+std::vector<double> weights_of(const std::vector<double>& scores, const UnigramOptions& options) {
+  std::vector<double> weights = scores;
+  if (options.as_sentencepiece) return weights;
+  for (double& weight : weights) weight = as_serde_reads(weight);
+  return weights;
+}
 
 double lowest(const std::vector<double>& scores) {
   double low = INFINITY;
@@ -42,7 +89,8 @@ Unigram::Unigram(Vocabulary vocabulary, std::vector<double> scores, UnigramOptio
     : vocabulary_(std::move(vocabulary)),
       scores_(std::move(scores)),
       options_(options),
-      unk_score_(options_.unk_score.value_or(lowest(scores_) - kUnknownPenalty)),
+      weights_(weights_of(scores_, options_)),
+      unk_score_(options_.unk_score.value_or(lowest(weights_) - kUnknownPenalty)),
       trie_(trie_of(vocabulary_, scores_)),
       byte_tokens_(find_byte_tokens(vocabulary_)) {}
 
@@ -79,7 +127,7 @@ void Unigram::find_best_steps(std::string_view word, std::vector<Step>& steps) c
       if (node == ByteTrie::kNoNode) break;
       const TokenId id = trie_.value(node);
       if (id == ByteTrie::kNoValue) continue;
-      offer(i + 1, scores_[static_cast<size_t>(id)] + before, id, at);
+      offer(i + 1, weights_[static_cast<size_t>(id)] + before, id, at);
       has_single = has_single || i + 1 == next;
     }
     if (!has_single) offer(next, unk_score_ + before, options_.unk, at);

@@ -53,6 +53,7 @@ class Unigram : public WordModel {
   Vocabulary vocabulary_;
   std::vector<double> scores_;
   UnigramOptions options_;
+  std::vector<double> weights_;  // the scores, rounded as tokenizers reads them
   double unk_score_;
   ByteTrie trie_;
   std::array<TokenId, 256> byte_tokens_;

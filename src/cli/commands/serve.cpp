@@ -12,7 +12,6 @@
 #include "base/units.h"
 #include "cli/model_options.h"
 #include "server/api.h"
-#include "server/api_format.h"
 #include "server/auth.h"
 #include "server/cors.h"
 #include "server/http_server.h"
@@ -51,13 +50,9 @@ Result<server::ServedModel> open(const std::string& model, const Arguments& argu
   QUERN_TRY(infer::LoadedModel opened,
             infer::open_model(path, *dtype_from_name(arguments.dtype), !arguments.no_pack));
   if (!arguments.cache_dtype.empty()) QUERN_CHECK(set_cache_dtype(opened.model, arguments.cache_dtype));
-  server::ServedModel served{.name = name_of(model, path),
-                             .created = server::unix_seconds(),
-                             .loaded = std::make_shared<const infer::LoadedModel>(std::move(opened)),
-                             .engine = nullptr};
-  QUERN_TRY(auto engine, engine::Engine::create(served.loaded, arguments.engine));
-  served.engine = std::make_shared<engine::EngineThread>(std::move(engine), arguments.queue);
-  return served;
+  return server::serve_model(name_of(model, path),
+                             std::make_shared<const infer::LoadedModel>(std::move(opened)), arguments.engine,
+                             arguments.queue);
 }
 
 Result<void> check_address(const Arguments& arguments) {

@@ -1,11 +1,6 @@
 // WordPiece, WordLevel and Unigram from tokenizer.json.
 #include <fmt/format.h>
 
-#include <charconv>
-#include <cmath>
-#include <string>
-#include <vector>
-
 #include "text/models/model_json.h"
 #include "text/unigram.h"
 #include "text/word_level.h"
@@ -21,43 +16,6 @@ struct ScoredVocabulary {
   std::vector<double> scores;
 };
 
-constexpr int kMostPower = 308;
-
-double power_of_ten(int exponent) {
-  static const std::vector<double> powers = [] {
-    std::vector<double> table;
-    for (int i = 0; i <= kMostPower; ++i) table.push_back(std::stod("1e" + std::to_string(i)));
-    return table;
-  }();
-  return powers[static_cast<size_t>(exponent)];
-}
-
-// What serde_json, which tokenizers reads its files with, takes for a number whose nearest double is `value`: the digits as
-// a whole number, multiplied or divided once by a power of ten. One number in seven differs in its last bit from what it
-// says, and with it which of two cuts of a long run wins.
-double as_serde_reads(double value) {
-  if (value == 0.0 || !std::isfinite(value)) return value;
-  char text[32];
-  const auto end =
-      std::to_chars(text, text + sizeof text, std::abs(value), std::chars_format::scientific).ptr;
-  const std::string_view shortest(text, static_cast<size_t>(end - text));
-  const size_t e = shortest.find('e');
-  std::string digits(shortest.substr(0, e));
-  int exponent = 0;
-  const size_t sign = shortest[e + 1] == '+' ? e + 2 : e + 1;
-  std::from_chars(shortest.data() + sign, end, exponent);
-  if (const size_t point = digits.find('.'); point != std::string::npos) {
-    exponent -= static_cast<int>(digits.size() - point - 1);
-    digits.erase(point, 1);
-  }
-  uint64_t whole = 0;
-  std::from_chars(digits.data(), digits.data() + digits.size(), whole);
-  auto read = static_cast<double>(whole);
-  for (; exponent < -kMostPower; exponent += kMostPower) read /= power_of_ten(kMostPower);
-  read = exponent < 0 ? read / power_of_ten(-exponent) : read * power_of_ten(exponent);
-  return value < 0.0 ? -read : read;
-}
-
 // [["piece", score], ...]
 Result<ScoredVocabulary> read_scored_vocabulary(const ModelSource& source) {
   QUERN_TRY(const element list,
@@ -72,7 +30,7 @@ Result<ScoredVocabulary> read_scored_vocabulary(const ModelSource& source) {
       return corrupt_model(fmt::format("entry {} of 'vocab' must be [piece, score]", read.scores.size()));
     }
     read.vocabulary.append(piece);
-    read.scores.push_back(as_serde_reads(score));
+    read.scores.push_back(score);
   }
   return read;
 }

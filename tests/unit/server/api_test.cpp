@@ -24,13 +24,13 @@ ServedModel saying(const std::string& name, const std::string& text, size_t prom
   std::vector<int32_t> script(prompt - 1, 0);
   for (const int32_t token : tokenizer.encode(text)) script.push_back(token);
   script.resize(script.size() + 8, *tokenizer.token_to_id("<|end|>"));
-  ServedModel model{.name = name, .created = 7, .loaded = nullptr, .engine = nullptr};
-  model.loaded = std::make_shared<const infer::LoadedModel>(
+  const auto loaded = std::make_shared<const infer::LoadedModel>(
       infer::LoadedModel{{.tokenizer = tokenizer,
                           .templates = text::own_chat_form(),
                           .end_tokens = {*tokenizer.token_to_id("<|end|>")}},
                          infer::scripted_model(script, tokenizer.vocab_size())});
-  model.engine = std::make_shared<engine::EngineThread>(engine::Engine::create(model.loaded, {}).value());
+  ServedModel model = serve_model(name, loaded, {}, 1024).value();
+  model.created = 7;
   return model;
 }
 
@@ -183,6 +183,34 @@ TEST_F(ApiTest, CallsTools) {
   hi_["tool_choice"] = "none";
   EXPECT_THAT(post("/v1/chat/completions", hi_)["choices"][0]["message"]["content"].get<std::string>(),
               HasSubstr("\"f\""));
+}
+
+// The model wants to say something else, but may not.
+TEST_F(ApiTest, HoldsAnswersToAForm) {
+  const auto content = [&](const std::string& key, const Json& value) {
+    Json body = hi_;
+    body[key] = value;
+    return post("/v1/chat/completions", body)["choices"][0]["message"]["content"].get<std::string>();
+  };
+  EXPECT_EQ(content("regex", "[a-c]{4}"), "aaaa");
+  EXPECT_EQ(content("grammar", "root ::= \"yes\" | \"no\""), "no");
+  const Json schema = {{"type", "object"}, {"properties", {{"x", {{"enum", {7}}}}}}, {"required", {"x"}}};
+  EXPECT_EQ(Json::parse(content("json_schema", schema)), Json({{"x", 7}}));
+  EXPECT_EQ(Json::parse(content("response_format", {{"type", "json_schema"},
+                                                    {"json_schema", {{"name", "f"}, {"schema", schema}}}})),
+            Json({{"x", 7}}));
+  EXPECT_EQ(content("response_format", {{"type", "text"}}), "Hello \u00fc!");
+  const auto refused = [&](const std::string& key, const Json& value) {
+    Json body = hi_;
+    body[key] = value;
+    return refusal("/v1/chat/completions", body);
+  };
+  EXPECT_THAT(refused("response_format", "json"), HasSubstr("response_format must be"));
+  EXPECT_THAT(refused("response_format", {{"type", "xml"}}), HasSubstr("xml"));
+  EXPECT_THAT(refused("regex", 5), HasSubstr("regex must be text"));
+  EXPECT_THAT(refused("regex", "(a"), HasSubstr("column 3: expected ')'"));
+  hi_["regex"] = "a";
+  EXPECT_THAT(refused("grammar", "root ::= \"a\""), HasSubstr("both"));
 }
 
 TEST_F(ApiTest, GoesOnFromTextsAndTokens) {
