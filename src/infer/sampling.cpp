@@ -32,27 +32,6 @@ size_t likeliest(std::span<const float> logits) {
                              "its weights are damaged, or too large for the dtype: try --dtype f32"));
 }
 
-// Softmax [V], its likeliest token, and the logarithm of what it was divided by.
-struct Distribution {
-  Tensor storage;
-  std::span<const float> probabilities;
-  size_t top = 0;
-  double log_sum = 0.0;
-
-  explicit Distribution(std::span<const float> logits, double scale = 1.0) {
-    Tensor x({1, static_cast<int64_t>(logits.size())}, DType::f32);
-    std::ranges::transform(logits, x.data<float>(),
-                           [s = static_cast<float>(scale)](float logit) { return logit * s; });
-    top = likeliest(x.span<float>());
-    const float largest = x.span<float>()[top];
-    if (!std::isfinite(largest)) throw_broken();
-    storage = ops::softmax(x);
-    probabilities = storage.span<float>();
-    if (std::isnan(probabilities[top])) throw_broken();
-    log_sum = largest - std::log(static_cast<double>(probabilities[top]));
-  }
-};
-
 // Forbids what is more than `n` standard deviations of the logits below the largest.
 void keep_near_top(std::span<float> logits, double n) {
   double sum = 0.0, squares = 0.0, count = 0.0;
@@ -72,7 +51,28 @@ void keep_near_top(std::span<float> logits, double n) {
 
 }  // namespace
 
-double log_sum_exp(std::span<const float> logits) { return Distribution(logits).log_sum; }
+// Logits [V], their softmax, the likeliest token, and the logarithm of what the softmax was divided by.
+struct Sampler::Distribution {
+  Tensor scaled, softmax;
+  std::span<const float> logits, probabilities;
+  size_t top = 0;
+  double log_sum = 0.0;
+
+  explicit Distribution(std::span<const float> given, double scale = 1.0)
+      : scaled({1, static_cast<int64_t>(given.size())}, DType::f32) {
+    std::ranges::transform(given, scaled.data<float>(),
+                           [s = static_cast<float>(scale)](float logit) { return logit * s; });
+    logits = scaled.span<float>();
+    top = likeliest(logits);
+    if (!std::isfinite(logits[top])) throw_broken();
+    softmax = ops::softmax(scaled);
+    probabilities = softmax.span<float>();
+    if (std::isnan(probabilities[top])) throw_broken();
+    log_sum = logits[top] - std::log(static_cast<double>(probabilities[top]));
+  }
+};
+
+double log_sum_exp(std::span<const float> logits) { return Sampler::Distribution(logits).log_sum; }
 
 Sampler::Sampler(SamplingOptions options, uint64_t stream)
     : options_(std::move(options)),
@@ -143,11 +143,11 @@ void Sampler::keep_unsurprising(std::vector<Candidate>& candidates) const {
 }
 
 // Those that the truncations could keep, in order of their ids; of a large vocabulary that is a few.
-std::vector<Sampler::Candidate> Sampler::candidates(std::span<const float> logits,
-                                                    std::span<const float> probabilities) const {
+std::vector<Sampler::Candidate> Sampler::candidates(const Distribution& distribution) const {
+  const auto [logits, probabilities] = std::pair(distribution.logits, distribution.probabilities);
   const bool some = options_.top_k > 0 || options_.top_p < 1.0 || options_.min_p > 0.0;
   const bool all = !some || options_.mirostat > 0 || options_.typical_p < 1.0;
-  const float top = *std::ranges::max_element(probabilities);
+  const float top = probabilities[distribution.top];
   std::vector<Candidate> kept;
   for (float least = all ? 0.0f : top * 0.01f;; least = least > 1e-12f ? least * 0.01f : 0.0f) {
     kept.clear();
@@ -203,28 +203,45 @@ int32_t Sampler::draw(const std::vector<Candidate>& candidates, double place) {
   return chosen->id;
 }
 
-int32_t Sampler::choose(std::span<const float> logits) {
+bool Sampler::truncates() const {
+  return options_.top_k > 0 || options_.top_p < 1.0 || options_.min_p > 0.0 || options_.typical_p < 1.0 ||
+         options_.xtc_probability > 0.0 || options_.mirostat > 0;
+}
+
+int32_t Sampler::choose(const Distribution& distribution) {
   // One draw per token whatever the options, so that position n always uses draw n; XTC takes another.
   const double place = rng_.uniform();
-  if (options_.temperature == 0.0) return static_cast<int32_t>(likeliest(logits));
-  const Distribution distribution(logits, 1.0 / options_.temperature);
-  std::vector<Candidate> kept = candidates(logits, distribution.probabilities);
-  truncate(kept);
-  return draw(kept, place);
+  if (options_.temperature == 0.0) return static_cast<int32_t>(distribution.top);
+  if (truncates()) {
+    std::vector<Candidate> kept = candidates(distribution);
+    truncate(kept);
+    return draw(kept, place);
+  }
+  double remaining = place;
+  size_t chosen = distribution.top;
+  for (size_t i = 0; i < distribution.probabilities.size(); ++i) {
+    const double probability = distribution.probabilities[i];
+    if (probability == 0.0) continue;
+    chosen = i;
+    remaining -= probability;
+    if (remaining < 0.0) break;
+  }
+  return static_cast<int32_t>(chosen);
 }
 
 SampledToken Sampler::sample(std::span<const float> logits, std::span<const int32_t> tokens,
                              int64_t generated) {
-  const double log_sum = log_sum_exp(logits);
-  std::span<const float> seen = logits;
-  if (penalties_.any() || options_.top_n_sigma > 0.0) {
+  const Distribution own(logits);
+  const bool edits = penalties_.any() || options_.top_n_sigma > 0.0;
+  if (edits) {
     edited_.assign(logits.begin(), logits.end());
     penalties_.apply(edited_, tokens, generated);
     if (options_.top_n_sigma > 0.0) keep_near_top(edited_, options_.top_n_sigma);
-    seen = edited_;
   }
-  const int32_t id = choose(seen);
-  return {id, static_cast<double>(logits[static_cast<size_t>(id)]) - log_sum};
+  const double scale = options_.temperature == 0.0 ? 1.0 : 1.0 / options_.temperature;
+  const int32_t id =
+      edits || scale != 1.0 ? choose(Distribution(edits ? edited_ : logits, scale)) : choose(own);
+  return {id, static_cast<double>(logits[static_cast<size_t>(id)]) - own.log_sum};
 }
 
 }  // namespace quern::infer

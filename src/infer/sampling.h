@@ -32,6 +32,7 @@ class Sampler {
                       int64_t generated = 0);
 
  private:
+  friend double log_sum_exp(std::span<const float> logits);
   struct Candidate {
     int32_t id = 0;
     float logit = 0.0f;
@@ -41,9 +42,10 @@ class Sampler {
   static double total(const std::vector<Candidate>& candidates);
   static void keep_share(std::vector<Candidate>& candidates, double wanted);
 
-  int32_t choose(std::span<const float> logits);
-  std::vector<Candidate> candidates(std::span<const float> logits,
-                                    std::span<const float> probabilities) const;
+  struct Distribution;
+  int32_t choose(const Distribution& distribution);
+  bool truncates() const;
+  std::vector<Candidate> candidates(const Distribution& distribution) const;
   void truncate(std::vector<Candidate>& candidates);
   void keep_typical(std::vector<Candidate>& candidates) const;
   void exclude_top_choices(std::vector<Candidate>& candidates);

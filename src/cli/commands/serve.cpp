@@ -97,7 +97,10 @@ Result<void> serve(const Arguments& arguments, const Context& context) {
     router.handle(std::move(request), reply);
   };
   if (auth) handler = auth->guard(std::move(handler));
-  handler = server::with_cors({.origins = arguments.origins, .hosts = {}}, std::move(handler));
+  // Nobody else's name leads to an address of this machine alone, but by a trick of DNS.
+  server::CorsOptions pages{.origins = arguments.origins, .hosts = {}};
+  if (server::is_loopback_host(arguments.http.host)) pages.hosts = {arguments.http.host};
+  handler = server::with_cors(std::move(pages), std::move(handler));
   QUERN_TRY(const auto http, server::HttpServer::listen(arguments.http, std::move(handler)));
   if (!context.quiet) terminal::print_line(fmt::format("listening on {}; Ctrl-C ends it", http->url()));
   const InterruptGuard guard(kNotice);
