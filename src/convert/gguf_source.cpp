@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/log.h"
 #include "formats/hf_folder.h"
 #include "infer/sentence_form.h"
 #include "model/load.h"
@@ -37,6 +38,12 @@ Result<formats::GgufContents> from_folder(const std::filesystem::path& path, std
   text::GgufVocabulary vocabulary = std::move(made).value();
   // What ends a text besides the tokenizer's end token: of a chat model, the end of a turn.
   for (const int64_t end : config.eos_tokens) {
+    if (end < 0 || end >= config.vocab_size) {
+      log::warn("convert",
+                "the config ends texts with token {}, which its vocabulary of {} has not: left out", end,
+                config.vocab_size);
+      continue;
+    }
     if (!vocabulary.eos) vocabulary.eos = static_cast<text::TokenId>(end);
     if (end == *vocabulary.eos) continue;
     contents.metadata.set("tokenizer.ggml.eot_token_id", static_cast<uint32_t>(end));

@@ -29,6 +29,18 @@ TEST(Convert, AFolderAndItsGgufSpeakTheSame) {
   EXPECT_EQ(after.model.config().eos_tokens, before.model.config().eos_tokens) << "the second as end of turn";
 }
 
+// Configs that were copied from larger models name tokens that these had.
+TEST(Convert, LeavesOutEndTokensThatTheVocabularyHasNot) {
+  const std::filesystem::path folder = tiny_folder();
+  auto config = nlohmann::ordered_json::parse(read_file(folder / "config.json").value());
+  config["eos_token_id"] = {50256, 1};
+  ASSERT_TRUE(write_file_atomic(folder / "config.json", config.dump()).ok());
+  const auto converted = infer::open_model(to_gguf(folder, std::nullopt), DType::f32);
+  ASSERT_TRUE(converted.ok()) << converted.error().to_string();
+  for (const int64_t end : converted->model.config().eos_tokens)
+    EXPECT_LT(end, converted->tokenizer.vocab_size());
+}
+
 TEST(Convert, BackToAFolderEveryBitIsThere) {
   const std::filesystem::path folder = tiny_folder(), again = fresh_path("again");
   save_as_hf(to_gguf(folder, std::nullopt), again, std::nullopt, false, null_progress()).value();
