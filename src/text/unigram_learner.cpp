@@ -242,7 +242,9 @@ double UnigramLearner::loss(size_t piece, UnigramLattice& lattice, std::span<con
   const double score = lattice.find_best(path);
   if (score > scores_[piece]) return frequency == 0 ? -INFINITY : INFINITY;
   if (frequency == 0) return -INFINITY;
-  const double log_sum = std::log(sum + frequency * static_cast<double>(path.size() - 1));
+  // SentencePiece counts the parts of the cut here; tokenizers counts all pieces, which weighs frequent ones more, and its
+  // vocabularies take fewer tokens.
+  const double log_sum = std::log(sum + frequency * static_cast<double>(pieces_.size() - 1));
   double alternative = 0;
   for (auto part = path.rbegin(); part != path.rend(); ++part)
     alternative += std::log(frequencies[static_cast<size_t>(*part)] + frequency) - log_sum;
