@@ -42,7 +42,7 @@ def measured(request):
 def pytest_runtest_makereport(item, call):
     report = yield
     if report.when == "call" or not report.passed and report.when == "setup":
-        figures = ", ".join(f"{name} {value:.2g}" if isinstance(value, float) else f"{name} {value}"
+        figures = ", ".join(f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
                             for name, value in getattr(item, "measured", {}).items())
         rows.append((item.path.stem.removeprefix("test_"), item.name.removeprefix("test_"), report.outcome, figures))
     return report
