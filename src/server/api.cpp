@@ -39,17 +39,17 @@ void list_models(const ModelTable& models, const Caller* caller, const std::shar
 
 Router api_routes(const ModelTable& models) {
   Router router;
-  for (const auto& [path, answer] :
-       std::initializer_list<std::pair<const char*, Answer>>{{"/v1/chat/completions", chat_completions},
-                                                             {"/v1/completions", completions},
-                                                             {"/tokenize", tokenize},
-                                                             {"/detokenize", detokenize},
-                                                             {"/apply-template", apply_template}}) {
+  const auto post = [&](const char* path, Answer answer) {
     router.add(
         "POST", path,
         [&models, answer](const HttpRequest& request, const PathParameters&,
                           const std::shared_ptr<HttpReply>& reply) { answer(models, request, reply); });
-  }
+  };
+  post("/v1/chat/completions", chat_completions);
+  post("/v1/completions", completions);
+  post("/tokenize", tokenize);
+  post("/detokenize", detokenize);
+  post("/apply-template", apply_template);
   router.add("GET", "/v1/models",
              [&models](const HttpRequest& request, const PathParameters&, const auto& reply) {
                list_models(models, request.caller.get(), reply);
