@@ -118,7 +118,7 @@ TEST(Jwt, RefusesForgeries) {
 }
 
 TEST(Jwt, RefusesWhatIsNoToken) {
-  for (const std::string bad :
+  for (const std::string& bad :
        {std::string(), std::string("."), std::string(".."), std::string("a.b.c"), std::string("...."),
         std::string("a.b"), token(kHsHeader, kPayload, kHsSignature) + ".x",
         token(kHsHeader, kPayload, kHsSignature) + "=", std::string(100'000, '.'),
