@@ -82,7 +82,8 @@ CallReader::Status CallReader::begin_value(char byte) {
     state_ = State::key;
     return Status::more;
   }
-  is_arguments_ = key_ == "arguments" || key_ == "parameters";
+  is_arguments_ =
+      !has_arguments_ && (key_ == "arguments" || key_ == "parameters");  // the first are told already
   is_string_ = byte == '"';
   is_plain_ = !is_string_ && byte != '{' && byte != '[';
   in_string_ = escaped_ = false;
@@ -121,7 +122,7 @@ void CallReader::end_value() {
     has_arguments_ = true;
     if (is_string_) arguments_ += unquoted(value_);
     if (is_plain_) arguments_ += "{}";  // null, or nothing that could be arguments
-  } else if (is_string_ && (key_ == "name" || (key_ == "function" && name_.empty()))) {
+  } else if (is_string_ && name_.empty() && (key_ == "name" || key_ == "function")) {
     name_ = unquoted(value_);
   }
 }

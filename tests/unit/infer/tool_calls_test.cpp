@@ -100,6 +100,15 @@ TEST(ToolCalls, ACallThatIsCutOffKeepsWhatThereIs) {
   EXPECT_EQ(read(ToolCallForm::hermes, "text <tool_c"), (Read{"text <tool_c", {}}));
 }
 
+// What was told cannot be taken back, so that the first name and arguments count.
+TEST(ToolCalls, WhatIsSaidTwiceCountsOnce) {
+  EXPECT_EQ(
+      read(
+          ToolCallForm::plain,
+          "{\"name\": \"f\", \"arguments\": {\"x\": 1}, \"function\": {\"name\": \"g\", \"arguments\": {}}}"),
+      (Read{"", {{"f", "{\"x\": 1}"}}}));
+}
+
 TEST(ToolCalls, Mistral) {
   const auto mistral = [](const std::string& text) { return read(ToolCallForm::mistral, text); };
   EXPECT_EQ(
