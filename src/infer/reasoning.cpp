@@ -4,6 +4,8 @@
 #include <array>
 #include <utility>
 
+#include "infer/open_suffix.h"
+
 namespace quern::infer {
 
 namespace {
@@ -21,14 +23,6 @@ constexpr std::string_view kSpace = " \t\r\n";
 
 std::string_view without_leading_space(std::string_view text) {
   return text.substr(std::min(text.find_first_not_of(kSpace), text.size()));
-}
-
-// How many bytes at the end of `text` begin `tag`.
-size_t open_suffix(std::string_view text, std::string_view tag) {
-  for (size_t length = std::min(text.size(), tag.size() - 1); length > 0; --length) {
-    if (text.ends_with(tag.substr(0, length))) return length;
-  }
-  return 0;
 }
 
 }  // namespace

@@ -3,17 +3,9 @@
 #include <algorithm>
 #include <utility>
 
-namespace quern::infer {
+#include "infer/open_suffix.h"
 
-namespace {
-// How many bytes at the end of `text` begin `stop`.
-size_t open_suffix(std::string_view text, std::string_view stop) {
-  for (size_t length = std::min(text.size(), stop.size() - 1); length > 0; --length) {
-    if (text.ends_with(stop.substr(0, length))) return length;
-  }
-  return 0;
-}
-}  // namespace
+namespace quern::infer {
 
 std::string StopStrings::push(std::string_view piece) {
   if (stopped_) return {};

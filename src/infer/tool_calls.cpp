@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "infer/open_suffix.h"
+
 namespace quern::infer {
 
 namespace {
@@ -11,14 +13,6 @@ constexpr std::string_view kArguments = "[ARGS]";
 constexpr size_t kLongestName = 256;
 
 bool is_space(char byte) { return byte == ' ' || byte == '\n' || byte == '\t' || byte == '\r'; }
-
-// How many bytes at the end of `text` could begin `word`.
-size_t open_suffix(std::string_view text, std::string_view word) {
-  for (size_t length = std::min(text.size(), word.size() - 1); length > 0; --length) {
-    if (text.ends_with(word.substr(0, length))) return length;
-  }
-  return 0;
-}
 
 // Whether `text` begins with `word`, or could once more of it is known.
 enum class Begins { no, perhaps, yes };

@@ -22,6 +22,11 @@ Json body_of(const HttpRequest& request) {
   throw Exception(std::move(error));
 }
 
+Error wrong_value(std::string_view name, std::string_view expected, const Json& value) {
+  return make_error(ErrorCode::invalid_argument,
+                    fmt::format("request: {} must be {}, got {}", name, expected, json_excerpt(value)));
+}
+
 std::string new_id(std::string_view prefix) {
   thread_local std::mt19937_64 random{(uint64_t{std::random_device()()} << 32) | std::random_device()()};
   return fmt::format("{}{:016x}{:016x}", prefix, random(), random());
@@ -40,12 +45,13 @@ std::string_view finish_name(infer::FinishReason reason) {
   return reason == infer::FinishReason::stop ? "stop" : "length";
 }
 
-Json usage_json(const std::vector<engine::Usage>& answers) {
+Json usage_json(const std::vector<engine::Usage>& answers, size_t each) {
   int64_t prompt = 0, reused = 0, generated = 0;
-  for (const engine::Usage& usage : answers) {
-    prompt = usage.prompt_tokens;
-    reused = answers.size() == 1 ? usage.reused_tokens : std::max(reused, usage.reused_tokens);
-    generated += usage.generated_tokens;
+  for (size_t i = 0; i < answers.size(); ++i) {
+    generated += answers[i].generated_tokens;
+    if (i % each != 0) continue;
+    prompt += answers[i].prompt_tokens;
+    reused += answers[i].reused_tokens;
   }
   return {{"prompt_tokens", prompt},
           {"completion_tokens", generated},

@@ -15,6 +15,9 @@ namespace quern::server {
 // The JSON that a request brings. Throws Exception(invalid_argument) where it is none.
 nlohmann::ordered_json body_of(const HttpRequest& request);
 
+// "request: NAME must be EXPECTED, got ...", invalid_argument.
+Error wrong_value(std::string_view name, std::string_view expected, const nlohmann::ordered_json& value);
+
 // "chatcmpl-" and 32 random hexadecimal digits.
 std::string new_id(std::string_view prefix);
 int64_t unix_seconds();
@@ -25,8 +28,8 @@ std::string to_bytes(const nlohmann::ordered_json& document);
 // "stop" or "length".
 std::string_view finish_name(infer::FinishReason reason);
 
-// Of all answers together; the prompt counts once.
-nlohmann::ordered_json usage_json(const std::vector<engine::Usage>& answers);
+// Of all answers together; a prompt counts once, though it has `each` answers in a row.
+nlohmann::ordered_json usage_json(const std::vector<engine::Usage>& answers, size_t each);
 
 // {"token", "logprob", "bytes", "top_logprobs": [...]} of the chat API for each token.
 nlohmann::ordered_json chat_logprobs(const text::Tokenizer& tokenizer,

@@ -212,7 +212,7 @@ class WholeChat final : public ChatWriter {
                                    {"logprobs", logprobs_of(choice.tokens)},
                                    {"finish_reason", finish_of(i, choice.finish)}});
     }
-    answer["usage"] = usage_json(usages_);
+    answer["usage"] = usage_json(usages_, usages_.size());
     reply_->send({.status = 200, .body = to_bytes(answer), .headers = {}});
   }
 
@@ -270,7 +270,7 @@ class StreamedChat final : public ChatWriter {
     if (call_.text.include_usage) {
       Json chunk = head("chat.completion.chunk");
       chunk["choices"] = Json::array();
-      chunk["usage"] = usage_json(usages_);
+      chunk["usage"] = usage_json(usages_, usages_.size());
       events_->event(to_bytes(chunk));
     }
     events_->done();

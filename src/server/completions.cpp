@@ -163,20 +163,7 @@ class CompletionWriter : public AnswerWriter {
     for (size_t i = 0; i < update.prompt.size(); ++i) logprobs_[index].add(update.prompt[i], i == 0);
     for (const engine::TokenUpdate& token : update.tokens) logprobs_[index].add(token);
   }
-  // Prompts count once each.
-  Json usage() const {
-    int64_t prompt = 0, reused = 0, generated = 0;
-    for (size_t i = 0; i < usages_.size(); ++i) {
-      generated += usages_[i].generated_tokens;
-      if (i % static_cast<size_t>(call_.tries()) != 0) continue;
-      prompt += usages_[i].prompt_tokens;
-      reused += usages_[i].reused_tokens;
-    }
-    return {{"prompt_tokens", prompt},
-            {"completion_tokens", generated},
-            {"total_tokens", prompt + generated},
-            {"prompt_tokens_details", {{"cached_tokens", reused}}}};
-  }
+  Json usage() const { return usage_json(usages_, static_cast<size_t>(call_.tries())); }
 
   CompletionCall call_;
   std::shared_ptr<HttpReply> reply_;

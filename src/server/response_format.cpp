@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/json.h"
+#include "server/api_format.h"
 
 namespace quern::server {
 
@@ -11,21 +12,16 @@ namespace {
 using Json = nlohmann::ordered_json;
 using Kind = grammar::Constraint::Kind;
 
-Error wrong(std::string_view name, std::string_view expected, const Json& value) {
-  return make_error(ErrorCode::invalid_argument,
-                    fmt::format("request: {} must be {}, got {}", name, expected, json_excerpt(value)));
-}
-
 Result<grammar::Constraint> of_schema(std::string_view name, const Json& schema) {
   if (schema.is_string()) return grammar::Constraint{Kind::json_schema, schema.get<std::string>()};
-  if (!schema.is_object() && !schema.is_boolean()) return wrong(name, "a JSON schema", schema);
+  if (!schema.is_object() && !schema.is_boolean()) return wrong_value(name, "a JSON schema", schema);
   return grammar::Constraint{Kind::json_schema, schema.dump()};
 }
 
 Result<std::optional<grammar::Constraint>> of_format(const Json& format) {
   const std::string_view expected = R"({"type": "text", "json_object" or "json_schema"})";
   if (!format.is_object() || !format.contains("type") || !format["type"].is_string())
-    return wrong("response_format", expected, format);
+    return wrong_value("response_format", expected, format);
   const auto type = format["type"].get<std::string>();
   if (type == "text") return std::optional<grammar::Constraint>();
   if (type == "json_object") {
@@ -34,16 +30,16 @@ Result<std::optional<grammar::Constraint>> of_format(const Json& format) {
     QUERN_TRY(grammar::Constraint constraint, of_schema("response_format.schema", format["schema"]));
     return std::optional(std::move(constraint));
   }
-  if (type != "json_schema") return wrong("response_format", expected, format);
+  if (type != "json_schema") return wrong_value("response_format", expected, format);
   const Json named = format.value("json_schema", Json());
   if (!named.is_object() || !named.contains("schema"))
-    return wrong("response_format.json_schema", "an object with a \"schema\"", named);
+    return wrong_value("response_format.json_schema", "an object with a \"schema\"", named);
   QUERN_TRY(grammar::Constraint constraint, of_schema("response_format.json_schema.schema", named["schema"]));
   return std::optional(std::move(constraint));
 }
 
 Result<grammar::Constraint> of_text(const std::string& name, Kind kind, const Json& value) {
-  if (!value.is_string()) return wrong(name, "text", value);
+  if (!value.is_string()) return wrong_value(name, "text", value);
   return grammar::Constraint{kind, value.get<std::string>()};
 }
 

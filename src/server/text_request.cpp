@@ -9,6 +9,7 @@
 
 #include "base/json.h"
 #include "base/nearest.h"
+#include "server/api_format.h"
 #include "server/response_format.h"
 
 namespace quern::server {
@@ -29,19 +30,19 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kAliases{
     {"no_repeat_ngram_size", "no_repeat_ngram"},
 }};
 
-// Taken without effect: they change nothing about the answer here.
-constexpr std::array<std::string_view, 11> kWithoutEffect{"user",
-                                                          "store",
-                                                          "metadata",
-                                                          "service_tier",
-                                                          "safety_identifier",
-                                                          "prompt_cache_key",
-                                                          "stream_options",
-                                                          "logit_bias",
+// Known, and no fields of TextRequest: some are read by themselves below, the others change nothing about an answer here.
+constexpr std::array<std::string_view, 11> kOtherNames{"user",
+                                                       "store",
+                                                       "metadata",
+                                                       "service_tier",
+                                                       "safety_identifier",
+                                                       "prompt_cache_key",
+                                                       "stream_options",
+                                                       "logit_bias",
 
-                                                          "verbosity",
-                                                          "cache_prompt",
-                                                          "skip_special_tokens"};
+                                                       "verbosity",
+                                                       "cache_prompt",
+                                                       "skip_special_tokens"};
 
 Json with_own_names(const Json& body) {
   Json renamed = body;
@@ -54,16 +55,11 @@ Json with_own_names(const Json& body) {
   return renamed;
 }
 
-Error wrong(std::string_view name, std::string_view expected, const Json& value) {
-  return make_error(ErrorCode::invalid_argument,
-                    fmt::format("{}: {} must be {}, got {}", kSource, name, expected, json_excerpt(value)));
-}
-
 Result<int32_t> token_id(const std::string& text) {
   int32_t id = 0;
   const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), id);
   if (status != std::errc() || end != text.data() + text.size() || id < 0)
-    return wrong("logit_bias", "token ids with numbers", text);
+    return wrong_value("logit_bias", "token ids with numbers", text);
   return id;
 }
 
@@ -76,7 +72,7 @@ Result<std::vector<std::pair<int32_t, float>>> read_bias(const Json& value) {
     } else if (bias.is_number() && std::abs(bias.get<double>()) <= 1e6) {
       biases.emplace_back(id, bias.get<float>());
     } else {
-      return wrong("logit_bias", "token ids with numbers", bias);
+      return wrong_value("logit_bias", "token ids with numbers", bias);
     }
     return {};
   };
@@ -88,12 +84,12 @@ Result<std::vector<std::pair<int32_t, float>>> read_bias(const Json& value) {
   } else if (value.is_array()) {
     for (const Json& pair : value) {
       if (!pair.is_array() || pair.size() != 2 || !pair[0].is_number_integer())
-        return wrong("logit_bias", "token ids with numbers", pair);
+        return wrong_value("logit_bias", "token ids with numbers", pair);
       QUERN_TRY(const int32_t id, token_id(pair[0].dump()));
       QUERN_CHECK(add(id, pair[1]));
     }
   } else if (!value.is_null()) {
-    return wrong("logit_bias", "token ids with numbers", value);
+    return wrong_value("logit_bias", "token ids with numbers", value);
   }
   return biases;
 }
@@ -101,10 +97,10 @@ Result<std::vector<std::pair<int32_t, float>>> read_bias(const Json& value) {
 Result<void> read_stream_options(const Json& body, TextRequest& request) {
   const auto options = body.find("stream_options");
   if (options == body.end() || options->is_null()) return {};
-  if (!options->is_object()) return wrong("stream_options", "an object", *options);
+  if (!options->is_object()) return wrong_value("stream_options", "an object", *options);
   const auto usage = options->find("include_usage");
   if (usage == options->end() || usage->is_null()) return {};
-  if (!usage->is_boolean()) return wrong("stream_options.include_usage", "true or false", *usage);
+  if (!usage->is_boolean()) return wrong_value("stream_options.include_usage", "true or false", *usage);
   request.include_usage = usage->get<bool>();
   return {};
 }
@@ -154,7 +150,7 @@ Result<TextRequest> read_text_request(const Json& body, std::span<const std::str
   std::vector<std::string> known(own.begin(), own.end());
   for (const Field& field : fields.all()) known.push_back(field.key());
   for (const auto& [alias, name] : kAliases) known.emplace_back(alias);
-  for (const std::string_view name : kWithoutEffect) known.emplace_back(name);
+  for (const std::string_view name : kOtherNames) known.emplace_back(name);
   known.insert(known.end(), constraint_keys().begin(), constraint_keys().end());
   for (const std::string& name : others) {
     if (std::ranges::find(known, name) != known.end()) continue;
@@ -162,7 +158,6 @@ Result<TextRequest> read_text_request(const Json& body, std::span<const std::str
       return make_error(ErrorCode::invalid_argument, fmt::format("{}: unknown parameter '{}'", kSource, name),
                         fmt::format("did you mean '{}'?", nearest));
     }
-    request.ignored.push_back(name);
   }
   QUERN_TRY(request.model, models.find(request.model_name, caller));
   if (caller != nullptr) {

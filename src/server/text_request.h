@@ -31,7 +31,6 @@ struct TextRequest {
   std::string cache_salt;  // requests with other salts share no cached prefix
   std::string tenant;      // nor do those of other callers
   std::vector<int64_t> stop_token_ids;
-  std::vector<std::string> ignored;  // parameters that nobody knows
 
   void fields(Fields& f);
 };
