@@ -82,11 +82,10 @@ Result<ChatCall> read_chat(const Json& body, const ModelTable& models, const Cal
   QUERN_CHECK(read_logprobs(body, call.text));
   if (call.text.best_of > 0)
     return make_error(ErrorCode::invalid_argument, "request: best_of is not for conversations", "use n");
-  QUERN_TRY(text::ChatRequest chat, text::chat_request_from_json(body));
+  QUERN_TRY(text::ChatRequest chat, read_conversation(body));
   if (chat.messages.empty())
     return make_error(ErrorCode::invalid_argument, "request: messages are missing",
                       "give at least one message");
-  if (!body.contains("add_generation_prompt")) chat.add_generation_prompt = chat.continue_field.empty();
   QUERN_TRY(const bool tools, read_tool_choice(body, chat));
   if (!tools) chat.tools = nullptr;
   const infer::LoadedModel& loaded = *call.text.model->loaded;

@@ -10,15 +10,26 @@
 
 namespace quern::server {
 
+Result<std::shared_ptr<grammar::TokenMasks>> Forms::get(const grammar::Constraint& constraint) {
+  std::call_once(prepared_, [&] {
+    auto vocabulary = infer::make_vocabulary(loaded_->tokenizer, loaded_->end_tokens);
+    if (vocabulary.ok()) {
+      grammars_.emplace(*std::move(vocabulary));
+    } else {
+      failure_ = std::move(vocabulary).error();
+    }
+  });
+  if (failure_) return *failure_;
+  return grammars_->get(constraint);
+}
+
 Result<ServedModel> serve_model(std::string name, std::shared_ptr<const infer::LoadedModel> loaded,
                                 const engine::EngineOptions& options, int64_t most_waiting) {
   ServedModel model{
       .name = std::move(name), .created = unix_seconds(), .loaded = std::move(loaded), .engine = {}};
   QUERN_TRY(auto engine, engine::Engine::create(model.loaded, options));
   model.engine = std::make_shared<engine::EngineThread>(std::move(engine), most_waiting);
-  if (auto vocabulary = infer::make_vocabulary(model.loaded->tokenizer, model.loaded->end_tokens);
-      vocabulary.ok())
-    model.grammars = std::make_shared<grammar::GrammarCache>(*std::move(vocabulary));
+  model.forms = std::make_shared<Forms>(model.loaded);
   return model;
 }
 

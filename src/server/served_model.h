@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,12 +15,28 @@
 
 namespace quern::server {
 
+// What answers of one model are held to. The vocabulary is prepared for it when the first request asks: most models never
+// need it. Thread-safe.
+class Forms {
+ public:
+  explicit Forms(std::shared_ptr<const infer::LoadedModel> loaded) : loaded_(std::move(loaded)) {}
+
+  // Errors of infer::make_vocabulary and grammar::compile.
+  Result<std::shared_ptr<grammar::TokenMasks>> get(const grammar::Constraint& constraint);
+
+ private:
+  std::shared_ptr<const infer::LoadedModel> loaded_;
+  std::once_flag prepared_;
+  std::optional<Error> failure_;
+  std::optional<grammar::GrammarCache> grammars_;
+};
+
 struct ServedModel {
   std::string name;
   int64_t created = 0;  // seconds since 1970
   std::shared_ptr<const infer::LoadedModel> loaded;
   std::shared_ptr<engine::EngineThread> engine;
-  std::shared_ptr<grammar::GrammarCache> grammars = {};  // null: its tokens cannot be held to a grammar
+  std::shared_ptr<Forms> forms = {};
 };
 
 // An engine for `loaded`, in a thread of its own, under `name`. Errors of Engine::create.

@@ -108,12 +108,7 @@ Result<void> read_stream_options(const Json& body, TextRequest& request) {
 Result<void> take_constraint(const Json& body, TextRequest& request) {
   QUERN_TRY(const std::optional<grammar::Constraint> constraint, read_constraint(body));
   if (!constraint) return {};
-  if (!request.model->grammars) {
-    return make_error(ErrorCode::unsupported,
-                      fmt::format("answers of '{}' cannot be held to a form: its tokens say nothing alone",
-                                  request.model->name));
-  }
-  QUERN_TRY(request.options.constraint, request.model->grammars->get(*constraint));
+  QUERN_TRY(request.options.constraint, request.model->forms->get(*constraint));
   return {};
 }
 
@@ -135,6 +130,12 @@ void TextRequest::fields(Fields& f) {
   f.add("timeout", timeout, "seconds until the answer is given up; 0: never").at_least(0);
   f.add("cache_salt", cache_salt, "share cached prompts only with requests of the same salt");
   f.add("stop_token_ids", stop_token_ids, "tokens that end the answer").at_least(0);
+}
+
+Result<text::ChatRequest> read_conversation(const Json& body) {
+  QUERN_TRY(text::ChatRequest chat, text::chat_request_from_json(body));
+  if (!body.contains("add_generation_prompt")) chat.add_generation_prompt = chat.continue_field.empty();
+  return chat;
 }
 
 Result<TextRequest> read_text_request(const Json& body, std::span<const std::string> own,

@@ -41,6 +41,10 @@ struct TextRequest {
 Result<TextRequest> read_text_request(const Json& body, std::span<const std::string> own,
                                       const ModelTable& models, const Caller* caller);
 
+// The conversation of `body`, which the model is to answer unless the body says otherwise. Errors of
+// text::chat_request_from_json.
+Result<text::ChatRequest> read_conversation(const Json& body);
+
 // What the model's engine is asked. `answer`: which of the n.
 engine::Request to_engine_request(const TextRequest& request, std::vector<int32_t> prompt, int64_t answer);
 

@@ -6,14 +6,13 @@
 #include "base/exception.h"
 #include "base/json.h"
 #include "server/api_format.h"
+#include "server/text_request.h"
 #include "text/chat_prompt.h"
 #include "text/unicode.h"
 
 namespace quern::server {
 
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 // Names of vLLM beside those of llama-server.
 struct TokenFields {
@@ -45,8 +44,7 @@ Asked read(const ModelTable& models, const HttpRequest& request) {
 }
 
 text::ChatPrompt render(const Asked& asked) {
-  text::ChatRequest chat = text::chat_request_from_json(asked.body).value();
-  if (!asked.body.contains("add_generation_prompt")) chat.add_generation_prompt = chat.continue_field.empty();
+  const text::ChatRequest chat = read_conversation(asked.body).value();
   return text::render_prompt(asked.model->loaded->templates, chat, asked.model->loaded->tokenizer).value();
 }
 
