@@ -13,7 +13,7 @@ namespace quern::server {
 namespace {
 
 using Json = nlohmann::ordered_json;
-using Answer = void (*)(const ModelTable&, const HttpRequest&, std::shared_ptr<HttpReply>);
+using Answer = void (*)(const ModelTable&, const HttpRequest&, const std::shared_ptr<HttpReply>&);
 
 void send(const std::shared_ptr<HttpReply>& reply, const Json& body) {
   reply->send({.status = 200, .body = to_bytes(body), .headers = {}});

@@ -308,7 +308,7 @@ class StreamedChat final : public ChatWriter {
 }  // namespace
 
 void chat_completions(const ModelTable& models, const HttpRequest& request,
-                      std::shared_ptr<HttpReply> reply) {
+                      const std::shared_ptr<HttpReply>& reply) {
   const Json body = body_of(request);
   ChatCall call = read_chat(body, models, request.caller.get()).value();
   const ServedModel& model = *call.text.model;

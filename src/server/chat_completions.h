@@ -9,6 +9,7 @@
 namespace quern::server {
 
 // Answers a conversation, whole or in server-sent events. Throws what it refuses as Exception.
-void chat_completions(const ModelTable& models, const HttpRequest& request, std::shared_ptr<HttpReply> reply);
+void chat_completions(const ModelTable& models, const HttpRequest& request,
+                      const std::shared_ptr<HttpReply>& reply);
 
 }  // namespace quern::server

@@ -279,7 +279,8 @@ class StreamedCompletion final : public CompletionWriter {
 
 }  // namespace
 
-void completions(const ModelTable& models, const HttpRequest& request, std::shared_ptr<HttpReply> reply) {
+void completions(const ModelTable& models, const HttpRequest& request,
+                 const std::shared_ptr<HttpReply>& reply) {
   const Json body = body_of(request);
   CompletionCall call = read_completion(body, models, request.caller.get()).value();
   const ServedModel& model = *call.text.model;

@@ -54,7 +54,7 @@ void send(const std::shared_ptr<HttpReply>& reply, const Json& body) {
 
 }  // namespace
 
-void tokenize(const ModelTable& models, const HttpRequest& request, std::shared_ptr<HttpReply> reply) {
+void tokenize(const ModelTable& models, const HttpRequest& request, const std::shared_ptr<HttpReply>& reply) {
   const Asked asked = read(models, request);
   const infer::LoadedModel& loaded = *asked.model->loaded;
   std::vector<int32_t> tokens;
@@ -78,7 +78,8 @@ void tokenize(const ModelTable& models, const HttpRequest& request, std::shared_
                {"max_model_len", asked.model->engine->engine().context()}});
 }
 
-void detokenize(const ModelTable& models, const HttpRequest& request, std::shared_ptr<HttpReply> reply) {
+void detokenize(const ModelTable& models, const HttpRequest& request,
+                const std::shared_ptr<HttpReply>& reply) {
   const Asked asked = read(models, request);
   const text::Tokenizer& tokenizer = asked.model->loaded->tokenizer;
   std::vector<int32_t> tokens;
@@ -96,7 +97,8 @@ void detokenize(const ModelTable& models, const HttpRequest& request, std::share
   send(reply, {{"content", text}, {"prompt", text}});
 }
 
-void apply_template(const ModelTable& models, const HttpRequest& request, std::shared_ptr<HttpReply> reply) {
+void apply_template(const ModelTable& models, const HttpRequest& request,
+                    const std::shared_ptr<HttpReply>& reply) {
   send(reply, {{"prompt", render(read(models, request)).text}});
 }
 

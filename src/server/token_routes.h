@@ -10,10 +10,12 @@ namespace quern::server {
 
 // {"content" or "prompt", or "messages"; "add_special", "parse_special", "with_pieces"} -> {"tokens", "count",
 // "max_model_len"}, as llama-server and vLLM ask. Throws what it refuses as Exception, as do the others.
-void tokenize(const ModelTable& models, const HttpRequest& request, std::shared_ptr<HttpReply> reply);
+void tokenize(const ModelTable& models, const HttpRequest& request, const std::shared_ptr<HttpReply>& reply);
 // {"tokens"} -> {"content", "prompt"}: the same text under both names.
-void detokenize(const ModelTable& models, const HttpRequest& request, std::shared_ptr<HttpReply> reply);
+void detokenize(const ModelTable& models, const HttpRequest& request,
+                const std::shared_ptr<HttpReply>& reply);
 // A chat request -> {"prompt"}
-void apply_template(const ModelTable& models, const HttpRequest& request, std::shared_ptr<HttpReply> reply);
+void apply_template(const ModelTable& models, const HttpRequest& request,
+                    const std::shared_ptr<HttpReply>& reply);
 
 }  // namespace quern::server
