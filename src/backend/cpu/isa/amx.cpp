@@ -1,16 +1,20 @@
-// The matrix product of bf16 on AMX tiles. Both factors are first packed into panels of tiles, on all threads. A
-// block of C, 32 x 32, is four tiles; a step of 32 along k multiplies two tiles of A with two of B. Panels of B stay
-// in the L2 cache while those of A pass, a slice in L1 at a time. Every element sums its steps in order of k, in
-// lengths that depend on the shape alone: how C is split over threads changes nothing.
+// The matrix product on AMX tiles, which multiply bf16 and sum in f32. Both factors are first packed into panels of tiles, on
+// all threads. A block of C, 32 x 32, is four tiles; a step of 32 along k multiplies two tiles of A with two of B. Panels of B
+// stay in the L2 cache while those of A pass, a slice in L1 at a time. Every element sums its steps in order of k, in lengths
+// that depend on the shape alone: how C is split over threads changes nothing.
+//
+// Wider floats are sums of bf16, exactly: f32 of three planes, f16 of two, with eight bits of the significand each. Every plane of
+// A meets every plane of B. Infinity has planes of zero, too: times f16 it is not a number.
 #define QUERN_ISA amx
+#define QUERN_VEC "backend/cpu/simd/vec_avx512.h"
 #include <immintrin.h>
 
 #include "backend/cpu/gemm.h"
 #include "backend/cpu/gemm_amx.h"
+#include "backend/cpu/kernels/support.h"
+#include "backend/cpu/kernels/tile_product.h"
 #include "backend/cpu/scratch.h"
 #include "backend/cpu/simd/tile_scope.h"
-#include "backend/cpu/simd/vec_avx512.h"
-#include "base/threads.h"
 
 namespace quern::backend::cpu::amx {
 
@@ -19,7 +23,7 @@ namespace {
 constexpr int64_t kPanel = 32;                  // rows of A, or columns of B, that go together
 constexpr int64_t kStep = 32;                   // of k
 constexpr int64_t kTileBytes = 1024;            // 16 rows of 64 bytes
-constexpr int64_t kStepBytes = 2 * kTileBytes;  // of a panel
+constexpr int64_t kStepBytes = 2 * kTileBytes;  // of a plane of a panel
 constexpr int64_t kBlock = kPanel * kPanel;     // elements of a block of C
 constexpr int64_t kSlice = 384;                 // of k: a panel of A this long fills half of L1
 constexpr int64_t kDepth = 1536;         // of k that is packed at a time; blocks of C wait in memory for more
@@ -31,65 +35,95 @@ constexpr int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 constexpr int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
 constexpr int64_t ceiling(int64_t n, int64_t divisor) { return (n + divisor - 1) / divisor; }
 
+template <class T>
+constexpr int kPlanes = 1;
+template <>
+constexpr int kPlanes<float16> = 2;
+template <>
+constexpr int kPlanes<float> = 3;
+
 // One factor, seen as `outer` vectors along k: rows of A, columns of B.
+template <class T>
 struct Factor {
-  const bfloat16* data;
+  const T* data;
   int64_t outer, k;
   int64_t stride;  // elements between neighbouring vectors, or between neighbouring k when `k_strided`
   bool k_strided;
 };
 
-inline __mmask32 first32(int64_t count) { return count >= 32 ? ~__mmask32{0} : (__mmask32{1} << count) - 1; }
+// The next eight bits of 16 floats, as bf16, taken off `rest`. Cut, not rounded: no sum of planes is beyond the float itself.
+// Infinity leaves nothing, NaN leaves NaN.
+inline __m256i take_plane(Vec& rest) {
+  const __m512i plane = _mm512_and_si512(_mm512_castps_si512(rest.v), _mm512_set1_epi32(~0xffff));
+  const __m512 value = _mm512_castsi512_ps(plane);
+  rest = _mm512_maskz_sub_ps(_mm512_cmp_ps_mask(rest.v, value, _CMP_NEQ_UQ), rest.v, value);
+  return _mm512_cvtepi32_epi16(_mm512_srli_epi32(plane, 16));
+}
 
-// 32 vectors from `at`, 32 of k from `k`, as two squares of 16 x 16 pairs; zero beyond the factor. Along k: a
-// vector per register. Strided: a pair of k per register, 16 vectors next to each other, which is how tiles
-// of B want it.
-inline void load_squares(const Factor& f, int64_t at, int64_t k, __m512i (&squares)[2][16]) {
+// The planes of 32 elements, of which `count` are there; others are zero.
+inline void load_planes(const bfloat16* from, int64_t count, __m512i (&planes)[1]) {
+  const __mmask32 mask = count >= 32 ? ~__mmask32{0} : (__mmask32{1} << most(count, 0)) - 1;
+  planes[0] = _mm512_maskz_loadu_epi16(mask, from);
+}
+template <class T>
+inline void load_planes(const T* from, int64_t count, __m512i (&planes)[kPlanes<T>]) {
+  Vec low, high;
+  if (count >= 32) {
+    low = Vec::load(from);
+    high = Vec::load(from + 16);
+  } else {
+    low = Vec::load(from, FirstLanes{static_cast<int>(least(most(count, 0), 16))});
+    high = Vec::load(from + 16, FirstLanes{static_cast<int>(most(count - 16, 0))});
+  }
+  for (__m512i& plane : planes) {
+    const __m512i first = _mm512_castsi256_si512(take_plane(low));
+    plane = _mm512_inserti64x4(first, take_plane(high), 1);
+  }
+}
+
+// 32 vectors from `at`, 32 of k from `k`, as two squares of 16 x 16 pairs in each plane; zero beyond the factor. Along
+// k: a vector per register. Strided: a pair of k per register, 16 vectors next to each other, which is how tiles of
+// B want it. Pairs are moved about as floats.
+template <class T>
+inline void load_squares(const Factor<T>& f, int64_t at, int64_t k, Vec (&squares)[kPlanes<T>][2][16]) {
   const int64_t vectors = f.outer - at, depth = f.k - k;
   if (!f.k_strided) {
-    const __mmask32 mask = first32(depth);
     for (int i = 0; i < 32; ++i) {
-      squares[i / 16][i % 16] = i < vectors ? _mm512_maskz_loadu_epi16(mask, f.data + (at + i) * f.stride + k)
-                                            : _mm512_setzero_si512();
+      __m512i planes[kPlanes<T>];
+      load_planes(f.data + (at + i) * f.stride + k, i < vectors ? depth : 0, planes);
+      for (int p = 0; p < kPlanes<T>; ++p) squares[p][i / 16][i % 16] = _mm512_castsi512_ps(planes[p]);
     }
     return;
   }
-  const __mmask32 mask = first32(vectors);
-  const __m512i zero = _mm512_setzero_si512();
   for (int i = 0; i < 16; ++i) {
-    const bfloat16* row = f.data + (k + 2 * i) * f.stride + at;
-    const __m512i even = 2 * i < depth ? _mm512_maskz_loadu_epi16(mask, row) : zero;
-    const __m512i odd = 2 * i + 1 < depth ? _mm512_maskz_loadu_epi16(mask, row + f.stride) : zero;
-    // Pairs of each quarter of the registers, then the quarters in order.
-    const __m512i low = _mm512_unpacklo_epi16(even, odd), high = _mm512_unpackhi_epi16(even, odd);
-    squares[0][i] = _mm512_permutex2var_epi64(low, _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11), high);
-    squares[1][i] = _mm512_permutex2var_epi64(low, _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15), high);
-  }
-}
-
-// Of 32-bit elements: each stage moves one bit of the column number into the row number.
-inline void transpose(__m512i (&square)[16]) {
-  const __m512i low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-  const __m512i high = _mm512_add_epi32(low, _mm512_set1_epi32(8));
-  for (int stage = 0; stage < 4; ++stage) {
-    __m512i next[16];
-    for (int i = 0; i < 8; ++i) {
-      next[2 * i] = _mm512_permutex2var_epi32(square[i], low, square[i + 8]);
-      next[2 * i + 1] = _mm512_permutex2var_epi32(square[i], high, square[i + 8]);
+    const T* row = f.data + (k + 2 * i) * f.stride + at;
+    __m512i even[kPlanes<T>], odd[kPlanes<T>];
+    load_planes(row, 2 * i < depth ? vectors : 0, even);
+    load_planes(row + f.stride, 2 * i + 1 < depth ? vectors : 0, odd);
+    for (int p = 0; p < kPlanes<T>; ++p) {
+      // Pairs of each quarter of the registers, then the quarters in order.
+      const __m512i low = _mm512_unpacklo_epi16(even[p], odd[p]),
+                    high = _mm512_unpackhi_epi16(even[p], odd[p]);
+      const __m512i first = _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11);
+      const __m512i second = _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15);
+      squares[p][0][i] = _mm512_castsi512_ps(_mm512_permutex2var_epi64(low, first, high));
+      squares[p][1][i] = _mm512_castsi512_ps(_mm512_permutex2var_epi64(low, second, high));
     }
-    for (int i = 0; i < 16; ++i) square[i] = next[i];
   }
 }
 
-// One step of panel `p` of a factor, from `k` on: two tiles. Tiles of A hold a vector per row; tiles of B hold pairs
-// of k per row.
-inline void pack_step(const Factor& f, bool tiles_of_b, int64_t p, int64_t k, char* to) {
-  __m512i squares[2][16];
+// One step of panel `p` of a factor, from `k` on: two tiles of each plane. Tiles of A hold a vector per row; tiles of B
+// hold pairs of k per row.
+template <class T>
+inline void pack_step(const Factor<T>& f, bool tiles_of_b, int64_t p, int64_t k, char* to) {
+  Vec squares[kPlanes<T>][2][16];
   load_squares(f, p * kPanel, k, squares);
-  for (auto& square : squares) {
-    if (f.k_strided != tiles_of_b) transpose(square);
-    for (int i = 0; i < 16; ++i) _mm512_store_si512(to + i * 64, square[i]);
-    to += kTileBytes;
+  for (auto& plane : squares) {
+    for (auto& square : plane) {
+      if (f.k_strided != tiles_of_b) transpose(square);
+      for (int i = 0; i < 16; ++i) square[i].store(reinterpret_cast<float*>(to) + i * 16);
+      to += kTileBytes;
+    }
   }
 }
 
@@ -100,17 +134,19 @@ struct Panels {
 };
 
 // A length of a factor along k, in tiles: panels of `steps` steps each.
+template <class T>
 struct Packed {
   char* data;
   int64_t steps;
 
-  char* panel(int64_t p) const { return data + p * steps * kStepBytes; }
+  static constexpr int64_t kBytes = kPlanes<T> * kStepBytes;  // of a step
+  char* panel(int64_t p) const { return data + p * steps * kBytes; }
 
   // Panels first + `panels` of `f`, from `k` on, become panels `panels`. The source is read in the order it is stored
   // in.
-  void fill(const Factor& f, bool tiles_of_b, int64_t first, Panels panels, int64_t k) const {
+  void fill(const Factor<T>& f, bool tiles_of_b, int64_t first, Panels panels, int64_t k) const {
     const auto pack = [&](int64_t p, int64_t s) {
-      pack_step(f, tiles_of_b, first + p, k + s * kStep, panel(p) + s * kStepBytes);
+      pack_step(f, tiles_of_b, first + p, k + s * kStep, panel(p) + s * kBytes);
     };
     if (f.k_strided) {
       for (int64_t s = 0; s < steps; ++s) {
@@ -135,8 +171,9 @@ struct Prefetch {
   }
 };
 
-// A block of C (+)= a panel of A times a panel of B. The tiles of B pass through L1 marked as not needed again, so
+// A block of C (+)= a panel of A times a panel of B, of so many planes. The tiles of B pass through L1 marked as not needed again, so
 // that those of A stay there.
+template <int kPlanesOfA, int kPlanesOfB>
 inline void multiply_panels(const char* a, const char* b, int64_t steps, float* c, bool accumulate,
                             Prefetch next) {
   constexpr int64_t kRowBytes = 4 * kPanel;
@@ -153,17 +190,20 @@ inline void multiply_panels(const char* a, const char* b, int64_t steps, float* 
     _tile_zero(3);
   }
   for (int64_t s = 0; s < steps; ++s) {
-    _tile_loadd(4, a, 64);
-    _tile_stream_loadd(6, b, 64);
-    _tile_stream_loadd(7, b + kTileBytes, 64);
-    _tile_loadd(5, a + kTileBytes, 64);
     next.step();
-    _tile_dpbf16ps(0, 4, 6);
-    _tile_dpbf16ps(1, 4, 7);
-    _tile_dpbf16ps(2, 5, 6);
-    _tile_dpbf16ps(3, 5, 7);
-    a += kStepBytes;
-    b += kStepBytes;
+    for (int i = 0; i < kPlanesOfA; ++i, a += kStepBytes) {
+      for (int j = 0; j < kPlanesOfB; ++j) {
+        _tile_loadd(4, a, 64);
+        _tile_stream_loadd(6, b + j * kStepBytes, 64);
+        _tile_stream_loadd(7, b + j * kStepBytes + kTileBytes, 64);
+        _tile_loadd(5, a + kTileBytes, 64);
+        _tile_dpbf16ps(0, 4, 6);
+        _tile_dpbf16ps(1, 4, 7);
+        _tile_dpbf16ps(2, 5, 6);
+        _tile_dpbf16ps(3, 5, 7);
+      }
+    }
+    b += kPlanesOfB * kStepBytes;
   }
   _tile_stored(0, c, kRowBytes);
   _tile_stored(1, c + 16, kRowBytes);
@@ -171,10 +211,10 @@ inline void multiply_panels(const char* a, const char* b, int64_t steps, float* 
   _tile_stored(3, low + 16, kRowBytes);
 }
 
-// Where results go: C, of bf16 or f32.
+// Where results go: C.
 struct Output {
   void* data;
-  bool bf16;
+  DType dtype;
   int64_t rows, columns;
   const float* bias;  // or null
   bool accumulate;
@@ -185,8 +225,8 @@ struct Output {
     const __m256i bits = reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(x.v));
     _mm256_mask_storeu_epi16(to, Vec::mask({lanes.count}), bits);
   }
-  template <class Lanes>
-  static void put(Vec x, float* to, Lanes lanes) {
+  template <class T, class Lanes>
+  static void put(Vec x, T* to, Lanes lanes) {
     x.store(to, lanes);
   }
 
@@ -206,20 +246,19 @@ struct Output {
 
   // The block of panel m of rows and panel n of columns.
   void store(const float* block, int64_t m, int64_t n) const {
-    if (bf16)
-      store_block<bfloat16>(block, m * kPanel, n * kPanel);
-    else
-      store_block<float>(block, m * kPanel, n * kPanel);
+    visit_dtype(dtype, [&]<class T>() { store_block<T>(block, m * kPanel, n * kPanel); });
   }
 };
 
 // Panels `m` of A against panels `n` of B, over one length of k.
+template <class A, class B>
 struct Part {
-  const Factor& a_factor;
-  const Factor& b_factor;
+  const Factor<A>& a_factor;
+  const Factor<B>& b_factor;
   const Output& out;
   Panels m, n;
-  Packed a, b;
+  Packed<A> a;
+  Packed<B> b;
   int64_t k;       // where the length begins
   float* waiting;  // blocks of C, when there is more than one length
   bool last;
@@ -251,7 +290,7 @@ struct Part {
     TileShapes shapes;
     for (int tile = 0; tile < 8; ++tile) shapes.set(tile, 16, 64);
     const TileScope tiles(shapes);
-    const int64_t fitting = most(1, least(kMaxKept, kKeptBytes / (b.steps * kStepBytes)));
+    const int64_t fitting = most(1, least(kMaxKept, kKeptBytes / (b.steps * Packed<B>::kBytes)));
     const int64_t shares = ceiling(columns.count(), fitting);
     for (int64_t share = 0; share < shares; ++share) {
       const Panels kept{columns.begin + columns.count() * share / shares,
@@ -264,46 +303,49 @@ struct Part {
   // Panel i of A against `columns`.
   void multiply_row(int64_t i, Panels columns) const {
     alignas(64) float local[kMaxKept * kBlock];
-    constexpr int64_t kSliceSteps = kSlice / kStep;
+    constexpr int64_t kSliceSteps = kSlice / kStep / kPlanes<A>;
     for (int64_t s = 0; s < a.steps; s += kSliceSteps) {
       const int64_t steps = least(kSliceSteps, a.steps - s);
       // The slice after this one, spread over the steps of all columns.
-      const int64_t lines = ceiling(kStepBytes / 64, columns.count());
-      Prefetch next{a.panel(i) + (s + steps) * kStepBytes, lines};
+      const int64_t lines = ceiling(Packed<A>::kBytes / 64, columns.count());
+      Prefetch next{a.panel(i) + (s + steps) * Packed<A>::kBytes, lines};
       for (int64_t j = columns.begin; j < columns.end; ++j, next.at += lines * 64 * steps) {
         float* c = waiting == nullptr ? local + (j - columns.begin) * kBlock
                                       : waiting + (i * n.count() + j) * kBlock;
-        multiply_panels(a.panel(i) + s * kStepBytes, b.panel(j) + s * kStepBytes, steps, c, k + s > 0, next);
+        multiply_panels<kPlanes<A>, kPlanes<B>>(a.panel(i) + s * Packed<A>::kBytes,
+                                                b.panel(j) + s * Packed<B>::kBytes, steps, c, k + s > 0,
+                                                next);
         if (last && s + steps == a.steps) out.store(c, m.begin + i, n.begin + j);
       }
     }
   }
 };
 
-void multiply_factors(const Factor& a, const Factor& b, const Output& out) {
+template <class A, class B>
+void multiply_factors(const Factor<A>& a, const Factor<B>& b, const Output& out) {
   const int64_t all_steps = ceiling(a.k, kStep), lengths = ceiling(all_steps * kStep, kDepth);
-  const int64_t length = ceiling(all_steps, lengths), panel_bytes = length * kStepBytes;
-  const int64_t fitting = kPackedBytes / panel_bytes;
+  const int64_t length = ceiling(all_steps, lengths);
+  const int64_t a_bytes = length * Packed<A>::kBytes, b_bytes = length * Packed<B>::kBytes;  // of a panel
   const int64_t m_all = ceiling(a.outer, kPanel), n_all = ceiling(b.outer, kPanel);
-  const int64_t m_step = least(m_all, fitting), n_step = least(n_all, fitting);
+  const int64_t m_step = least(m_all, kPackedBytes / a_bytes), n_step = least(n_all, kPackedBytes / b_bytes);
   const int64_t waiting_bytes = lengths > 1 ? m_step * n_step * kBlock * 4 : 0;
-  char* const memory = static_cast<char*>(scratch((m_step + n_step) * panel_bytes + waiting_bytes));
-  char* const b_memory = memory + m_step * panel_bytes;
-  float* const waiting = lengths > 1 ? reinterpret_cast<float*>(b_memory + n_step * panel_bytes) : nullptr;
+  char* const memory = static_cast<char*>(scratch(m_step * a_bytes + n_step * b_bytes + waiting_bytes));
+  char* const b_memory = memory + m_step * a_bytes;
+  float* const waiting = lengths > 1 ? reinterpret_cast<float*>(b_memory + n_step * b_bytes) : nullptr;
   for (int64_t n = 0; n < n_all; n += n_step) {
     for (int64_t m = 0; m < m_all; m += m_step) {
       for (int64_t s = 0; s < all_steps; s += length) {
         const int64_t steps = least(length, all_steps - s);
-        const Part part{a,
-                        b,
-                        out,
-                        {m, least(m_all, m + m_step)},
-                        {n, least(n_all, n + n_step)},
-                        {memory, steps},
-                        {b_memory, steps},
-                        s * kStep,
-                        waiting,
-                        s + steps == all_steps};
+        const Part<A, B> part{a,
+                              b,
+                              out,
+                              {m, least(m_all, m + m_step)},
+                              {n, least(n_all, n + n_step)},
+                              {memory, steps},
+                              {b_memory, steps},
+                              s * kStep,
+                              waiting,
+                              s + steps == all_steps};
         part.pack();
         part.multiply();
       }
@@ -318,14 +360,22 @@ void multiply_factors(const Factor& a, const Factor& b, const Output& out) {
 namespace quern::backend::cpu {
 
 bool gemm_amx(const GemmArgs& g) {
-  const bool tiles = g.a_dtype == DType::bf16 && g.b_dtype == DType::bf16 && g.m > 0 && g.n > 0 && g.k > 0 &&
-                     (g.c_dtype == DType::f32 || g.c_dtype == DType::bf16);
-  if (!tiles) return gemm(g);
-  amx::multiply_factors(
-      {static_cast<const bfloat16*>(g.a), g.m, g.k, g.a_transposed ? g.m : g.k, g.a_transposed},
-      {static_cast<const bfloat16*>(g.b), g.n, g.k, g.b_transposed ? g.k : g.n, !g.b_transposed},
-      {g.c, g.c_dtype == DType::bf16, g.m, g.n, static_cast<const float*>(g.bias), g.accumulate});
-  return true;
+  const auto is_known = [](DType d) { return d == DType::f32 || d == DType::bf16 || d == DType::f16; };
+  if (!is_known(g.a_dtype) || !is_known(g.b_dtype) || !is_known(g.c_dtype) || g.m <= 0 || g.n <= 0 ||
+      g.k <= 0)
+    return gemm(g);
+  // Nine products of planes, or the six that reach 24 bits, are no faster than AVX-512.
+  if (g.a_dtype == DType::f32 && g.b_dtype == DType::f32) return gemm(g);
+  const amx::Output out{g.c, g.c_dtype, g.m, g.n, static_cast<const float*>(g.bias), g.accumulate};
+  return amx::visit_dtype(g.a_dtype, [&]<class A>() {
+    amx::visit_dtype(g.b_dtype, [&]<class B>() {
+      const amx::Factor<A> a{static_cast<const A*>(g.a), g.m, g.k, g.a_transposed ? g.m : g.k,
+                             g.a_transposed};
+      const amx::Factor<B> b{static_cast<const B*>(g.b), g.n, g.k, g.b_transposed ? g.k : g.n,
+                             !g.b_transposed};
+      amx::multiply_factors(a, b, out);
+    });
+  });
 }
 
 }  // namespace quern::backend::cpu

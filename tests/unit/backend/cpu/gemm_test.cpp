@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
 
 #include "kernel_test.h"
 
@@ -108,12 +111,42 @@ TEST(CpuGemm, MoreThanOnePackingHolds) {
     check({1101, 35, 200, true, false, dtype, dtype, DType::f32, false, true});
     check({40, 290, 1600, true, false, dtype, dtype, dtype, true, true});
   }
+  check({290, 1101, 1600, false, true, DType::f32, DType::bf16, DType::f32, true});
+  check({1101, 35, 200, true, false, DType::f16, DType::f32, DType::f32, false, true});
+}
+
+// A float is the sum of parts where products are of narrower types: powers of two must bring all of its bits back.
+TEST(CpuGemm, MixedTypesLoseNoBits) {
+  const float greatest = std::numeric_limits<float>::max(), infinity = std::numeric_limits<float>::infinity();
+  std::vector<float> values = {1.0f,        -1.0f / 3.0f, 1.0f + 0x1p-23f, 2.0f - 0x1p-23f,
+                               0x1.8081p0f, 65504.0f,     greatest,        -greatest,
+                               infinity,    -infinity,    1e-30f,          0.0f};
+  const int64_t m = static_cast<int64_t>(values.size()), n = 3;
+  Array x(DType::f32, m), y(DType::f32, m * n);
+  for (int64_t i = 0; i < m; ++i) x.set(i, values[static_cast<size_t>(i)]);
+  for (const DType w_dtype : {DType::bf16, DType::f16}) {
+    Array w(w_dtype, n);
+    for (int64_t j = 0; j < n; ++j) w.set(j, std::ldexp(j == 1 ? -1.0 : 1.0, static_cast<int>(-j)));
+    for (auto* kernel : kernels()) {
+      ASSERT_TRUE(kernel({m, n, 1, x.data(), DType::f32, false, w.data(), w_dtype, true, y.data(), DType::f32,
+                          nullptr, false}));
+      for (int64_t i = 0; i < m * n; ++i) {
+        const double expected = x.at(i / n) * w.at(i % n);
+        if (std::isinf(expected) && w_dtype == DType::f16) {
+          EXPECT_FALSE(std::isfinite(y.at(i)));
+        } else {
+          EXPECT_EQ(y.at(i), expected);
+        }
+      }
+    }
+  }
 }
 
 TEST(CpuGemm, ResultsDoNotDependOnTheNumberOfThreads) {
   for (const DType dtype : {DType::f32, DType::bf16, DType::f16}) {
     for (const Product& p : {Product{70, 90, 300, false, true, dtype, dtype, dtype, true, true},
                              Product{256, 48, 2304, true, false, dtype, dtype, DType::f32, false, true},
+                             Product{70, 90, 300, false, true, DType::f32, dtype, DType::f32},
                              Product{3, 700, 129, false, false, dtype, dtype, dtype}}) {
       for (auto* kernel : kernels()) {
         std::vector<Array> results;
@@ -130,14 +163,15 @@ TEST(CpuGemm, ResultsDoNotDependOnTheNumberOfThreads) {
 
 // What a row of x holds must not leak into the others, whatever k is padded to.
 TEST(CpuGemm, NanStaysInItsRow) {
-  for (const DType dtype : {DType::f32, DType::bf16}) {
+  for (const auto& [dtype, w_dtype] :
+       {std::pair{DType::f32, DType::f32}, {DType::bf16, DType::bf16}, {DType::f32, DType::bf16}}) {
     const int64_t m = 40, n = 33, k = 45;
     Array x = Array::random(dtype, m * k, 1), y(dtype, m * n);
-    const Array w = Array::random(dtype, n * k, 2);
+    const Array w = Array::random(w_dtype, n * k, 2);
     for (int64_t i = 0; i < k; ++i) x.set(7 * k + i, std::nan(""));
     for (auto* kernel : kernels()) {
-      ASSERT_TRUE(
-          kernel({m, n, k, x.data(), dtype, false, w.data(), dtype, true, y.data(), dtype, nullptr, false}));
+      ASSERT_TRUE(kernel(
+          {m, n, k, x.data(), dtype, false, w.data(), w_dtype, true, y.data(), dtype, nullptr, false}));
       for (int64_t i = 0; i < m * n; ++i)
         EXPECT_EQ(std::isnan(y.at(i)), i / n == 7) << name_of(dtype) << " " << i;
     }
