@@ -41,7 +41,7 @@ Tensor ModelRunner::run(std::span<const Row> rows) {
   }
   if (passes.size() == 1) return run_alike(rows, passes.begin()->first);
   const int64_t vocab = model_.config().vocab_size;
-  const Tensor logits({wanted, vocab}, DType::f32);
+  Tensor logits({wanted, vocab}, DType::f32);
   for (const auto& [length, members] : passes) {
     std::vector<Row> alike;
     for (const size_t i : members) alike.push_back(rows[i]);

@@ -35,7 +35,7 @@ class Subsets {
   Subsets(const Nfa& nfa, WorkBudget& budget) : nfa_(nfa), budget_(budget), seen_(nfa.first_edge.size(), 0) {}
 
   // The number of the set of `kernel` and all that is reached from it by empty edges.
-  uint32_t number(StateSet kernel) {
+  uint32_t number(const StateSet& kernel) {
     ++stamp_;
     StateSet set;
     for (const uint32_t state : kernel) visit(state, set);

@@ -42,7 +42,7 @@ class Parser {
   };
 
   Error fail(std::string_view message, std::string hint = {}) const {
-    return in_.error(kWhat, message, hint);
+    return in_.error(kWhat, message, std::move(hint));
   }
 
   Error undefined(const std::string& name, const Known& known) const {

@@ -4,7 +4,7 @@
 
 namespace quern::grammar {
 
-ParseStack::ParseStack(std::shared_ptr<const Grammar> grammar)
+ParseStack::ParseStack(const std::shared_ptr<const Grammar>& grammar)
     : ParseStack(grammar, grammar->root(), grammar->rule(grammar->root()).start, true) {}
 
 ParseStack ParseStack::open(std::shared_ptr<const Grammar> grammar, uint32_t state) {

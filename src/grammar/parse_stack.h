@@ -30,7 +30,7 @@ class ParseStack {
   static constexpr uint32_t kNone = Grammar::kNone;
 
   // At the beginning of a text.
-  explicit ParseStack(std::shared_ptr<const Grammar> grammar);
+  explicit ParseStack(const std::shared_ptr<const Grammar>& grammar);
   // In one state, with nothing known of what called its rule; a counted rule turns without end.
   static ParseStack open(std::shared_ptr<const Grammar> grammar, uint32_t state);
 

@@ -59,7 +59,7 @@ nn::BlockSpec block_spec(const ModelConfig& c, int64_t layer) {
 Tensor position_rows(const ModelConfig& config, const Tensor& positions) {
   const int64_t offset = config.position_offset;
   if (offset == 0) return positions;
-  const Tensor result = positions.clone();
+  Tensor result = positions.clone();
   for (int32_t& position : result.span<int32_t>()) position += static_cast<int32_t>(offset);
   return result;
 }

@@ -33,7 +33,7 @@ Tensor transposed(const Tensor& matrix) {
 // The order of the first `rotary` rows of each head turned from halves into neighbours, or back; of vectors,
 // elements.
 Tensor reordered(const Tensor& value, int64_t head_dim, int64_t rotary, bool to_halves) {
-  const Tensor result(value.shape(), value.dtype());
+  Tensor result(value.shape(), value.dtype());
   const int64_t rows = value.dim(0), row_bytes = value.bytes() / rows;
   const auto* in = static_cast<const std::byte*>(value.raw());
   auto* out = static_cast<std::byte*>(result.raw());
@@ -49,7 +49,7 @@ Tensor reordered(const Tensor& value, int64_t head_dim, int64_t rotary, bool to_
 
 // Rows that lie part after part, given their numbers, in turns of 1/groups of each part, or back.
 Tensor regrouped(const Tensor& whole, const std::vector<int64_t>& rows, int64_t groups, bool in_turns) {
-  const Tensor result(whole.shape(), whole.dtype());
+  Tensor result(whole.shape(), whole.dtype());
   const int64_t row_bytes = whole.bytes() / whole.dim(0);
   const auto* in = static_cast<const std::byte*>(whole.raw());
   auto* out = static_cast<std::byte*>(result.raw());
@@ -91,6 +91,7 @@ Shape file_shape(const TensorName& name, const std::vector<Shape>& parameters) {
 std::vector<Tensor> split(const TensorName& name, const Tensor& tensor, const std::vector<Shape>& shapes) {
   if (name.stacked) {
     std::vector<Tensor> parts;
+    parts.reserve(shapes.size());
     const Tensor stack = one_by_one(tensor, shapes);
     for (int64_t i = 0; i < stack.dim(0); ++i)
       parts.push_back(stack.sliced(i, i + 1).reshaped(shapes[static_cast<size_t>(i)]));
@@ -115,8 +116,9 @@ std::vector<Tensor> split(const TensorName& name, const Tensor& tensor, const st
 Tensor join(const TensorName& name, const std::vector<Tensor>& parameters) {
   if (name.stacked) {
     std::vector<Shape> shapes;
+    shapes.reserve(parameters.size());
     for (const Tensor& part : parameters) shapes.push_back(part.shape());
-    const Tensor whole(file_shape(name, shapes), parameters.front().dtype());
+    Tensor whole(file_shape(name, shapes), parameters.front().dtype());
     const Tensor stack = one_by_one(whole, shapes);
     for (int64_t i = 0; i < stack.dim(0); ++i)
       stack.sliced(i, i + 1).reshaped(shapes.front()).copy_from(parameters[static_cast<size_t>(i)]);
@@ -125,6 +127,7 @@ Tensor join(const TensorName& name, const std::vector<Tensor>& parameters) {
   Tensor whole = parameters.front();
   if (parameters.size() > 1) {
     std::vector<int64_t> rows;
+    rows.reserve(parameters.size());
     for (const Tensor& part : parameters) rows.push_back(part.dim(0));
     const int64_t total = std::accumulate(rows.begin(), rows.end(), int64_t{0});
     whole = Tensor(parameters.front().shape().with(0, total), parameters.front().dtype());

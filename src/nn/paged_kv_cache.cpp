@@ -28,7 +28,7 @@ void expect_piece(const KvPiece& piece, int64_t blocks) {
 Tensor table_of(std::span<const KvPiece> pieces) {
   int64_t width = 0;
   for (const KvPiece& piece : pieces) width = std::max(width, kv_blocks_for(piece.begin + piece.count));
-  const Tensor table = Tensor::zeros({static_cast<int64_t>(pieces.size()), width}, DType::i32);
+  Tensor table = Tensor::zeros({static_cast<int64_t>(pieces.size()), width}, DType::i32);
   int32_t* row = table.data<int32_t>();
   for (const KvPiece& piece : pieces) {
     std::copy_n(piece.blocks.begin(), kv_blocks_for(piece.begin + piece.count), row);
@@ -119,7 +119,7 @@ Tensor PagedKvCache::attend(int64_t layer, const Tensor& q, const Tensor& k, con
                             const ops::AttentionOptions& options) {
   if (groups_.size() == 1)
     return attend_group(layer, groups_[0], q, k, v, mask, context, options).reshaped(q.shape());
-  const Tensor y(q.shape(), q.dtype());
+  Tensor y(q.shape(), q.dtype());
   char* target = static_cast<char*>(y.raw());
   for (const Group& group : groups_) {
     const Tensor part = attend_group(layer, group, q, k, v, mask, context, options);

@@ -101,6 +101,7 @@ Runner define(CommandLine& line) {
       ->required();
   arguments->inputs.define(line);
   std::vector<std::string> names;
+  names.reserve(std::size(kPoolings));
   for (const auto& [name, pooling] : kPoolings) names.push_back(name);
   line.app()
       .add_option("--pooling", arguments->pooling,

@@ -93,7 +93,7 @@ Result<void> serve(const Arguments& arguments, const Context& context) {
   }
   const server::Router router = server::api_routes(models);
   server::HttpServer::Handler handler = [&](server::HttpRequest request,
-                                            std::shared_ptr<server::HttpReply> reply) {
+                                            const std::shared_ptr<server::HttpReply>& reply) {
     router.handle(std::move(request), reply);
   };
   if (auth) handler = auth->guard(std::move(handler));

@@ -20,7 +20,8 @@ InferenceSpeedOptions quick() {
 Result<InferenceSpeed> measure(const InferenceSpeedOptions& options) {
   const auto open = []() -> Result<infer::LoadedModel> {
     return infer::LoadedModel{{.tokenizer = infer::byte_tokenizer(false)},
-                              infer::scripted_model(std::vector<int32_t>(kPositions, 1), kVocab)};
+                              infer::scripted_model(std::vector<int32_t>(kPositions, 1), kVocab),
+                              std::nullopt};
   };
   return measure_inference_speed(open, options, null_progress());
 }
