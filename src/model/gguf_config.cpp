@@ -111,11 +111,15 @@ void read_encoder(GgufKeys& keys, const Source& source, ModelConfig& c) {
   c.token_types = !types ? 0 : types->rank() == 2 ? (*types)[0] : 1;
 }
 
-// Whether the file has a tensor for a parameter that not all models of the family have.
+// Whether the file has a tensor for a parameter that not all models of the family have. The first block tells: how many there
+// are is the file's word so far.
 void read_optional_tensors(const Source& source, const GgufForm& form, ModelConfig& c) {
   if (c.layout == nn::BlockLayout::parallel && source.shape("blk.0.attn_norm_2.weight"))
     c.layout = nn::BlockLayout::parallel_norms;
   ModelConfig all = c;
+  all.layers = 1;
+  for (std::vector<int64_t>* layers : {&all.dense_layers, &all.full_layers, &all.nope_layers})
+    std::erase_if(*layers, [](int64_t layer) { return layer > 0; });
   all.qkv_bias = all.output_bias = all.mlp_bias = all.head_bias = true;
   all.tied_embeddings = false;
   const auto holds = [&](const std::string& file) { return source.shape(file).has_value(); };
