@@ -60,24 +60,44 @@ void pool(const Tensor& states, Pooling pooling, Embedding& result) {
   }
 }
 
+}  // namespace
+
 void normalize(Embedding& embedding) {
   const double length = std::sqrt(dot(embedding, embedding));
   if (length == 0.0) return;
   for (float& value : embedding) value = static_cast<float>(static_cast<double>(value) / length);
 }
 
-}  // namespace
+bool pools_by_head(const SentenceForm& form) {
+  return std::ranges::find(form.pooling, Pooling::pooler) != form.pooling.end();
+}
 
-Result<std::vector<Embedding>> embed(const EncoderSession& session, std::span<const std::string> texts,
-                                     const SentenceForm& form, TooLong too_long, Progress& progress) {
-  const bool pooler = std::ranges::find(form.pooling, Pooling::pooler) != form.pooling.end();
-  const model::ModelConfig& config = session.config();
-  if (pooler && (config.head != model::Head::none || config.head_activation == ops::Activation::identity)) {
+Result<void> check_form(const SentenceForm& form, const model::ModelConfig& config) {
+  if (!pools_by_head(form)) return {};
+  if (config.head != model::Head::none || config.head_activation == ops::Activation::identity) {
     return make_error(ErrorCode::invalid_argument, "the model has no pooler",
                       "choose another --pooling, such as mean or cls");
   }
-  if (pooler && form.pooling.size() > 1)
+  if (form.pooling.size() > 1)
     return make_error(ErrorCode::invalid_argument, "pooler cannot be joined to other ways of pooling");
+  return {};
+}
+
+Embedding pooled(const Tensor& result, const SentenceForm& form) {
+  Embedding embedding;
+  if (pools_by_head(form)) {
+    const auto values = result.span<float>();
+    embedding.assign(values.begin(), values.end());
+  } else {
+    for (const Pooling pooling : form.pooling) pool(result, pooling, embedding);
+  }
+  if (form.normalize) normalize(embedding);
+  return embedding;
+}
+
+Result<std::vector<Embedding>> embed(const EncoderSession& session, std::span<const std::string> texts,
+                                     const SentenceForm& form, TooLong too_long, Progress& progress) {
+  QUERN_CHECK(check_form(form, session.config()));
   std::vector<std::vector<EncoderToken>> inputs;
   for (const std::string& text : texts) {
     QUERN_TRY(std::vector<EncoderToken> input, session.read(text, std::nullopt, too_long));
@@ -86,16 +106,8 @@ Result<std::vector<Embedding>> embed(const EncoderSession& session, std::span<co
     inputs.push_back(std::move(input));
   }
   std::vector<Embedding> embeddings(texts.size());
-  const auto receive = [&](size_t index, const Tensor& result) {
-    Embedding& embedding = embeddings[index];
-    if (pooler) {
-      const auto values = result.span<float>();
-      embedding.assign(values.begin(), values.end());
-    }
-    for (const Pooling pooling : form.pooling) pool(result, pooling, embedding);
-    if (form.normalize) normalize(embedding);
-  };
-  session.run(inputs, pooler, receive, progress);
+  const auto receive = [&](size_t index, const Tensor& result) { embeddings[index] = pooled(result, form); };
+  session.run(inputs, pools_by_head(form), receive, progress);
   return embeddings;
 }
 

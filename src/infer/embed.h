@@ -16,6 +16,15 @@ Result<std::vector<Embedding>> embed(const EncoderSession& session, std::span<co
                                      const SentenceForm& form, TooLong too_long,
                                      Progress& progress = null_progress());
 
+// The parts of embed(), for those who run the session themselves. invalid_argument where the model cannot pool so.
+Result<void> check_form(const SentenceForm& form, const model::ModelConfig& config);
+// Whether run() is to give what the head makes of the states.
+bool pools_by_head(const SentenceForm& form);
+// The vector of a text, of what run() gave for it.
+Embedding pooled(const Tensor& result, const SentenceForm& form);
+// To length 1, but vectors of length 0.
+void normalize(Embedding& embedding);
+
 // The cosine of the angle between vectors of one length; 0 where one of them is 0.
 double cosine(std::span<const float> a, std::span<const float> b);
 

@@ -87,32 +87,46 @@ Result<std::vector<EncoderToken>> EncoderSession::read(std::string_view first,
                     "--truncate reads its beginning; or cut it into several texts");
 }
 
-void EncoderSession::run(Inputs inputs, bool head, const std::function<void(size_t, const Tensor&)>& receive,
-                         Progress& progress) const {
-  const autograd::NoGrad no_grad;
-  const ops::BatchInvariant alone;
-  const model::Encoder& model = loaded_.model;
+std::vector<std::vector<size_t>> EncoderSession::batches_of(Inputs inputs) {
   std::vector<size_t> order(inputs.size());
   std::iota(order.begin(), order.end(), size_t{0});
   std::ranges::stable_sort(order, std::greater{}, [&](size_t i) { return inputs[i].size(); });
-  const auto pad = static_cast<int32_t>(std::max<int64_t>(config().pad_token, 0));
-  ProgressScope scope(inputs.size() > kUnreported ? progress : null_progress(), "encoding",
-                      static_cast<int64_t>(inputs.size()), "texts");
+  std::vector<std::vector<size_t>> batches;
   for (size_t begin = 0; begin < order.size();) {
-    throw_if_interrupted();
     const auto longest = std::max<int64_t>(static_cast<int64_t>(inputs[order[begin]].size()), 1);
     const size_t rows = std::min<size_t>(static_cast<size_t>(std::max<int64_t>(kBatchTokens / longest, 1)),
                                          order.size() - begin);
-    const std::span<const size_t> chosen = std::span(order).subspan(begin, rows);
-    const Batch batch(inputs, chosen, pad);
-    const bool segments = config().token_types > 1;
-    Tensor result = model.hidden(batch.tokens, nn::ForwardContext::padded(batch.lengths, batch.time),
-                                 segments ? batch.types : Tensor());
-    result = head ? model.head(result) : result.to(DType::f32);
-    for (size_t row = 0; row < rows; ++row)
-      receive(chosen[row], row_of(result, static_cast<int64_t>(row), batch.lengths[row]));
+    const auto from = order.begin() + static_cast<std::ptrdiff_t>(begin);
+    batches.emplace_back(from, from + static_cast<std::ptrdiff_t>(rows));
     begin += rows;
-    scope.update(static_cast<int64_t>(begin));
+  }
+  return batches;
+}
+
+void EncoderSession::run_batch(Inputs inputs, std::span<const size_t> chosen, bool head,
+                               const std::function<void(size_t, const Tensor&)>& receive) const {
+  const autograd::NoGrad no_grad;
+  const ops::BatchInvariant alone;
+  const model::Encoder& model = loaded_.model;
+  const auto pad = static_cast<int32_t>(std::max<int64_t>(config().pad_token, 0));
+  const Batch batch(inputs, chosen, pad);
+  const bool segments = config().token_types > 1;
+  Tensor result = model.hidden(batch.tokens, nn::ForwardContext::padded(batch.lengths, batch.time),
+                               segments ? batch.types : Tensor());
+  result = head ? model.head(result) : result.to(DType::f32);
+  for (size_t row = 0; row < chosen.size(); ++row)
+    receive(chosen[row], row_of(result, static_cast<int64_t>(row), batch.lengths[row]));
+}
+
+void EncoderSession::run(Inputs inputs, bool head, const std::function<void(size_t, const Tensor&)>& receive,
+                         Progress& progress) const {
+  ProgressScope scope(inputs.size() > kUnreported ? progress : null_progress(), "encoding",
+                      static_cast<int64_t>(inputs.size()), "texts");
+  int64_t done = 0;
+  for (const std::vector<size_t>& batch : batches_of(inputs)) {
+    throw_if_interrupted();
+    run_batch(inputs, batch, head, receive);
+    scope.update(done += static_cast<int64_t>(batch.size()));
   }
 }
 

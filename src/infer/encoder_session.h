@@ -40,9 +40,15 @@ class EncoderSession {
   // Runs `inputs` (each at most longest() tokens) in batches of similar lengths and gives each result to `receive`
   // with its index, in an order of its own: the final states [T, C] of its tokens, or with `head` what the model's
   // head makes of them ([T, outputs], or [outputs] of the whole text). A result does not depend on the other inputs.
+  // Ctrl-C ends it between batches; see throw_if_interrupted().
   void run(std::span<const std::vector<EncoderToken>> inputs, bool head,
            const std::function<void(size_t index, const Tensor& result)>& receive,
            Progress& progress = null_progress()) const;
+  // The same of a few inputs: their number times the longest is what is computed, at once.
+  void run_batch(std::span<const std::vector<EncoderToken>> inputs, std::span<const size_t> chosen, bool head,
+                 const std::function<void(size_t index, const Tensor& result)>& receive) const;
+  // The indices of `inputs` in batches of similar lengths that run fast.
+  static std::vector<std::vector<size_t>> batches_of(std::span<const std::vector<EncoderToken>> inputs);
 
  private:
   const LoadedEncoder& loaded_;
