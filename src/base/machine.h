@@ -28,6 +28,8 @@ MachineInfo machine_info();
 
 // The most memory that this process held at once, mapped files that it read included; 0 when unknown.
 uint64_t peak_resident_bytes();
+// What it holds now.
+uint64_t resident_bytes();
 
 // Room left for this user on the disk that holds `path`; 0 when unknown.
 uint64_t free_disk_bytes(const std::filesystem::path& path);

@@ -16,6 +16,7 @@ Command tokenizer_command();
 Command train_command();
 Command generate_command();
 Command serve_command();
+Command keys_command();
 Command chat_command();
 Command embed_command();
 Command predict_command();
@@ -43,6 +44,7 @@ const std::vector<Command>& commands() {
       train_command(),
       generate_command(),
       serve_command(),
+      keys_command(),
       chat_command(),
       embed_command(),
       predict_command(),

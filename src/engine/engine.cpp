@@ -225,6 +225,7 @@ bool Engine::step(double now, const std::function<double()>& clock) {
   }
   ++stats_.passes;
   stats_.pass_tokens += plan.tokens();
+  stats_.pass_sequences += static_cast<int64_t>(plan.pieces.size());
   scheduler_.commit(plan);
 
   const auto vocab = static_cast<size_t>(logits.dim(1));

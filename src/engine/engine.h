@@ -22,7 +22,7 @@ struct EngineOptions {
 struct EngineStats {
   int64_t waiting = 0, running = 0;
   int64_t blocks = 0, blocks_available = 0, blocks_remembered = 0;
-  int64_t passes = 0, pass_tokens = 0;
+  int64_t passes = 0, pass_tokens = 0, pass_sequences = 0;
   int64_t prompt_tokens = 0, reused_tokens = 0, computed_prompt_tokens = 0, generated_tokens = 0;
   int64_t requests = 0, finished = 0, cancelled = 0, failed = 0, preempted = 0;
 };

@@ -56,7 +56,9 @@ void EngineThread::drain() {
 
 EngineStats EngineThread::stats() const {
   const std::lock_guard lock(mutex_);
-  return stats_;
+  EngineStats stats = stats_;
+  stats.waiting += static_cast<int64_t>(asked_.size());
+  return stats;
 }
 
 // Requests come before cancellations, which may be of them.

@@ -30,7 +30,7 @@ class EngineThread {
   // Takes no more requests, and returns when those there are have ended.
   void drain();
 
-  // Of the end of the last pass.
+  // Of the end of the last pass, but that those wait who came since.
   EngineStats stats() const;
   const Engine& engine() const { return *engine_; }  // its constant parts: loaded(), context(), cache_bytes()
 

@@ -2,6 +2,9 @@
 
 #include <utility>
 
+#include "server/request_notes.h"
+#include "server/serving_metrics.h"
+
 namespace quern::server {
 
 namespace {
@@ -9,13 +12,18 @@ namespace {
 // Kept alive by the receivers of its requests, and by the callback of a client that leaves.
 class Asked : public std::enable_shared_from_this<Asked> {
  public:
-  Asked(const std::shared_ptr<engine::EngineThread>& engine, std::shared_ptr<AnswerWriter> writer,
+  Asked(const ServedModel& model, std::shared_ptr<AnswerWriter> writer, std::shared_ptr<RequestNotes> notes,
         Spent spent)
-      : engine_(engine), writer_(std::move(writer)), spent_(std::move(spent)) {}
+      : engine_(model.engine),
+        writer_(std::move(writer)),
+        metrics_(model.metrics),
+        notes_(std::move(notes)),
+        spent_(std::move(spent)) {}
 
   Result<void> submit(engine::EngineThread& engine, std::vector<engine::Request>&& requests) {
     const std::lock_guard lock(mutex_);  // no update is passed on before all are submitted
     open_ = requests.size();
+    last_tokens_.resize(requests.size());
     for (size_t index = 0; index < requests.size(); ++index) {
       // The engine lives while it calls. Were this to keep it alive, its thread might have to end itself.
       Result<engine::SequenceId> id = engine.submit(
@@ -43,9 +51,18 @@ class Asked : public std::enable_shared_from_this<Asked> {
     for (const engine::SequenceId id : ids_) engine.cancel(id);
   }
 
+  // What is counted is so before the client has the answer, and also where there is none any more.
+  void count(size_t index, const engine::Update& update) {
+    if (metrics_) metrics_->observe(update, last_tokens_[index]);
+    if (notes_) notes_->add_text(index, update.text);
+    if (!update.last()) return;
+    if (notes_) notes_->add_tokens(update.usage.prompt_tokens, update.usage.generated_tokens);
+    if (spent_) spent_(update.usage);
+  }
+
   void take(size_t index, engine::Update&& update, engine::EngineThread& engine) {
-    if (update.last() && spent_) spent_(update.usage);
     const std::lock_guard lock(mutex_);
+    count(index, update);
     if (over_) return;
     if (update.error) {
       over_ = true;
@@ -61,8 +78,11 @@ class Asked : public std::enable_shared_from_this<Asked> {
 
   std::weak_ptr<engine::EngineThread> engine_;
   std::shared_ptr<AnswerWriter> writer_;
+  std::shared_ptr<ModelMetrics> metrics_;
+  std::shared_ptr<RequestNotes> notes_;
   Spent spent_;
   std::mutex mutex_;
+  std::vector<ModelMetrics::Moment> last_tokens_;
   std::vector<engine::SequenceId> ids_;
   size_t open_ = 0;
   bool over_ = false;
@@ -72,7 +92,9 @@ class Asked : public std::enable_shared_from_this<Asked> {
 
 Result<void> ask(const ServedModel& model, std::vector<engine::Request> requests,
                  std::shared_ptr<AnswerWriter> writer, const std::shared_ptr<HttpReply>& reply, Spent spent) {
-  const auto asked = std::make_shared<Asked>(model.engine, std::move(writer), std::move(spent));
+  std::shared_ptr<RequestNotes> notes = reply->notes();
+  if (notes) notes->set_model(model.name);
+  const auto asked = std::make_shared<Asked>(model, std::move(writer), std::move(notes), std::move(spent));
   QUERN_CHECK(asked->submit(*model.engine, std::move(requests)));
   reply->on_close([asked] { asked->leave(); });
   return {};

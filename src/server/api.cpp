@@ -6,6 +6,8 @@
 #include "server/api_format.h"
 #include "server/chat_completions.h"
 #include "server/completions.h"
+#include "server/embeddings.h"
+#include "server/rerank.h"
 #include "server/token_routes.h"
 
 namespace quern::server {
@@ -20,11 +22,8 @@ void send(const std::shared_ptr<HttpReply>& reply, const Json& body) {
 }
 
 Json model_json(const ServedModel& model) {
-  return {{"id", model.name},
-          {"object", "model"},
-          {"created", model.created},
-          {"owned_by", "quern"},
-          {"max_model_len", model.engine->engine().context()}};
+  return {{"id", model.name},    {"object", "model"},    {"created", model.created},
+          {"owned_by", "quern"}, {"kind", model.kind()}, {"max_model_len", model.context()}};
 }
 
 void list_models(const ModelTable& models, const Caller* caller, const std::shared_ptr<HttpReply>& reply) {
@@ -47,6 +46,8 @@ Router api_routes(const ModelTable& models) {
   };
   post("/v1/chat/completions", chat_completions);
   post("/v1/completions", completions);
+  post("/v1/embeddings", embeddings);
+  for (const char* path : {"/v1/rerank", "/rerank"}) post(path, rerank);
   post("/tokenize", tokenize);
   post("/detokenize", detokenize);
   post("/apply-template", apply_template);

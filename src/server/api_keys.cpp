@@ -126,16 +126,34 @@ Result<std::vector<ApiKey>> parse_api_keys(std::string_view text, std::string_vi
   return keys;
 }
 
-NewApiKey make_api_key(std::string_view name) {
-  const std::string salt = random_bytes(kSaltBytes);
-  NewApiKey made;
-  made.key = "qk-" + hex(random_bytes(kKeyBytes));
+std::string write_api_keys(std::span<const ApiKey> keys) {
   YAML::Emitter out;
-  out << YAML::BeginSeq << YAML::BeginMap << YAML::Key << "name" << YAML::Value << YAML::DoubleQuoted
-      << std::string(name) << YAML::Key << "hash" << YAML::Value
-      << fmt::format("sha256:{}:{}", hex(salt), hex(digest_of(salt, made.key))) << YAML::EndMap
-      << YAML::EndSeq;
-  made.entry = out.c_str();
+  out << YAML::BeginMap << YAML::Key << "keys" << YAML::Value << YAML::BeginSeq;
+  const auto add = [&](const char* name, const auto& value) {
+    out << YAML::Key << name << YAML::Value << value;
+  };
+  for (const auto& [caller, hash] : keys) {
+    out << YAML::BeginMap << YAML::Key << "name" << YAML::Value << YAML::DoubleQuoted << caller.name;
+    add("hash", hash);
+    if (const int64_t most = caller.limits.requests_per_minute) add("requests_per_minute", most);
+    if (const int64_t most = caller.limits.tokens_per_day) add("tokens_per_day", most);
+    if (!caller.models.empty()) {
+      out << YAML::Key << "models" << YAML::Value << YAML::BeginSeq;
+      for (const std::string& model : caller.models) out << YAML::DoubleQuoted << model;
+      out << YAML::EndSeq;
+    }
+    if (caller.priority != 0) add("priority", caller.priority);
+    if (caller.admin) add("admin", true);
+    out << YAML::EndMap;
+  }
+  out << YAML::EndSeq << YAML::EndMap;
+  return std::string(out.c_str()) + "\n";
+}
+
+NewApiKey make_api_key() {
+  const std::string salt = random_bytes(kSaltBytes);
+  NewApiKey made{.key = "qk-" + hex(random_bytes(kKeyBytes)), .hash = {}};
+  made.hash = fmt::format("sha256:{}:{}", hex(salt), hex(digest_of(salt, made.key)));
   return made;
 }
 

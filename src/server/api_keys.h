@@ -15,6 +15,7 @@
 #include <filesystem>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,12 +36,15 @@ struct ApiKey {
 // invalid_argument names `source`, the entry and what is wrong with it; of two keys with one name as well.
 Result<std::vector<ApiKey>> parse_api_keys(std::string_view text, std::string_view source);
 
-// A new key of 256 random bits and its entry, which holds no more than the hash.
+// The text of a keys file with these entries.
+std::string write_api_keys(std::span<const ApiKey> keys);
+
+// A new key of 256 random bits and its hash, from which nobody can tell the key.
 struct NewApiKey {
-  std::string key;    // "qk-...": shown once to its owner
-  std::string entry;  // YAML, to be appended to the list of a keys file
+  std::string key;  // "qk-...": shown once to its owner
+  std::string hash;
 };
-NewApiKey make_api_key(std::string_view name);
+NewApiKey make_api_key();
 
 // Thread-safe.
 class ApiKeys {

@@ -21,9 +21,13 @@ using Json = nlohmann::ordered_json;
 
 namespace {
 
-constexpr std::array<std::string_view, 13> kContents = {
-    "messages", "prompt",    "input", "output",       "content", "text",    "arguments",
-    "choices",  "documents", "query", "instructions", "suffix",  "response"};
+constexpr std::array<std::string_view, 16> kContents = {
+    "messages",  "prompt", "input",        "output", "content",  "text",    "arguments", "choices",
+    "documents", "query",  "instructions", "suffix", "response", "answers", "system",    "images"};
+
+bool is_tokens(const Json& value) {
+  return value.is_array() && !value.empty() && value[0].is_number_integer();
+}
 
 Result<int> open_file(const std::filesystem::path& file) {
   const int fd = ::open(file.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR);
@@ -49,6 +53,7 @@ bool write_all(int fd, std::string_view text) {
 Json redact(const Json& value, bool inside) {
   if (value.is_string() && inside)
     return fmt::format("[{} bytes]", value.get_ref<const std::string&>().size());
+  if (inside && is_tokens(value)) return fmt::format("[{} tokens]", value.size());
   if (!value.is_structured()) return value;
   Json copy = value.is_array() ? Json::array() : Json::object();
   for (const auto& [key, item] : value.items()) {

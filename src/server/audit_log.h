@@ -59,7 +59,7 @@ class AuditLog {
 };
 
 // A copy in which every text below a key that holds contents (messages, prompt, input, output, content, text, arguments,
-// ...) is its length: "[12 bytes]".
+// ...) is its length: "[12 bytes]", and every list of tokens as well: "[3 tokens]".
 nlohmann::ordered_json redacted(const nlohmann::ordered_json& value);
 
 }  // namespace quern::server

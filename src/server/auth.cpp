@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "server/reply_headers.h"
+#include "server/request_notes.h"
 
 namespace quern::server {
 
@@ -72,6 +73,7 @@ HttpServer::Handler Auth::guard(HttpServer::Handler next) {
     Decision decision = decide(request);
     if (!decision.headers.empty()) reply = with_headers(std::move(reply), std::move(decision.headers));
     if (decision.refusal) return reply->send(to_response(*decision.refusal));
+    if (const auto notes = reply->notes(); notes && decision.caller) notes->set_caller(decision.caller->name);
     request.caller = std::move(decision.caller);
     next(std::move(request), std::move(reply));
   };

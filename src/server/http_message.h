@@ -13,6 +13,7 @@
 namespace quern::server {
 
 struct Caller;
+class RequestNotes;
 
 // Orders ASCII text without regard to case, as names of headers are compared.
 struct CaseInsensitiveLess {
@@ -67,6 +68,9 @@ class HttpReply {
   // Calls back once when closed() becomes true, or at once when it is; never after end() or send(). The call comes from
   // the thread that serves all connections: it must be short and must not throw.
   virtual void on_close(std::function<void()> callback) = 0;
+
+  // Where to note what becomes known of the request; null: nobody records it.
+  virtual std::shared_ptr<RequestNotes> notes() const { return nullptr; }
 };
 
 // "Not Found" for 404; empty for statuses without a usual phrase.

@@ -64,7 +64,6 @@ struct HttpServer::Impl : HttpHost {
   void close_all();
   void handle(HttpRequest request, std::shared_ptr<HttpReply> reply) override;
   void forget(const std::shared_ptr<HttpConnection>& connection) override;
-  void answer(HttpRequest request, const std::shared_ptr<HttpReply>& reply);
 
   Handler handler;
   asio::io_context io{1};
@@ -180,28 +179,15 @@ void HttpServer::Impl::forget(const std::shared_ptr<HttpConnection>& connection)
 
 void HttpServer::Impl::handle(HttpRequest request, std::shared_ptr<HttpReply> reply) {
   asio::post(*workers, [this, request = std::move(request), reply = std::move(reply)]() mutable {
-    answer(std::move(request), reply);
+    handler(std::move(request), std::move(reply));
   });
-}
-
-void HttpServer::Impl::answer(HttpRequest request, const std::shared_ptr<HttpReply>& reply) {
-  const std::string what = fmt::format("{} {}", request.method, request.path);
-  try {
-    handler(std::move(request), reply);
-  } catch (const Exception& error) {
-    log::error("server", "{}: {}", what, error.what());
-    reply->send(to_response(api_error_of(error.error())));
-  } catch (const std::exception& error) {
-    log::error("server", "{}: {}", what, error.what());
-    reply->send(to_response(api_error(500, "the server failed at this request; its log says why")));
-  }
 }
 
 HttpServer::HttpServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 HttpServer::~HttpServer() = default;
 
 Result<std::unique_ptr<HttpServer>> HttpServer::listen(HttpServerOptions options, Handler handler) {
-  auto impl = std::make_unique<Impl>(std::move(handler));
+  auto impl = std::make_unique<Impl>(answering_errors(std::move(handler)));
   impl->options = std::move(options);
   raise_file_limit();
   QUERN_CHECK(impl->open());
@@ -240,6 +226,21 @@ void HttpServer::drain(std::chrono::milliseconds limit) {
 }
 
 const HttpServerStats& HttpServer::stats() const { return impl_->stats; }
+
+HttpServer::Handler answering_errors(HttpServer::Handler next) {
+  return [next = std::move(next)](HttpRequest request, const std::shared_ptr<HttpReply>& reply) {
+    const std::string what = fmt::format("{} {}", request.method, request.path);
+    try {
+      next(std::move(request), reply);
+    } catch (const Exception& error) {
+      log::error("server", "{}: {}", what, error.what());
+      reply->send(to_response(api_error_of(error.error())));
+    } catch (const std::exception& error) {
+      log::error("server", "{}: {}", what, error.what());
+      reply->send(to_response(api_error(500, "the server failed at this request; its log says why")));
+    }
+  };
+}
 
 bool is_loopback_host(const std::string& host) {
   if (host == "localhost") return true;

@@ -74,6 +74,10 @@ class HttpServer {
   std::unique_ptr<Impl> impl_;
 };
 
+// What `next` throws becomes an error response, and a line in the log. listen() wraps its handler so; handlers that want to
+// see such answers wrap what they call.
+HttpServer::Handler answering_errors(HttpServer::Handler next);
+
 // True where only this machine can reach what listens on `host`: "localhost", "127.*", "::1".
 bool is_loopback_host(const std::string& host);
 

@@ -2,14 +2,16 @@
 
 #include <utility>
 
+#include "server/forwarding_reply.h"
+
 namespace quern::server {
 
 namespace {
 
-class ReplyWithHeaders : public HttpReply {
+class ReplyWithHeaders final : public ForwardingReply {
  public:
   ReplyWithHeaders(std::shared_ptr<HttpReply> reply, HttpHeaders headers)
-      : reply_(std::move(reply)), headers_(std::move(headers)) {}
+      : ForwardingReply(std::move(reply)), headers_(std::move(headers)) {}
 
   void send(HttpResponse response) override {
     add(response.headers);
@@ -19,20 +21,12 @@ class ReplyWithHeaders : public HttpReply {
     add(headers);
     reply_->begin(status, content_type, std::move(headers));
   }
-  void write(std::string_view bytes) override { reply_->write(bytes); }
-  void end() override { reply_->end(); }
-  void keep_alive(std::chrono::milliseconds silence, std::string bytes) override {
-    reply_->keep_alive(silence, std::move(bytes));
-  }
-  bool closed() const override { return reply_->closed(); }
-  void on_close(std::function<void()> callback) override { reply_->on_close(std::move(callback)); }
 
  private:
   void add(HttpHeaders& headers) const {
     for (const auto& [name, value] : headers_) headers[name] = value;
   }
 
-  const std::shared_ptr<HttpReply> reply_;
   const HttpHeaders headers_;
 };
 

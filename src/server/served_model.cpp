@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "infer/constraint.h"
+#include "infer/embed.h"
 #include "server/api_format.h"
 
 namespace quern::server {
@@ -31,6 +32,48 @@ Result<ServedModel> serve_model(std::string name, std::shared_ptr<const infer::L
   model.engine = std::make_shared<engine::EngineThread>(std::move(engine), most_waiting);
   model.forms = std::make_shared<Forms>(model.loaded);
   return model;
+}
+
+bool ServedEncoder::scores_pairs() const {
+  const model::ModelConfig& config = loaded->model.config();
+  return config.head == model::Head::sequence_classification && config.labels.size() == 1;
+}
+
+Result<ServedModel> serve_encoder(std::string name, std::shared_ptr<const infer::LoadedEncoder> loaded,
+                                  infer::SentenceForm form, int64_t most_waiting) {
+  QUERN_CHECK(infer::check_form(form, loaded->model.config()));
+  const int64_t longest = form.longest;
+  auto thread = std::make_shared<engine::EncoderThread>(loaded, longest, most_waiting);
+  auto encoder = std::make_shared<const ServedEncoder>(
+      ServedEncoder{.loaded = std::move(loaded), .form = std::move(form), .thread = std::move(thread)});
+  return ServedModel{.name = std::move(name),
+                     .created = unix_seconds(),
+                     .loaded = {},
+                     .engine = {},
+                     .encoder = std::move(encoder)};
+}
+
+std::string_view ServedModel::kind() const {
+  return !encoder ? "decoder" : encoder->scores_pairs() ? "cross-encoder" : "encoder";
+}
+
+int64_t ServedModel::context() const {
+  return encoder ? encoder->thread->session().longest() : engine->engine().context();
+}
+
+Result<void> ServedModel::expect_decoder() const {
+  if (!encoder) return {};
+  const std::string_view route = encoder->scores_pairs() ? "/v1/rerank" : "/v1/embeddings";
+  return make_error(ErrorCode::invalid_argument,
+                    fmt::format("the model '{}' reads texts and writes none", name),
+                    fmt::format("it is for {}; name another model for answers", route));
+}
+
+Result<void> ServedModel::expect_encoder() const {
+  if (encoder) return {};
+  return make_error(ErrorCode::invalid_argument,
+                    fmt::format("the model '{}' writes texts, and makes no embeddings", name),
+                    "serve an encoder beside it, such as all-minilm-l6-v2, and name that");
 }
 
 Result<const ServedModel*> ModelTable::find(const std::string& name) const {

@@ -161,6 +161,7 @@ Result<TextRequest> read_text_request(const Json& body, std::span<const std::str
     }
   }
   QUERN_TRY(request.model, models.find(request.model_name, caller));
+  QUERN_CHECK(request.model->expect_decoder());
   if (caller != nullptr) {
     request.tenant = caller->name;
     request.priority -= caller->priority;  // where more goes first

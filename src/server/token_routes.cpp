@@ -44,6 +44,7 @@ Asked read(const ModelTable& models, const HttpRequest& request) {
 }
 
 text::ChatPrompt render(const Asked& asked) {
+  asked.model->expect_decoder().value();
   const text::ChatRequest chat = read_conversation(asked.body).value();
   return text::render_prompt(asked.model->loaded->templates, chat, asked.model->loaded->tokenizer).value();
 }
@@ -56,32 +57,31 @@ void send(const std::shared_ptr<HttpReply>& reply, const Json& body) {
 
 void tokenize(const ModelTable& models, const HttpRequest& request, const std::shared_ptr<HttpReply>& reply) {
   const Asked asked = read(models, request);
-  const infer::LoadedModel& loaded = *asked.model->loaded;
+  const text::Tokenizer& tokenizer = asked.model->tokenizer();
   std::vector<int32_t> tokens;
   if (asked.body.contains("messages")) {
-    tokens = infer::encode_chat(loaded, render(asked));
+    const text::ChatPrompt prompt = render(asked);
+    tokens = infer::encode_chat(*asked.model->loaded, prompt);
   } else {
     const std::string& text = asked.body.contains("content") ? asked.fields.content : asked.fields.prompt;
-    tokens = loaded.tokenizer.encode(
+    tokens = tokenizer.encode(
         text, {.add_special_tokens = asked.fields.add_special, .allow_special = asked.fields.parse_special});
   }
   Json list = Json::array();
   for (const int32_t token : tokens) {
     if (asked.fields.with_pieces) {
-      list.push_back({{"id", token}, {"piece", text::repair_utf8(token_text(loaded.tokenizer, token)).text}});
+      list.push_back({{"id", token}, {"piece", text::repair_utf8(token_text(tokenizer, token)).text}});
     } else {
       list.push_back(token);
     }
   }
-  send(reply, {{"tokens", list},
-               {"count", tokens.size()},
-               {"max_model_len", asked.model->engine->engine().context()}});
+  send(reply, {{"tokens", list}, {"count", tokens.size()}, {"max_model_len", asked.model->context()}});
 }
 
 void detokenize(const ModelTable& models, const HttpRequest& request,
                 const std::shared_ptr<HttpReply>& reply) {
   const Asked asked = read(models, request);
-  const text::Tokenizer& tokenizer = asked.model->loaded->tokenizer;
+  const text::Tokenizer& tokenizer = asked.model->tokenizer();
   std::vector<int32_t> tokens;
   for (const Json& item : asked.body.value("tokens", Json::array())) {
     const bool known =

@@ -7,13 +7,15 @@
 #include <optional>
 #include <thread>
 
+#include "base/clock.h"
 #include "base/interrupt.h"
 #include "base/terminal.h"
 #include "base/units.h"
+#include "cli/access_options.h"
 #include "cli/model_options.h"
+#include "model/load.h"
 #include "server/api.h"
-#include "server/auth.h"
-#include "server/cors.h"
+#include "server/front.h"
 #include "server/http_server.h"
 #include "store/store.h"
 
@@ -32,7 +34,9 @@ struct Arguments {
   engine::EngineOptions engine;
   int64_t queue = 1024;
   server::HttpServerOptions http;
-  std::string api_keys;
+  AccessOptions access;
+  server::AuditLogOptions audit;
+  uint64_t response_cache = 0;  // MiB
   std::vector<std::string> origins;
   double drain_seconds = 30.0;
   bool open = false;
@@ -45,8 +49,19 @@ std::string name_of(const std::string& model, const std::filesystem::path& path)
   return whole.extension() == ".gguf" ? whole.stem().string() : whole.filename().string();
 }
 
+Result<server::ServedModel> open_encoder(std::string name, const std::filesystem::path& path,
+                                         const Arguments& arguments) {
+  QUERN_TRY(const auto form, infer::read_sentence_form(path));
+  QUERN_TRY(infer::LoadedEncoder opened, infer::open_encoder(path, *dtype_from_name(arguments.dtype)));
+  return server::serve_encoder(std::move(name),
+                               std::make_shared<const infer::LoadedEncoder>(std::move(opened)),
+                               form.value_or(infer::SentenceForm()), arguments.queue);
+}
+
 Result<server::ServedModel> open(const std::string& model, const Arguments& arguments) {
   QUERN_TRY(const std::filesystem::path path, store::Store().resolve(model));
+  QUERN_TRY(const model::ModelConfig config, model::load_config(path));
+  if (config.kind == model::Kind::encoder) return open_encoder(name_of(model, path), path, arguments);
   QUERN_TRY(infer::LoadedModel opened,
             infer::open_model(path, *dtype_from_name(arguments.dtype), !arguments.no_pack));
   if (!arguments.cache_dtype.empty()) QUERN_CHECK(set_cache_dtype(opened.model, arguments.cache_dtype));
@@ -55,53 +70,60 @@ Result<server::ServedModel> open(const std::string& model, const Arguments& argu
                              arguments.queue);
 }
 
+// What there is to say of a model that was opened.
+std::string description(const server::ServedModel& model) {
+  if (model.encoder) return fmt::format("{}, texts of {} tokens", model.kind(), model.context());
+  return fmt::format("context {}, cache {}", model.context(),
+                     human_bytes(static_cast<uint64_t>(model.engine->engine().cache_bytes())));
+}
+
 Result<void> check_address(const Arguments& arguments) {
-  if (arguments.open || !arguments.api_keys.empty() || server::is_loopback_host(arguments.http.host))
-    return {};
+  if (arguments.open || !arguments.access.open() || server::is_loopback_host(arguments.http.host)) return {};
   return make_error(
       ErrorCode::permission,
       fmt::format("{} can be reached from other machines, and anybody there could ask", arguments.http.host),
-      "give --api-keys, or say --open if that is what you want");
+      "give --api-keys or --jwt-key, or say --open if that is what you want");
 }
 
-Result<server::AuthOptions> open_keys(const std::string& file) {
-  server::AuthOptions options;
-  QUERN_TRY(options.keys, server::ApiKeys::open(file));
-  return options;
+Result<std::unique_ptr<server::Front>> open_front(const Arguments& arguments) {
+  server::FrontOptions options{.auth = {},
+                               .audit = arguments.audit,
+                               .cache_bytes = arguments.response_cache << 20,
+                               .pages = {.origins = arguments.origins, .hosts = {}}};
+  if (!arguments.access.open()) {
+    QUERN_TRY(server::AuthOptions access, arguments.access.load());
+    options.auth.emplace(std::move(access));
+  }
+  // Nobody else's name leads to an address of this machine alone, but by a trick of DNS.
+  if (server::is_loopback_host(arguments.http.host)) options.pages.hosts = {arguments.http.host};
+  return server::Front::open(std::move(options));
+}
+
+Result<void> open_models(const Arguments& arguments, const Context& context, server::ServingMetrics& metrics,
+                         server::ModelTable& models) {
+  for (const std::string& model : arguments.models) {
+    const Stopwatch time;
+    QUERN_TRY(server::ServedModel served, open(model, arguments));
+    if (!context.quiet) {
+      terminal::print_line(fmt::format("{}: opened in {}, {}", served.name, human_duration(time.seconds()),
+                                       description(served)));
+    }
+    metrics.measure(served);
+    models.add(std::move(served));
+  }
+  return {};
 }
 
 Result<void> serve(const Arguments& arguments, const Context& context) {
   QUERN_CHECK(check_address(arguments));
-  std::optional<server::Auth> auth;  // outlives the engines, whose last answers are counted
+  QUERN_TRY(const std::unique_ptr<server::Front> front, open_front(arguments));
   server::ModelTable models;
-  for (const std::string& model : arguments.models) {
-    const auto start = std::chrono::steady_clock::now();
-    QUERN_TRY(server::ServedModel served, open(model, arguments));
-    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-    if (!context.quiet) {
-      const engine::Engine& engine = served.engine->engine();
-      terminal::print_line(fmt::format("{}: opened in {}, context {}, cache {}", served.name,
-                                       human_duration(seconds.count()), engine.context(),
-                                       human_bytes(static_cast<uint64_t>(engine.cache_bytes()))));
-    }
-    models.add(std::move(served));
-  }
-  if (!arguments.api_keys.empty()) {
-    QUERN_TRY(server::AuthOptions keys, open_keys(arguments.api_keys));
-    auth.emplace(std::move(keys));
-    models.set_meter([&](const server::Caller& caller, int64_t tokens) { auth->spend(caller, tokens); });
-  }
-  const server::Router router = server::api_routes(models);
-  server::HttpServer::Handler handler = [&](server::HttpRequest request,
-                                            const std::shared_ptr<server::HttpReply>& reply) {
-    router.handle(std::move(request), reply);
-  };
-  if (auth) handler = auth->guard(std::move(handler));
-  // Nobody else's name leads to an address of this machine alone, but by a trick of DNS.
-  server::CorsOptions pages{.origins = arguments.origins, .hosts = {}};
-  if (server::is_loopback_host(arguments.http.host)) pages.hosts = {arguments.http.host};
-  handler = server::with_cors(std::move(pages), std::move(handler));
-  QUERN_TRY(const auto http, server::HttpServer::listen(arguments.http, std::move(handler)));
+  models.set_meter(front->meter());
+  QUERN_CHECK(open_models(arguments, context, front->metrics(), models));
+  server::Router router = server::api_routes(models);
+  server::add_metrics_route(router, front->metrics());
+  QUERN_TRY(const auto http, server::HttpServer::listen(arguments.http, front->before(router)));
+  front->metrics().measure(*http);
   if (!context.quiet) terminal::print_line(fmt::format("listening on {}; Ctrl-C ends it", http->url()));
   const InterruptGuard guard(kNotice);
   std::thread serving([&] { http->run(); });
@@ -114,7 +136,9 @@ Result<void> serve(const Arguments& arguments, const Context& context) {
 Runner define(CommandLine& line) {
   auto arguments = std::make_shared<Arguments>();
   CLI::App& app = line.app();
-  app.add_option("MODEL", arguments->models, "model folders, GGUF files, or names in the store")->required();
+  app.add_option("MODEL", arguments->models,
+                 "model folders, GGUF files, or names in the store; encoders make embeddings")
+      ->required();
   app.add_option("--host", arguments->http.host, "address to listen on")->capture_default_str();
   app.add_option("--port", arguments->http.port, "0: any that is free")->capture_default_str();
   app.add_option("--dtype", arguments->dtype, "of activations: f32, bf16 or f16")
@@ -133,8 +157,15 @@ Runner define(CommandLine& line) {
       ->capture_default_str();
   app.add_option("--tls-certificate", arguments->http.certificate_file, "PEM file; with --tls-key: HTTPS");
   app.add_option("--tls-key", arguments->http.key_file, "PEM file of its private key");
-  app.add_option("--api-keys", arguments->api_keys,
-                 "file of the keys that clients must show (see the handbook)");
+  arguments->access.define(app);
+  CLI::Option* const audit = app.add_option("--audit-log", arguments->audit.file,
+                                            "file to note every request in, a line of JSON each");
+  app.add_flag("--audit-redact", arguments->audit.redact,
+               "note lengths in place of what is asked and answered")
+      ->needs(audit);
+  app.add_option(
+      "--response-cache", arguments->response_cache,
+      "MiB of answers to remember for those who ask the same again, at temperature 0 or with a seed");
   app.add_option("--cors-origin", arguments->origins,
                  "web pages that may ask, such as https://app.example.org; * for any");
   app.add_option("--drain", arguments->drain_seconds, "seconds that answers may take after Ctrl-C")

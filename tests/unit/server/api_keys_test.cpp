@@ -62,17 +62,24 @@ TEST(ApiKeys, SaysWhatIsWrong) {
   }
 }
 
+std::string file_of(const std::vector<std::pair<std::string, NewApiKey>>& keys) {
+  std::vector<ApiKey> entries;
+  for (const auto& [name, made] : keys) entries.push_back({.caller = {.name = name}, .hash = made.hash});
+  return write_api_keys(entries);
+}
+
 TEST(ApiKeys, FindsTheOwnersOfKeysItMade) {
-  const NewApiKey a = make_api_key("alice"), b = make_api_key("bob: \"the\" builder\n");
+  const NewApiKey a = make_api_key(), b = make_api_key();
   EXPECT_NE(a.key, b.key);
   EXPECT_TRUE(a.key.starts_with("qk-"));
-  EXPECT_EQ(a.entry.find(a.key), std::string::npos);
   const quern::test::TempDir dir;
-  std::ofstream(dir / "keys.yaml") << "keys:\n" << a.entry << "\n" << b.entry << "\n";
+  const std::string bob = "bob: \"the\" builder\n", text = file_of({{"alice", a}, {bob, b}});
+  EXPECT_EQ(text.find(a.key), std::string::npos);
+  std::ofstream(dir / "keys.yaml") << text;
   auto keys = ApiKeys::open(dir / "keys.yaml");
   ASSERT_TRUE(keys.ok()) << keys.error().message;
   EXPECT_EQ((*keys)->find(a.key)->name, "alice");
-  EXPECT_EQ((*keys)->find(b.key)->name, "bob: \"the\" builder\n");
+  EXPECT_EQ((*keys)->find(b.key)->name, bob);
   for (const std::string& wrong :
        {std::string(), a.key + "x", a.key.substr(1), std::string("qk-"), std::string(5000, 'a')}) {
     EXPECT_EQ((*keys)->find(wrong), nullptr);
@@ -80,21 +87,41 @@ TEST(ApiKeys, FindsTheOwnersOfKeysItMade) {
   EXPECT_FALSE(ApiKeys::open(dir / "missing.yaml").ok());
 }
 
+TEST(ApiKeys, WritesWhatItReads) {
+  const ApiKey all{.caller = {.name = "a",
+                              .limits = {.requests_per_minute = 60, .tokens_per_day = 1000},
+                              .models = {"m", "1e3", "a: b"},
+                              .priority = -2,
+                              .admin = true},
+                   .hash = kHash};
+  const ApiKey none{.caller = {.name = "yes"}, .hash = kHash};
+  const std::string text = write_api_keys(std::vector{all, none});
+  const auto keys = parse_api_keys(text, "keys.yaml").value();
+  ASSERT_EQ(keys.size(), 2u);
+  EXPECT_EQ(keys[0].caller.models, all.caller.models);
+  EXPECT_EQ(keys[0].caller.limits.tokens_per_day, 1000);
+  EXPECT_EQ(keys[0].caller.priority, -2);
+  EXPECT_TRUE(keys[0].caller.admin);
+  EXPECT_EQ(keys[1].caller.name, "yes");
+  EXPECT_EQ(write_api_keys(keys), text);
+  EXPECT_TRUE(parse_api_keys(write_api_keys({}), "keys.yaml").value().empty());
+}
+
 TEST(ApiKeys, ReadsTheFileAgainWhenItChanges) {
   const quern::test::TempDir dir;
-  const NewApiKey a = make_api_key("alice"), b = make_api_key("bob");
-  std::ofstream(dir / "keys.yaml") << "keys:\n" << a.entry << "\n";
+  const NewApiKey a = make_api_key(), b = make_api_key();
+  std::ofstream(dir / "keys.yaml") << file_of({{"alice", a}});
   const auto keys = ApiKeys::open(dir / "keys.yaml").value();
   ApiKeys::Clock::time_point now = ApiKeys::Clock::now();
   EXPECT_NE(keys->find(a.key, now), nullptr);
-  std::ofstream(dir / "keys.yaml") << "keys:\n" << a.entry << "\n" << b.entry << "\n";
+  std::ofstream(dir / "keys.yaml") << file_of({{"alice", a}, {"bob", b}});
   EXPECT_EQ(keys->find(b.key, now), nullptr);  // it has just looked
   now += std::chrono::seconds(2);
   EXPECT_NE(keys->find(b.key, now), nullptr);
   std::ofstream(dir / "keys.yaml") << "keys: [broken";
   now += std::chrono::seconds(2);
   EXPECT_NE(keys->find(b.key, now), nullptr);
-  std::ofstream(dir / "keys.yaml") << "keys:\n" << b.entry << "\n";
+  std::ofstream(dir / "keys.yaml") << file_of({{"bob", b}});
   now += std::chrono::seconds(2);
   EXPECT_EQ(keys->find(a.key, now), nullptr);
   EXPECT_NE(keys->find(b.key, now), nullptr);

@@ -72,14 +72,14 @@ TEST(AuditLog, DropsWhatItCannotKeep) {
 }
 
 TEST(AuditLog, RedactsContents) {
-  const Json entry =
-      Json::parse(R"({"model": "m", "caller": "alice", "body": {"temperature": 0.5, "prompt": ["abc", ["de"]],
+  const Json entry = Json::parse(
+      R"({"model": "m", "caller": "alice", "body": {"temperature": 0.5, "prompt": ["abc", ["de"], [17, 4]],
       "messages": [{"role": "user", "content": "secret", "name": "n"}, {"role": "tool", "content": [{"type": "text", "text": "x"}]}],
       "tools": [{"name": "f"}]}, "usage": {"tokens": 7}})");
   EXPECT_EQ(
       redacted(entry),
       Json::parse(
-          R"({"model": "m", "caller": "alice", "body": {"temperature": 0.5, "prompt": ["[3 bytes]", ["[2 bytes]"]],
+          R"({"model": "m", "caller": "alice", "body": {"temperature": 0.5, "prompt": ["[3 bytes]", ["[2 bytes]"], "[2 tokens]"],
       "messages": [{"role": "user", "content": "[6 bytes]", "name": "[1 bytes]"}, {"role": "tool", "content": [{"type": "text", "text": "[1 bytes]"}]}],
       "tools": [{"name": "f"}]}, "usage": {"tokens": 7}})"));
   const quern::test::TempDir dir;

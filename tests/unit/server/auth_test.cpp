@@ -15,7 +15,8 @@ namespace {
 class AuthTest : public testing::Test {
  protected:
   AuthTest() {
-    std::ofstream(dir_ / "keys.yaml") << "keys:\n" << key_.entry << "\n  requests_per_minute: 2\n";
+    const ApiKey alice{.caller = {.name = "alice", .limits = {.requests_per_minute = 2}}, .hash = key_.hash};
+    std::ofstream(dir_ / "keys.yaml") << write_api_keys({&alice, 1});
   }
   AuthOptions options() {
     AuthOptions options;
@@ -32,7 +33,7 @@ class AuthTest : public testing::Test {
   }
 
   const quern::test::TempDir dir_;
-  const NewApiKey key_ = make_api_key("alice");
+  const NewApiKey key_ = make_api_key();
 };
 
 TEST_F(AuthTest, WithoutKeysEverybodyMayAsk) {

@@ -48,6 +48,7 @@ class AwaitedReply final : public HttpReply {
   int status() const { return response_.status; }
   const std::string& content_type() const { return response_.content_type; }
   const std::string& body() const { return response_.body; }
+  const HttpHeaders& headers() const { return response_.headers; }
   // The client leaves.
   void close() {
     closed_ = true;

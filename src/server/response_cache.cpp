@@ -1,0 +1,136 @@
+#include "server/response_cache.h"
+
+#include <algorithm>
+#include <array>
+#include <span>
+#include <utility>
+
+#include "base/json.h"
+#include "server/caller.h"
+#include "server/forwarding_reply.h"
+
+namespace quern::server {
+
+namespace {
+
+constexpr const char* kHeader = "x-quern-cache";
+// Of answers that are sampled, and of those that never are.
+constexpr std::array<std::string_view, 2> kSampled = {"/v1/chat/completions", "/v1/completions"};
+constexpr std::array<std::string_view, 3> kComputed = {"/v1/embeddings", "/v1/rerank", "/rerank"};
+
+bool contains(std::span<const std::string_view> paths, std::string_view path) {
+  return std::ranges::find(paths, path) != paths.end();
+}
+
+bool is_repeatable(const nlohmann::json& body) {
+  const auto temperature = body.find("temperature"), seed = body.find("seed");
+  const bool greedy = temperature != body.end() && temperature->is_number() && *temperature == 0;
+  return greedy || (seed != body.end() && seed->is_number_integer());
+}
+
+// Keeps a copy of what is answered, for the cache.
+class LearningReply final : public ForwardingReply {
+ public:
+  LearningReply(std::shared_ptr<HttpReply> reply, ResponseCache& cache, std::string key)
+      : ForwardingReply(std::move(reply)), cache_(cache), key_(std::move(key)) {}
+
+  void send(HttpResponse response) override {
+    if (response.status == 200) cache_.add(key_, {.response = response, .streamed = false});
+    response.headers[kHeader] = "miss";
+    ForwardingReply::send(std::move(response));
+  }
+  void begin(int status, std::string_view content_type, HttpHeaders headers) override {
+    known_ = status == 200;
+    answer_ = {.response = {.status = status,
+                            .content_type = std::string(content_type),
+                            .body = {},
+                            .headers = headers},
+               .streamed = true};
+    headers[kHeader] = "miss";
+    ForwardingReply::begin(status, content_type, std::move(headers));
+  }
+  void write(std::string_view bytes) override {
+    std::string& body = answer_.response.body;
+    known_ = known_ && body.size() + bytes.size() <= cache_.most_bytes_of_one();
+    if (known_) {
+      body.append(bytes);
+    } else {
+      body = {};
+    }
+    ForwardingReply::write(bytes);
+  }
+  void end() override {
+    if (known_) cache_.add(key_, std::move(answer_));
+    ForwardingReply::end();
+  }
+
+ private:
+  ResponseCache& cache_;
+  const std::string key_;
+  CachedAnswer answer_;
+  bool known_ = false;  // answer_ is all of what was written
+};
+
+void replay(const CachedAnswer& answer, HttpReply& reply) {
+  HttpResponse response = answer.response;
+  response.headers[kHeader] = "hit";
+  if (!answer.streamed) return reply.send(std::move(response));
+  reply.begin(response.status, response.content_type, std::move(response.headers));
+  reply.write(response.body);
+  reply.end();
+}
+
+}  // namespace
+
+std::shared_ptr<const CachedAnswer> ResponseCache::find(const std::string& key) {
+  const std::lock_guard lock(mutex_);
+  const auto found = by_key_.find(key);
+  if (found == by_key_.end()) {
+    ++misses_;
+    return nullptr;
+  }
+  ++hits_;
+  entries_.splice(entries_.begin(), entries_, found->second);
+  return found->second->answer;
+}
+
+void ResponseCache::add(const std::string& key, CachedAnswer answer) {
+  const uint64_t bytes = key.size() + answer.response.body.size() + sizeof(Entry) + sizeof(CachedAnswer);
+  if (bytes > most_bytes_of_one()) return;
+  const std::lock_guard lock(mutex_);
+  if (by_key_.contains(key)) return;  // two asked the same at once
+  entries_.push_front({key, std::make_shared<const CachedAnswer>(std::move(answer)), bytes});
+  by_key_.emplace(entries_.front().key, entries_.begin());
+  for (bytes_ += bytes; bytes_ > most_bytes_; entries_.pop_back()) {
+    bytes_ -= entries_.back().bytes;
+    by_key_.erase(entries_.back().key);
+  }
+}
+
+ResponseCache::Stats ResponseCache::stats() const {
+  const std::lock_guard lock(mutex_);
+  return {hits_, misses_, static_cast<int64_t>(entries_.size()), static_cast<int64_t>(bytes_)};
+}
+
+std::optional<std::string> response_cache_key(const HttpRequest& request) {
+  const bool sampled = contains(kSampled, request.path);
+  if (request.method != "POST" || (!sampled && !contains(kComputed, request.path))) return std::nullopt;
+  const auto body = parse_json(request.body, "request");
+  if (!body.ok() || !body->is_object() || (sampled && !is_repeatable(*body))) return std::nullopt;
+  std::string key = request.path;
+  key.push_back('\0');
+  if (request.caller) key.append(request.caller->name);
+  key.push_back('\0');
+  return key.append(body->dump());  // keys in one order
+}
+
+HttpServer::Handler with_response_cache(ResponseCache& cache, HttpServer::Handler next) {
+  return [&cache, next = std::move(next)](HttpRequest request, std::shared_ptr<HttpReply> reply) {
+    std::optional<std::string> key = response_cache_key(request);
+    if (!key) return next(std::move(request), std::move(reply));
+    if (const auto known = cache.find(*key)) return replay(*known, *reply);
+    next(std::move(request), std::make_shared<LearningReply>(std::move(reply), cache, *std::move(key)));
+  };
+}
+
+}  // namespace quern::server
