@@ -14,7 +14,10 @@ double seconds() {
 }  // namespace
 
 EngineThread::EngineThread(std::unique_ptr<Engine> engine, int64_t most_waiting)
-    : engine_(std::move(engine)), most_waiting_(most_waiting), thread_([this] { run(); }) {}
+    : engine_(std::move(engine)),
+      most_waiting_(most_waiting),
+      stats_(engine_->stats()),
+      thread_([this] { run(); }) {}
 
 EngineThread::~EngineThread() {
   {

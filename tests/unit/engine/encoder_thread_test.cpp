@@ -138,7 +138,9 @@ TEST(EncoderThread, EveryRequestEnds) {
   }
   for (const auto& one : all) {
     EXPECT_EQ(one->done(), 1);
-    if (one->error()) EXPECT_EQ(one->error()->code, ErrorCode::unavailable);
+    if (one->error()) {
+      EXPECT_EQ(one->error()->code, ErrorCode::unavailable);
+    }
   }
 }
 

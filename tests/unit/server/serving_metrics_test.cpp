@@ -53,6 +53,7 @@ class ServingMetricsTest : public testing::Test {
 TEST_F(ServingMetricsTest, CountsAnswers) {
   const std::string before = metrics_.text();
   EXPECT_THAT(before, HasSubstr("quern_requests_running{model=\"model\"} 0\n"));
+  EXPECT_THAT(before, Not(HasSubstr("quern_kv_blocks{model=\"model\"} 0\n")));
   EXPECT_THAT(before, HasSubstr("quern_time_to_first_token_seconds_count{model=\"model\"} 0\n"));
   chat(", \"n\": 2, \"stream\": true");
   const std::string text = metrics_.text();
