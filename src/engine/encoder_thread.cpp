@@ -71,13 +71,13 @@ Result<EncoderThread::Id> EncoderThread::submit(EncoderRequest request) {
   return job->id;
 }
 
-void EncoderThread::cancel(Id id) {
+bool EncoderThread::cancel(Id id) {
   const std::lock_guard lock(mutex_);
-  std::erase_if(jobs_, [&](const std::shared_ptr<Job>& job) {
-    if (job->id != id) return false;
-    job->over = true;
-    return true;
-  });
+  const auto found = std::ranges::find_if(jobs_, [&](const auto& job) { return job->id == id; });
+  if (found == jobs_.end()) return false;
+  (*found)->over = true;
+  jobs_.erase(found);
+  return true;
 }
 
 EncoderStats EncoderThread::stats() const {
@@ -103,7 +103,7 @@ EncoderThread::Round EncoderThread::plan() {
     if (round.places.size() == kMostInputs) break;
   }
   // Who got no turn comes first in the next round.
-  std::ranges::stable_partition(jobs_, [&](const auto& job) {
+  std::stable_partition(jobs_.begin(), jobs_.end(), [&](const auto& job) {
     return std::ranges::find(round.places, job, &Round::Place::job) == round.places.end();
   });
   for (const auto& input : round.inputs) stats_.tokens += static_cast<int64_t>(input.size());

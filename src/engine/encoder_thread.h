@@ -47,8 +47,8 @@ class EncoderThread {
   // unavailable when too many wait. invalid_argument for an input without tokens, with too many, or with one that is
   // outside the vocabulary.
   Result<Id> submit(EncoderRequest request);
-  // Nothing is computed for it any more, and it is not called from the next pass on.
-  void cancel(Id id);
+  // Nothing is computed for it any more, and it is not called from the next pass on. False where it is over already.
+  bool cancel(Id id);
 
   EncoderStats stats() const;
   const infer::EncoderSession& session() const { return session_; }

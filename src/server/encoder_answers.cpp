@@ -35,8 +35,8 @@ Result<void> ask_encoder(const ServedModel& model, EncoderQuestion question,
                                                                 .receive = std::move(question.receive),
                                                                 .done = done}));
   reply->on_close([id, weak = std::weak_ptr(thread), metrics = model.metrics] {
-    if (const auto running = weak.lock()) running->cancel(id);
-    if (metrics) metrics->observe_whole(0.0, "cancelled");
+    const auto running = weak.lock();
+    if (running && running->cancel(id) && metrics) metrics->observe_whole(0.0, "cancelled");
   });
   return {};
 }
