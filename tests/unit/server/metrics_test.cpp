@@ -75,7 +75,9 @@ TEST(Metrics, CountsFromManyThreads) {
       for (int i = 0; i < 5000; ++i) {
         metrics.counter("c", "c").add();
         metrics.histogram("h", "h", batch_size_buckets(), {{"t", std::to_string(t)}}).observe(i % 40);
-        if (i % 1000 == 0) EXPECT_FALSE(metrics.text().empty());
+        if (i % 1000 == 0) {
+          EXPECT_FALSE(metrics.text().empty());
+        }
       }
     });
   }
