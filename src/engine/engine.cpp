@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
-#include <numeric>
 #include <utility>
 
 #include "base/exception.h"
@@ -17,81 +15,11 @@ namespace {
 
 constexpr int64_t kMostCacheTokens = 32768;  // unless somebody asks for more, or one sequence needs them
 
-// Of logits [V], as they came.
-std::vector<TokenLogprob> likeliest(std::span<const float> logits, int64_t count, double normaliser) {
-  std::vector<int32_t> ids(logits.size());
-  std::iota(ids.begin(), ids.end(), 0);
-  const auto kept = static_cast<std::ptrdiff_t>(std::min<size_t>(static_cast<size_t>(count), ids.size()));
-  std::ranges::partial_sort(ids, ids.begin() + kept, [&](int32_t a, int32_t b) {
-    const float x = logits[static_cast<size_t>(a)], y = logits[static_cast<size_t>(b)];
-    return x != y ? x > y : a < b;
-  });
-  std::vector<TokenLogprob> result;
-  for (auto id = ids.begin(); id != ids.begin() + kept; ++id)
-    result.push_back({*id, static_cast<double>(logits[static_cast<size_t>(*id)]) - normaliser});
-  return result;
-}
-
-TokenUpdate scored(std::span<const float> logits, int32_t token, int64_t top) {
-  const double normaliser = infer::log_sum_exp(logits);
-  return {.chosen = {token, static_cast<double>(logits[static_cast<size_t>(token)]) - normaliser},
-          .top = likeliest(logits, top, normaliser)};
-}
-
 }  // namespace
 
-struct Engine::Active {
-  Active(SequenceId number, Request asked, Receiver tell, const text::Tokenizer& tokenizer, double now)
-      : id(number),
-        request(std::move(asked)),
-        receiver(std::move(tell)),
-        chooser(request.options.generation()),
-        text(tokenizer, request.options.stop),
-        arrival(now) {
-    usage.prompt_tokens = static_cast<int64_t>(request.prompt.size());
-  }
-
-  // What the logits of a piece say, without telling anybody: many at a time.
-  void read(const Piece& piece, std::span<const float> logits, size_t vocab, std::span<const int32_t> tokens);
-
-  SequenceId id;
-  Request request;
-  Receiver receiver;
-  infer::TokenChooser chooser;
-  infer::AnswerText text;
-  double arrival;
-  bool planned = false;
-  Usage usage;
-  std::vector<TokenUpdate> prompt;  // scored so far
-
-  std::optional<TokenUpdate> chosen;  // by this pass
-  std::optional<Error> failure;
-};
-
-void Engine::Active::read(const Piece& piece, std::span<const float> logits, size_t vocab,
-                          std::span<const int32_t> tokens) try {
-  chosen.reset();
-  if (request.prompt_logprobs && piece.begin < usage.prompt_tokens) {
-    if (prompt.empty()) prompt.push_back({.chosen = {tokens[0], 0.0}});
-    for (int64_t i = piece.begin; i < std::min(piece.begin + piece.count, usage.prompt_tokens - 1); ++i) {
-      if (static_cast<int64_t>(prompt.size()) != i + 1) continue;  // known before it was preempted
-      const auto row = logits.subspan(static_cast<size_t>(i - piece.begin) * vocab, vocab);
-      prompt.push_back(scored(row, tokens[static_cast<size_t>(i) + 1], request.top_logprobs));
-    }
-  }
-  if (!piece.last || chooser.options().max_tokens == 0) return;
-  const auto row = logits.last(vocab);
-  const infer::SampledToken token = chooser.choose(row, tokens);
-  chosen = TokenUpdate{.chosen = {token.id, token.logprob}};
-  if (request.top_logprobs > 0) chosen->top = likeliest(row, request.top_logprobs, infer::log_sum_exp(row));
-} catch (const Exception& broken) {
-  failure = broken.error();
-} catch (const std::exception& broken) {
-  failure = make_error(ErrorCode::internal, broken.what());
-}
-
 Result<std::unique_ptr<Engine>> Engine::create(std::shared_ptr<const infer::LoadedModel> loaded,
-                                               const EngineOptions& options) {
+                                               const EngineOptions& options,
+                                               std::unique_ptr<Proposer> proposer) {
   QUERN_CHECK(check_model(loaded->model));
   EngineOptions resolved = options;
   const int64_t positions = loaded->model.config().max_positions;
@@ -106,14 +34,20 @@ Result<std::unique_ptr<Engine>> Engine::create(std::shared_ptr<const infer::Load
   }
   // One more than the tokens fill: a sequence that fills the context still asks for the next.
   const int64_t blocks = ops::kv_blocks_for(resolved.cache_tokens) + 1;
-  return std::unique_ptr<Engine>(new Engine(std::move(loaded), resolved, blocks));
+  if (!proposer) {
+    QUERN_TRY(proposer, make_proposer(options.speculation, *loaded, blocks));
+  }
+  return std::unique_ptr<Engine>(new Engine(std::move(loaded), resolved, blocks, std::move(proposer)));
 }
 
-Engine::Engine(std::shared_ptr<const infer::LoadedModel> loaded, const EngineOptions& options, int64_t blocks)
+Engine::Engine(std::shared_ptr<const infer::LoadedModel> loaded, const EngineOptions& options, int64_t blocks,
+               std::unique_ptr<Proposer> proposer)
     : loaded_(std::move(loaded)),
       options_(options),
       scheduler_(options.limits, blocks),
-      runner_(loaded_->model, blocks) {}
+      runner_(loaded_->model, blocks) {
+  if (proposer) speculation_.emplace(std::move(proposer));
+}
 
 Engine::~Engine() = default;
 
@@ -153,8 +87,8 @@ Result<void> Engine::add(SequenceId id, Request request, Receiver receiver, doub
                       .priority = request.priority,
                       .arrival = now,
                       .reuse = !request.prompt_logprobs});
-  active_.emplace(
-      id, std::make_unique<Active>(id, std::move(request), std::move(receiver), loaded_->tokenizer, now));
+  active_.emplace(id, std::make_unique<ActiveRequest>(id, std::move(request), std::move(receiver),
+                                                      loaded_->tokenizer, now));
   ++stats_.requests;
   return {};
 }
@@ -170,12 +104,12 @@ void Engine::cancel_all(double now) {
 }
 
 void Engine::expire(double now) {
-  std::vector<Active*> late;
+  std::vector<ActiveRequest*> late;
   for (const auto& [id, active] : active_) {
     if (active->request.timeout > 0 && now - active->arrival > active->request.timeout)
       late.push_back(active.get());
   }
-  for (Active* active : late) {
+  for (ActiveRequest* active : late) {
     finish(*active,
            {.error =
                 make_error(ErrorCode::deadline,
@@ -187,31 +121,15 @@ void Engine::expire(double now) {
 
 bool Engine::step(double now, const std::function<double()>& clock) {
   expire(now);
-  const Plan plan = scheduler_.next();
+  Plan plan = scheduler_.next();
   stats_.preempted += static_cast<int64_t>(plan.preempted.size());
   if (plan.pieces.empty()) return false;
+  for (const Piece& piece : plan.pieces) begin(piece, now);
+  std::vector<Guess> guesses;
+  if (speculation_ && only_answers(plan)) guesses = guess(plan, clock);
+  const double start = clock();
   std::vector<ModelRunner::Row> rows;
-  std::vector<int64_t> first{0};  // of the logits of each piece
-  for (const Piece& piece : plan.pieces) {
-    Active& active = *active_.at(piece.id);
-    if (!active.planned) {
-      active.planned = true;
-      active.usage.queue_seconds = now - active.arrival;
-      active.usage.reused_tokens = scheduler_.reused(piece.id);
-      stats_.prompt_tokens += active.usage.prompt_tokens;
-      stats_.reused_tokens += active.usage.reused_tokens;
-    }
-    const bool scores = active.request.prompt_logprobs && piece.begin < active.usage.prompt_tokens;
-    if (piece.begin < active.usage.prompt_tokens) stats_.computed_prompt_tokens += piece.count;
-    rows.push_back({.tokens = scheduler_.tokens(piece.id),
-                    .blocks = scheduler_.blocks(piece.id),
-                    .begin = piece.begin,
-                    .count = piece.count,
-                    .wanted = scores       ? piece.count
-                              : piece.last ? 1
-                                           : 0});
-    first.push_back(first.back() + rows.back().wanted);
-  }
+  for (const Piece& piece : plan.pieces) rows.push_back(row_of(piece));
   Tensor logits;
   try {
     for (const Plan::Copy& copy : plan.copies) runner_.copy_block(copy);
@@ -226,21 +144,106 @@ bool Engine::step(double now, const std::function<double()>& clock) {
   ++stats_.passes;
   stats_.pass_tokens += plan.tokens();
   stats_.pass_sequences += static_cast<int64_t>(plan.pieces.size());
-  scheduler_.commit(plan);
-
-  const auto vocab = static_cast<size_t>(logits.dim(1));
-  std::vector<Active*> members;
-  for (const Piece& piece : plan.pieces) members.push_back(active_.at(piece.id).get());
-  parallel_for(static_cast<int64_t>(members.size()), 1, [&](int64_t begin, int64_t end) {
-    for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i) {
-      const auto own = logits.span<float>().subspan(static_cast<size_t>(first[i]) * vocab,
-                                                    static_cast<size_t>(rows[i].wanted) * vocab);
-      members[i]->read(plan.pieces[i], own, vocab, rows[i].tokens);
-    }
-  });
+  read(plan, rows, logits);
   const double computed = clock();
-  for (size_t i = 0; i < members.size(); ++i) tell(*members[i], plan.pieces[i], computed);
+  if (!guesses.empty()) {
+    speculation_->measure(plan.tokens(), computed - start);
+    learn(guesses, plan.pieces);
+  }
+  scheduler_.commit(plan);
+  for (const Piece& piece : plan.pieces) tell(*active_.at(piece.id), piece, computed);
   return true;
+}
+
+void Engine::begin(const Piece& piece, double now) {
+  ActiveRequest& active = *active_.at(piece.id);
+  if (piece.begin < active.usage.prompt_tokens) stats_.computed_prompt_tokens += piece.count;
+  if (std::exchange(active.planned, true)) return;
+  active.usage.queue_seconds = now - active.arrival;
+  active.usage.reused_tokens = scheduler_.reused(piece.id);
+  stats_.prompt_tokens += active.usage.prompt_tokens;
+  stats_.reused_tokens += active.usage.reused_tokens;
+}
+
+ModelRunner::Row Engine::row_of(const Piece& piece) const {
+  const ActiveRequest& active = *active_.at(piece.id);
+  const bool scores = active.request.prompt_logprobs && piece.begin < active.usage.prompt_tokens;
+  return {.tokens = scheduler_.tokens(piece.id),
+          .blocks = scheduler_.blocks(piece.id),
+          .begin = piece.begin,
+          .count = piece.count,
+          .wanted = scores       ? piece.count
+                    : piece.last ? 1 + piece.guessed
+                                 : 0};
+}
+
+// Lets each sequence choose, and tells the plan which guesses were right.
+void Engine::read(Plan& plan, std::span<const ModelRunner::Row> rows, const Tensor& logits) {
+  const auto vocab = static_cast<size_t>(logits.dim(1));
+  std::vector<ActiveRequest*> members;
+  std::vector<std::span<const float>> own;
+  size_t first = 0;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    members.push_back(active_.at(plan.pieces[i].id).get());
+    own.push_back(logits.span<float>().subspan(first, static_cast<size_t>(rows[i].wanted) * vocab));
+    first += own.back().size();
+  }
+  parallel_for(static_cast<int64_t>(members.size()), 1, [&](int64_t begin, int64_t end) {
+    for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i)
+      members[i]->read(plan.pieces[i], own[i], vocab, rows[i].tokens);
+  });
+  for (size_t i = 0; i < members.size(); ++i) {
+    const auto chosen = static_cast<int64_t>(members[i]->chosen.size());
+    plan.pieces[i].accepted = std::max<int64_t>(chosen - 1, 0);
+  }
+}
+
+// Prompts fill a pass as it is.
+bool Engine::only_answers(const Plan& plan) const {
+  return std::ranges::all_of(plan.pieces, [&](const Piece& piece) {
+    return piece.last && piece.count == 1 && active_.at(piece.id)->usage.generated_tokens > 0;
+  });
+}
+
+// Guesses for each piece, some of none; the plan computes them, too.
+std::vector<Guess> Engine::guess(Plan& plan, const std::function<double()>& clock) {
+  std::vector<Guess> guesses;
+  for (const Piece& piece : plan.pieces) {
+    const ActiveRequest& active = *active_.at(piece.id);
+    guesses.push_back({.id = piece.id,
+                       .tokens = scheduler_.tokens(piece.id),
+                       .chooser = &active.chooser,
+                       .most = guess_room(active)});
+  }
+  speculation_->guess(guesses, scheduler_.spare(plan), clock);
+  for (size_t i = 0; i < guesses.size(); ++i) scheduler_.guess(plan.pieces[i], guesses[i].drafts);
+  return guesses;
+}
+
+// Tokens after the last that a pass can compute as if they came one by one: within the context, and while none makes the
+// keys of the others turn anew.
+int64_t Engine::guess_room(const ActiveRequest& active) const {
+  const auto known = static_cast<int64_t>(scheduler_.tokens(active.id).size());
+  const int64_t wanted = active.chooser.options().max_tokens - active.usage.generated_tokens - 1;
+  int64_t room = std::min({options_.speculation.most, wanted, options_.context - known});
+  while (room > 0 && runner_.rope_length(known) != runner_.rope_length(known + room)) --room;
+  return std::max<int64_t>(room, 0);
+}
+
+void Engine::learn(std::span<const Guess> guesses, std::span<const Piece> pieces) {
+  bool verified = false;
+  for (size_t i = 0; i < guesses.size(); ++i) {
+    const Piece& piece = pieces[i];
+    ActiveRequest& active = *active_.at(piece.id);
+    active.usage.guessed_tokens += piece.guessed;
+    active.usage.accepted_tokens += piece.accepted;
+    stats_.guessed_tokens += piece.guessed;
+    stats_.accepted_tokens += piece.accepted;
+    verified = verified || piece.guessed > 0;
+    if (!active.chosen.empty())
+      speculation_->learn(guesses[i], piece.guessed, piece.accepted, active.chosen.back().chosen.id);
+  }
+  stats_.guess_passes += verified ? 1 : 0;
 }
 
 void Engine::fail(std::span<const Piece> pieces, const Error& error, double now) {
@@ -248,43 +251,26 @@ void Engine::fail(std::span<const Piece> pieces, const Error& error, double now)
 }
 
 // Passes on what a pass brought to one request, and lets it go on or end.
-void Engine::tell(Active& active, const Piece& piece, double now) {
-  if (active.failure) return finish(active, {.error = *active.failure}, now);
+void Engine::tell(ActiveRequest& active, const Piece& piece, double now) {
+  if (active.failure && active.chosen.empty()) return finish(active, {.error = *active.failure}, now);
   if (!piece.last) return;
   Update update;
   if (active.request.prompt_logprobs && active.usage.generated_tokens == 0)
     update.prompt = std::exchange(active.prompt, {});
-  const std::span<const int32_t> tokens = scheduler_.tokens(active.id);
-  if (!active.chosen) {
-    update.finish = infer::FinishReason::length;  // no token was asked for
-    return finish(active, std::move(update), now);
-  }
-  const int32_t token = active.chosen->chosen.id;
-  const bool full = static_cast<int64_t>(tokens.size()) >= options_.context;
-  if (active.chooser.ends(token)) {
-    update.finish = infer::FinishReason::stop;
-  } else if (full && !active.request.options.context_shift) {
-    update.finish = infer::FinishReason::context_full;
-  } else {
-    if (active.usage.generated_tokens++ == 0) active.usage.first_seconds = now - active.arrival;
-    ++stats_.generated_tokens;
-    update.text = active.text.push(token);
-    update.tokens.push_back(std::move(*active.chosen));
-    if (active.text.stopped() || active.chooser.is_complete()) {
-      update.finish = infer::FinishReason::stop;
-    } else if (active.usage.generated_tokens >= active.chooser.options().max_tokens) {
-      update.finish = infer::FinishReason::length;
-    } else {
-      go_on(active, token);
-    }
-  }
+  if (active.chosen.empty()) update.finish = infer::FinishReason::length;  // no token was asked for
+  const int64_t held = piece.begin + piece.count - piece.guessed;
+  stats_.generated_tokens -= active.usage.generated_tokens;
+  active.say(options_.context - held, now, update);
+  stats_.generated_tokens += active.usage.generated_tokens;
   if (update.finish) return finish(active, std::move(update), now);
+  if (!active.failure) go_on(active, update.tokens.back().chosen.id);
   update.usage = active.usage;
   active.receiver(std::move(update));
+  if (active.failure) finish(active, {.error = *active.failure}, now);
 }
 
 // A full context forgets half of what follows the prompt. What is left is computed again, exactly, since keys are shared.
-void Engine::go_on(const Active& active, int32_t token) {
+void Engine::go_on(const ActiveRequest& active, int32_t token) {
   const std::span<const int32_t> held = scheduler_.tokens(active.id);
   std::vector<int32_t> tokens(held.begin(), held.end());
   const auto count = static_cast<int64_t>(tokens.size());
@@ -302,7 +288,7 @@ void Engine::go_on(const Active& active, int32_t token) {
   scheduler_.restart(active.id, std::move(tokens), std::move(scope));
 }
 
-void Engine::finish(Active& active, Update&& update, double now) {
+void Engine::finish(ActiveRequest& active, Update&& update, double now) {
   if (!update.error && !active.text.stopped()) update.text += active.text.finish();
   active.usage.total_seconds = now - active.arrival;
   update.usage = active.usage;
@@ -310,6 +296,7 @@ void Engine::finish(Active& active, Update&& update, double now) {
   ++(update.error ? stats_.failed : cancelled ? stats_.cancelled : stats_.finished);
   const SequenceId id = active.id;
   scheduler_.remove(id);
+  if (speculation_) speculation_->forget(id);
   active.receiver(std::move(update));
   active_.erase(id);
 }

@@ -38,8 +38,9 @@ struct Usage {
   int64_t prompt_tokens = 0;
   int64_t reused_tokens = 0;  // of them: not computed, because the engine remembered them
   int64_t generated_tokens = 0;
-  double queue_seconds = 0.0;  // until its first piece was planned
-  double first_seconds = 0.0;  // until its first token
+  int64_t guessed_tokens = 0, accepted_tokens = 0;  // by speculation: verified, and of them right
+  double queue_seconds = 0.0;                       // until its first piece was planned
+  double first_seconds = 0.0;                       // until its first token
   double total_seconds = 0.0;
 };
 

@@ -143,11 +143,34 @@ void Scheduler::admit(int64_t budget, Plan& plan) {
   }
 }
 
+// Nobody gives up a block for a guess, and none is kept for it.
+void Scheduler::guess(Piece& piece, std::span<const int32_t> tokens) {
+  Sequence& sequence = *sequences_.at(piece.id);
+  const auto known = static_cast<int64_t>(sequence.tokens.size());
+  const int64_t blocks = kv_blocks_for(known + static_cast<int64_t>(tokens.size()));
+  while (static_cast<int64_t>(sequence.blocks.size()) < blocks) {
+    const std::optional<int32_t> block = pool_.take();
+    if (!block) break;
+    sequence.blocks.push_back(*block);
+  }
+  const int64_t room = static_cast<int64_t>(sequence.blocks.size()) * kKvSlots - known;
+  tokens = tokens.first(std::min(tokens.size(), static_cast<size_t>(room)));
+  sequence.tokens.insert(sequence.tokens.end(), tokens.begin(), tokens.end());
+  piece.guessed = static_cast<int64_t>(tokens.size());
+  piece.count += piece.guessed;
+}
+
 void Scheduler::commit(const Plan& plan) {
   for (const Plan::Copy& copy : plan.copies) pool_.release(copy.from);
   for (const Piece& piece : plan.pieces) {
     Sequence& sequence = *sequences_.at(piece.id);
-    sequence.computed += piece.count;
+    const int64_t wrong = piece.guessed - piece.accepted;
+    sequence.tokens.resize(sequence.tokens.size() - static_cast<size_t>(wrong));
+    sequence.computed += piece.count - wrong;
+    while (static_cast<int64_t>(sequence.blocks.size()) > kv_blocks_for(sequence.computed)) {
+      pool_.release(sequence.blocks.back());
+      sequence.blocks.pop_back();
+    }
     remember(sequence, piece.begin);
   }
 }

@@ -35,7 +35,10 @@ struct Piece {
   SequenceId id = 0;
   int64_t begin = 0;
   int64_t count = 0;
-  bool last = false;  // ends with the last known token, so that its logits choose the next
+  bool last = false;  // holds the last known token, whose logits choose the next
+  // Of `count`, the last so many are guesses at what follows the last known token (Scheduler::guess); the first so many of
+  // them turned out to be right, as the caller says before commit().
+  int64_t guessed = 0, accepted = 0;
 };
 
 struct Plan {
@@ -54,7 +57,8 @@ struct Plan {
 // run out, the last in order gives up its own and computes them again later. A function of the calls alone: no clock, no
 // thread, no model. Not thread-safe.
 //
-// next(), the pass, commit(), then append() or remove() for each sequence whose piece was `last`.
+// next(), guess() where a sequence may go on in a known way, the pass, commit(), then append() or remove() for each
+// sequence whose piece was `last`.
 class Scheduler {
  public:
   Scheduler(const SchedulerLimits& limits, int64_t blocks) : limits_(limits), pool_(blocks) {}
@@ -63,7 +67,12 @@ class Scheduler {
   void add(SequenceId id, SequenceSpec spec);
   // A piece for as many sequences as fit; empty when there is nothing to compute.
   Plan next();
-  // The plan's pieces are computed.
+  // Tokens that one more pass could take beside the plan's.
+  int64_t spare(const Plan& plan) const { return limits_.tokens - plan.tokens(); }
+  // Lets a piece that is `last` compute guesses at what follows, too: as many as blocks are free for. Preconditions:
+  // once for a piece, of a plan that next() made last.
+  void guess(Piece& piece, std::span<const int32_t> tokens);
+  // The plan's pieces are computed. Guesses that were wrong are gone: no block remembers them.
   void commit(const Plan& plan);
   // Instead of commit(): they were not, and their sequences are gone.
   void abandon(const Plan& plan);
@@ -78,6 +87,7 @@ class Scheduler {
   bool holds(SequenceId id) const { return sequences_.contains(id); }
   int64_t waiting() const { return static_cast<int64_t>(waiting_.size()); }
   int64_t running() const { return static_cast<int64_t>(running_.size()); }
+  // Until commit(), with guesses at their end.
   std::span<const int32_t> tokens(SequenceId id) const { return sequences_.at(id)->tokens; }
   std::span<const int32_t> blocks(SequenceId id) const { return sequences_.at(id)->blocks; }
   // Tokens that it did not compute when it began, because the pool remembered them.

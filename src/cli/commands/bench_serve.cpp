@@ -4,12 +4,14 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "base/file.h"
 #include "base/interrupt.h"
 #include "base/text_table.h"
 #include "base/threads.h"
 #include "base/units.h"
 #include "cli/model_options.h"
 #include "cli/named_model.h"
+#include "cli/speculation_flags.h"
 #include "eval/serving_speed.h"
 
 namespace quern::cli {
@@ -22,6 +24,8 @@ struct Arguments {
   NamedModel model;
   std::string cache_dtype;  // empty: model::default_cache_dtype
   eval::ServingSpeedOptions options;
+  SpeculationFlags speculation;
+  std::string repeat;  // a file of text
 };
 
 Json to_json(const eval::Samples& samples) {
@@ -40,6 +44,13 @@ Json to_json(const Arguments& arguments, const std::vector<eval::ServingTest>& t
                     {"tokens_per_second", test.tokens_per_second()},
                     {"first_token_seconds", to_json(test.first_token)},
                     {"between_tokens_seconds", to_json(test.between_tokens)}});
+    if (!test.speculation) continue;
+    rows.back()["speculation"] = {{"guessed_tokens", test.speculation->guessed_tokens},
+                                  {"accepted_tokens", test.speculation->accepted_tokens},
+                                  {"passes", test.speculation->passes},
+                                  {"passes_without", test.speculation->passes_without},
+                                  {"tokens_per_second_without", test.speculation->tokens_per_second_without},
+                                  {"answers_that_differ", test.speculation->differing}};
   }
   return {{"model", arguments.model.name}, {"threads", num_threads()}, {"tests", rows}};
 }
@@ -59,13 +70,37 @@ std::string to_text(const std::vector<eval::ServingTest>& tests) {
   return table.to_string(0);
 }
 
+std::string to_text(const eval::ServingTest& test, const eval::SpeculationTest& speculation) {
+  return fmt::format(
+      "{} clients with guesses: {:.2f}x of {:.1f} tokens/s without; {} of {} guesses were right; {} passes, "
+      "{} "
+      "without; {} of {} answers differ\n",
+      test.clients, test.tokens_per_second() / speculation.tokens_per_second_without,
+      speculation.tokens_per_second_without, speculation.accepted_tokens, speculation.guessed_tokens,
+      speculation.passes, speculation.passes_without, speculation.differing, test.requests);
+}
+
 Result<void> run(const Arguments& arguments, Context& context) {
   const InterruptGuard guard;
   QUERN_TRY(infer::LoadedModel opened, arguments.model.open());
   if (!arguments.cache_dtype.empty()) QUERN_CHECK(set_cache_dtype(opened.model, arguments.cache_dtype));
   const auto loaded = std::make_shared<const infer::LoadedModel>(std::move(opened));
-  QUERN_TRY(const auto tests, eval::measure_serving_speed(loaded, arguments.options, *context.progress));
-  context.print(context.json ? to_json(arguments, tests).dump(2) + "\n" : to_text(tests));
+  eval::ServingSpeedOptions options = arguments.options;
+  if (!arguments.repeat.empty()) {
+    QUERN_TRY(options.repeat, read_file(arguments.repeat));
+  }
+  QUERN_TRY(options.engine.speculation,
+            arguments.speculation.open(arguments.model.dtype, !arguments.model.no_pack));
+  QUERN_TRY(const auto tests, eval::measure_serving_speed(loaded, options, *context.progress));
+  if (context.json) {
+    context.print(to_json(arguments, tests).dump(2) + "\n");
+    return {};
+  }
+  std::string text = to_text(tests);
+  for (const eval::ServingTest& test : tests) {
+    if (test.speculation) text += to_text(test, *test.speculation);
+  }
+  context.print(text);
   return {};
 }
 
@@ -85,6 +120,9 @@ Runner define(CommandLine& line) {
   app.add_option("-n,--generate", options.generate, "tokens of an answer, on average")->capture_default_str();
   app.add_option("-r,--requests", options.requests, "of each test; 0: three for each client, at least 8")
       ->capture_default_str();
+  app.add_option("--repeat", arguments->repeat,
+                 "file of text, of which clients ask for passages word for word; in place of random tokens");
+  arguments->speculation.define(app);
   app.add_option("--context", options.engine.context, "tokens of one sequence at most; 0: the model's");
   app.add_option("--cache-tokens", options.engine.cache_tokens, "tokens of the cache; 0: a few contexts");
   app.add_option("--pass-tokens", options.engine.limits.tokens, "tokens of one forward pass")
@@ -97,20 +135,23 @@ Runner define(CommandLine& line) {
 }  // namespace
 
 Command bench_serve_command() {
-  return {.name = "serve",
-          .group = Group::inspect,
-          .summary = "many requests at once on one engine: tokens per second, and how long each waits",
-          .details =
-              "Clients ask again as soon as they are answered. Prompts are random tokens; lengths of prompts "
-              "and\n"
-              "answers are drawn from a half to one and a half of what is asked for. With one client "
-              "requests are\n"
-              "answered one at a time: what more of them gain is the worth of continuous batching.",
-          .examples =
-              "quern bench serve runs/demo/model -c 1,8 -p 32 -n 16\n"
-              "quern bench serve model-q4_k_m.gguf -c 64 --shared 1000 -p 50 -n 20",
-          .define = define,
-          .subcommands = {}};
+  return {
+      .name = "serve",
+      .group = Group::inspect,
+      .summary = "many requests at once on one engine: tokens per second, and how long each waits",
+      .details =
+          "Clients ask again as soon as they are answered. Prompts are random tokens; lengths of prompts "
+          "and\n"
+          "answers are drawn from a half to one and a half of what is asked for. With one client "
+          "requests are\n"
+          "answered one at a time: what more of them gain is the worth of continuous batching.\n"
+          "With --speculate or --draft each test runs with guesses and without, and answers are compared.",
+      .examples =
+          "quern bench serve runs/demo/model -c 1,8 -p 32 -n 16\n"
+          "quern bench serve model-q4_k_m.gguf -c 64 --shared 1000 -p 50 -n 20\n"
+          "quern bench serve model-q4_k_m.gguf -c 1,8 --speculate ngram --repeat README.md",
+      .define = define,
+      .subcommands = {}};
 }
 
 }  // namespace quern::cli

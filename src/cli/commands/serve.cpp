@@ -13,6 +13,7 @@
 #include "base/units.h"
 #include "cli/access_options.h"
 #include "cli/model_options.h"
+#include "cli/speculation_flags.h"
 #include "model/load.h"
 #include "server/api.h"
 #include "server/front.h"
@@ -32,6 +33,7 @@ struct Arguments {
   std::string cache_dtype;
   bool no_pack = false;
   engine::EngineOptions engine;
+  SpeculationFlags speculation;
   int64_t queue = 1024;
   server::HttpServerOptions http;
   AccessOptions access;
@@ -58,15 +60,18 @@ Result<server::ServedModel> open_encoder(std::string name, const std::filesystem
                                form.value_or(infer::SentenceForm()), arguments.queue);
 }
 
-Result<server::ServedModel> open(const std::string& model, const Arguments& arguments) {
+Result<server::ServedModel> open(const std::string& model, const Arguments& arguments,
+                                 const engine::SpeculationOptions& speculation) {
   QUERN_TRY(const std::filesystem::path path, store::Store().resolve(model));
   QUERN_TRY(const model::ModelConfig config, model::load_config(path));
   if (config.kind == model::Kind::encoder) return open_encoder(name_of(model, path), path, arguments);
   QUERN_TRY(infer::LoadedModel opened,
             infer::open_model(path, *dtype_from_name(arguments.dtype), !arguments.no_pack));
   if (!arguments.cache_dtype.empty()) QUERN_CHECK(set_cache_dtype(opened.model, arguments.cache_dtype));
+  engine::EngineOptions options = arguments.engine;
+  options.speculation = speculation;
   return server::serve_model(name_of(model, path),
-                             std::make_shared<const infer::LoadedModel>(std::move(opened)), arguments.engine,
+                             std::make_shared<const infer::LoadedModel>(std::move(opened)), options,
                              arguments.queue);
 }
 
@@ -101,9 +106,11 @@ Result<std::unique_ptr<server::Front>> open_front(const Arguments& arguments) {
 
 Result<void> open_models(const Arguments& arguments, const Context& context, server::ServingMetrics& metrics,
                          server::ModelTable& models) {
+  QUERN_TRY(const auto speculation,
+            arguments.speculation.open(*dtype_from_name(arguments.dtype), !arguments.no_pack));
   for (const std::string& model : arguments.models) {
     const Stopwatch time;
-    QUERN_TRY(server::ServedModel served, open(model, arguments));
+    QUERN_TRY(server::ServedModel served, open(model, arguments, speculation));
     if (!context.quiet) {
       terminal::print_line(fmt::format("{}: opened in {}, {}", served.name, human_duration(time.seconds()),
                                        description(served)));
@@ -153,6 +160,7 @@ Runner define(CommandLine& line) {
       ->capture_default_str();
   app.add_option("--pass-tokens", arguments->engine.limits.tokens, "tokens of one forward pass")
       ->capture_default_str();
+  arguments->speculation.define(app);
   app.add_option("--queue", arguments->queue, "requests that may wait; more are asked to come later")
       ->capture_default_str();
   app.add_option("--tls-certificate", arguments->http.certificate_file, "PEM file; with --tls-key: HTTPS");

@@ -73,9 +73,11 @@ class Traffic {
     prompts[id] = spec.tokens;
     scheduler.add(id, std::move(spec));
   }
+  // From now on the scheduler is given guesses at what sequences say, each right with this chance.
+  void guess(double chance) { chance_ = chance; }
   // One pass; false when there was nothing to do.
   bool step() {
-    const Plan plan = scheduler.next();
+    Plan plan = scheduler.next();
     preempted += static_cast<int64_t>(plan.preempted.size());
     if (plan.pieces.empty()) return false;
     int64_t prompt_tokens = 0;
@@ -87,7 +89,9 @@ class Traffic {
     }
     EXPECT_LE(prompt_tokens, limits_.tokens);
     EXPECT_LE(scheduler.running(), limits_.sequences);
+    if (chance_ >= 0.0) guess(plan);
     mock.run(scheduler, plan);
+    for (Piece& piece : plan.pieces) accept(piece);
     scheduler.commit(plan);
     for (const Piece& piece : plan.pieces) {
       if (!piece.last) continue;
@@ -121,11 +125,40 @@ class Traffic {
   Mock mock;
   std::map<SequenceId, std::vector<int32_t>> prompts, answers;
   std::vector<SequenceId> finished;
-  int64_t preempted = 0;
+  int64_t preempted = 0, guessed = 0, accepted = 0;
 
  private:
+  // Guesses for some of the pieces that answer, in the room that the pass has; never more than will be appended.
+  void guess(Plan& plan) {
+    for (Piece& piece : plan.pieces) {
+      const auto most = std::min<int64_t>(
+          {static_cast<int64_t>(rng_.below(16)), scheduler.spare(plan), wanted_[piece.id] - 1});
+      if (!piece.last || most < 1) continue;
+      auto text = std::vector(scheduler.tokens(piece.id).begin(), scheduler.tokens(piece.id).end());
+      const size_t known = text.size();
+      while (text.size() < known + static_cast<size_t>(most))
+        text.push_back(rng_.uniform() < chance_ ? Mock::next(text) : 1001);
+      scheduler.guess(piece, std::span(text).subspan(known));
+      EXPECT_LE(piece.guessed, most);
+      guessed += piece.guessed;
+    }
+  }
+  // As the engine does, and passes on what was right.
+  void accept(Piece& piece) {
+    const auto tokens = scheduler.tokens(piece.id);
+    const size_t known = tokens.size() - static_cast<size_t>(piece.guessed);
+    for (size_t i = known; i < tokens.size() && tokens[i] == Mock::next(tokens.first(i)); ++i) {
+      answers[piece.id].push_back(tokens[i]);
+      --wanted_[piece.id];
+      ++piece.accepted;
+    }
+    accepted += piece.accepted;
+  }
+
   SchedulerLimits limits_;
   std::map<SequenceId, int64_t> wanted_;
+  double chance_ = -1.0;
+  Rng rng_{1, 11};
 };
 
 TEST(Scheduler, PromptsComeInPiecesAndAnswersAreNeverPutOff) {
@@ -233,13 +266,20 @@ TEST(Scheduler, AFailedPassLeavesNothing) {
 
 // Requests of all kinds come and go while blocks are scarce: every token is computed in sight of its own text, each
 // answer is what the sequence would say alone, and all blocks come back.
-TEST(Scheduler, RandomTraffic) {
+class RandomTraffic : public testing::TestWithParam<double> {
+};  // the chance of guesses; below 0: there are none
+
+INSTANTIATE_TEST_SUITE_P(Guesses, RandomTraffic, testing::Values(-1.0, 0.0, 0.9, 1.0));
+
+TEST_P(RandomTraffic, EveryAnswerIsThatAlone) {
+  int64_t guessed = 0, accepted = 0;
   for (uint64_t seed = 1; seed <= 30; ++seed) {
     Rng rng(seed, 9);
     const int64_t blocks = 12 + static_cast<int64_t>(rng.below(40));
     Traffic run({.tokens = 16 + static_cast<int64_t>(rng.below(300)),
                  .sequences = 1 + static_cast<int64_t>(rng.below(12))},
                 blocks);
+    run.guess(GetParam());
     std::vector<std::vector<int32_t>> openings;
     for (int i = 0; i < 3; ++i) openings.push_back(random_tokens(rng, static_cast<int64_t>(rng.below(300))));
     std::map<SequenceId, int64_t> wanted;
@@ -275,7 +315,44 @@ TEST(Scheduler, RandomTraffic) {
       EXPECT_EQ(run.answers[id], Traffic::alone(run.prompts[id], static_cast<size_t>(count)))
           << "seed " << seed << ", " << id;
     }
+    guessed += run.guessed;
+    accepted += run.accepted;
   }
+  EXPECT_EQ(guessed > 0, GetParam() >= 0.0);
+  EXPECT_EQ(accepted > 0, GetParam() > 0.0);
+  if (GetParam() == 1.0) {
+    EXPECT_EQ(accepted, guessed);
+  }
+}
+
+TEST(Scheduler, GuessesTakeFreeBlocksOnlyAndGiveThemBack) {
+  Scheduler scheduler({}, 3);
+  Rng rng(1, 10);
+  scheduler.add(1, {.tokens = random_tokens(rng, 60)});
+  Plan plan = scheduler.next();
+  EXPECT_EQ(scheduler.spare(plan), SchedulerLimits().tokens - 60);
+  const auto guesses = random_tokens(rng, 200);
+  scheduler.guess(plan.pieces[0], guesses);
+  EXPECT_EQ(plan.pieces[0].guessed, 192 - 60);
+  EXPECT_EQ(plan.pieces[0].count, 192);
+  EXPECT_EQ(scheduler.tokens(1).size(), 192u);
+  EXPECT_EQ(scheduler.blocks(1).size(), 3u);
+  plan.pieces[0].accepted = 3;
+  scheduler.commit(plan);
+  EXPECT_EQ(scheduler.tokens(1).size(), 63u);
+  EXPECT_EQ(scheduler.pool().available(), 2);
+  scheduler.append(1, 7);
+  plan = scheduler.next();
+  EXPECT_EQ(plan.pieces[0].begin, 63);
+  EXPECT_EQ(plan.pieces[0].count, 1);
+  // What was wrong is not remembered: a text that goes on like it computes it.
+  scheduler.commit(plan);
+  auto text = std::vector(scheduler.tokens(1).begin(), scheduler.tokens(1).end());
+  text.resize(63);
+  scheduler.remove(1);
+  for (const int32_t token : std::span(guesses).subspan(3, 20)) text.push_back(token);
+  scheduler.add(2, {.tokens = text});
+  EXPECT_EQ(scheduler.next().pieces[0].begin, 63);
 }
 
 }  // namespace
