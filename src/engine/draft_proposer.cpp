@@ -121,7 +121,8 @@ void DraftProposer::Run::choose(std::span<const float> logits, int64_t vocab) tr
 // Computes the tokens of each run that are to be, and lets it choose the next where these were all.
 void DraftProposer::advance(std::vector<Run>& runs) {
   std::vector<ModelRunner::Row> rows;
-  for (Run& run : runs) {
+  rows.reserve(runs.size());
+  for (const Run& run : runs) {
     rows.push_back({.tokens = run.tokens,
                     .blocks = run.text->blocks,
                     .begin = static_cast<int64_t>(run.text->tokens.size()),

@@ -273,7 +273,7 @@ INSTANTIATE_TEST_SUITE_P(Guesses, RandomTraffic, testing::Values(-1.0, 0.0, 0.9,
 
 TEST_P(RandomTraffic, EveryAnswerIsThatAlone) {
   int64_t guessed = 0, accepted = 0;
-  for (uint64_t seed = 1; seed <= 30; ++seed) {
+  for (uint64_t seed = 1; seed <= 12; ++seed) {
     Rng rng(seed, 9);
     const int64_t blocks = 12 + static_cast<int64_t>(rng.below(40));
     Traffic run({.tokens = 16 + static_cast<int64_t>(rng.below(300)),
