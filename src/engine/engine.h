@@ -35,8 +35,8 @@ struct EngineStats {
 };
 
 // For one thread. Seeds, not company, decide what is sampled: at the same seed a request gets the same tokens and
-// log-probabilities, bit for bit, alone, in any batch, in pieces, preempted, with a prefix that was remembered, or with tokens that were
-// guessed: a guess counts when it is the token that would have been chosen without it.
+// log-probabilities, bit for bit, alone, in any batch, in pieces, preempted, with a prefix that was remembered, or with
+// tokens that were guessed: a guess counts when it is the token that would have been chosen without it.
 class Engine {
  public:
   // unsupported as check_model; errors of make_proposer; invalid_argument where the cache cannot hold one sequence; out_of_memory.

@@ -46,6 +46,10 @@ constexpr Sample<EngineStats> kEngineCounters[] = {
     {"quern_passes_total", kPasses, &EngineStats::passes},
     {"quern_pass_tokens_total", kPassTokens, &EngineStats::pass_tokens},
     {"quern_pass_sequences_total", kPassSequences, &EngineStats::pass_sequences},
+    {"quern_guess_passes_total", "Forward passes that verified guesses at next tokens.",
+     &EngineStats::guess_passes},
+    {"quern_guessed_tokens_total", "Tokens that were guessed ahead.", &EngineStats::guessed_tokens},
+    {"quern_accepted_tokens_total", "Of them, those that were right.", &EngineStats::accepted_tokens},
 };
 
 constexpr Sample<EncoderStats> kEncoderGauges[] = {
