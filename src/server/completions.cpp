@@ -10,8 +10,7 @@
 #include "server/answers.h"
 #include "server/api_error.h"
 #include "server/api_format.h"
-#include "server/sse.h"
-#include "server/text_request.h"
+#include "server/chunk_stream.h"
 
 namespace quern::server {
 
@@ -137,8 +136,7 @@ class LogprobLists {
 
 class CompletionWriter : public AnswerWriter {
  public:
-  CompletionWriter(CompletionCall call, std::shared_ptr<HttpReply> reply)
-      : call_(std::move(call)), reply_(std::move(reply)), id_(new_id("cmpl-")), created_(unix_seconds()) {
+  explicit CompletionWriter(CompletionCall call) : call_(std::move(call)) {
     const size_t answers = call_.prompts.size() * static_cast<size_t>(call_.tries());
     usages_.resize(answers);
     for (size_t i = 0; i < answers; ++i) logprobs_.emplace_back(tokenizer());
@@ -146,13 +144,6 @@ class CompletionWriter : public AnswerWriter {
 
  protected:
   const text::Tokenizer& tokenizer() const { return call_.text.model->loaded->tokenizer; }
-  Json head() const {
-    return {{"id", id_},
-            {"object", "text_completion"},
-            {"created", created_},
-            {"model", call_.text.model->name},
-            {"system_fingerprint", fmt::format("seed-{}", call_.text.options.sampling.seed)}};
-  }
   std::string prompt_text(size_t index) const {
     const auto& tokens = call_.prompts[index / static_cast<size_t>(call_.tries())];
     return tokenizer().decode(tokens);
@@ -166,9 +157,6 @@ class CompletionWriter : public AnswerWriter {
   Json usage() const { return usage_json(usages_, static_cast<size_t>(call_.tries())); }
 
   CompletionCall call_;
-  std::shared_ptr<HttpReply> reply_;
-  std::string id_;
-  int64_t created_;
   std::vector<engine::Usage> usages_;
   std::vector<LogprobLists> logprobs_;
 };
@@ -176,7 +164,9 @@ class CompletionWriter : public AnswerWriter {
 class WholeCompletion final : public CompletionWriter {
  public:
   WholeCompletion(CompletionCall call, std::shared_ptr<HttpReply> reply)
-      : CompletionWriter(std::move(call), std::move(reply)) {
+      : CompletionWriter(std::move(call)),
+        reply_(std::move(reply)),
+        body_(answer_head("cmpl-", "text_completion", call_.text)) {
     answers_.resize(usages_.size());
   }
 
@@ -189,20 +179,19 @@ class WholeCompletion final : public CompletionWriter {
   }
 
   void finish() override {
-    Json body = head();
-    body["choices"] = Json::array();
+    body_["choices"] = Json::array();
     const auto tries = static_cast<size_t>(call_.tries());
     for (size_t prompt = 0; prompt < call_.prompts.size(); ++prompt) {
       for (const size_t i : best(prompt * tries, tries)) {
         Answer& answer = answers_[i];
-        body["choices"].push_back({{"index", body["choices"].size()},
-                                   {"text", (call_.echo ? prompt_text(i) : std::string()) + answer.text},
-                                   {"logprobs", call_.text.logprobs ? logprobs_[i].take() : Json(nullptr)},
-                                   {"finish_reason", finish_name(answer.finish)}});
+        body_["choices"].push_back({{"index", body_["choices"].size()},
+                                    {"text", (call_.echo ? prompt_text(i) : std::string()) + answer.text},
+                                    {"logprobs", call_.text.logprobs ? logprobs_[i].take() : Json(nullptr)},
+                                    {"finish_reason", finish_name(answer.finish)}});
       }
     }
-    body["usage"] = usage();
-    reply_->send({.status = 200, .body = to_bytes(body), .headers = {}});
+    body_["usage"] = usage();
+    reply_->send({.status = 200, .body = to_bytes(body_), .headers = {}});
   }
 
   void fail(const Error& error) override { reply_->send(to_response(api_error_of(error))); }
@@ -226,54 +215,38 @@ class WholeCompletion final : public CompletionWriter {
     return order;
   }
 
+  std::shared_ptr<HttpReply> reply_;
+  Json body_;
   std::vector<Answer> answers_;
 };
 
 class StreamedCompletion final : public CompletionWriter {
  public:
   StreamedCompletion(CompletionCall call, std::shared_ptr<HttpReply> reply)
-      : CompletionWriter(std::move(call), std::move(reply)) {
+      : CompletionWriter(std::move(call)),
+        chunks_(std::move(reply), answer_head("cmpl-", "text_completion", call_.text),
+                call_.text.include_usage) {
     begun_.resize(usages_.size());
   }
 
   void update(size_t index, engine::Update&& update) override {
-    if (!events_) events_.emplace(reply_);
     take(index, update);
     std::string text = std::move(update.text);
     if (call_.echo && !begun_[index]) text = prompt_text(index) + text;
     begun_[index] = true;
     Json finish = update.finish ? Json(finish_name(*update.finish)) : Json(nullptr);
     if (text.empty() && finish.is_null() && logprobs_[index].empty()) return;
-    Json chunk = head();
-    chunk["choices"] =
-        Json::array({{{"index", index},
-                      {"text", std::move(text)},
-                      {"logprobs", call_.text.logprobs ? logprobs_[index].take() : Json(nullptr)},
-                      {"finish_reason", std::move(finish)}}});
-    if (call_.text.include_usage) chunk["usage"] = nullptr;
-    send(chunk);
+    chunks_.send({{"index", index},
+                  {"text", std::move(text)},
+                  {"logprobs", call_.text.logprobs ? logprobs_[index].take() : Json(nullptr)},
+                  {"finish_reason", std::move(finish)}});
   }
 
-  void finish() override {
-    if (call_.text.include_usage) {
-      Json chunk = head();
-      chunk["choices"] = Json::array();
-      chunk["usage"] = usage();
-      send(chunk);
-    }
-    events_->done();
-  }
-
-  void fail(const Error& error) override {
-    if (!events_) return reply_->send(to_response(api_error_of(error)));
-    events_->event(to_json(api_error_of(error)).dump());
-    events_->done();
-  }
+  void finish() override { chunks_.finish(usage()); }
+  void fail(const Error& error) override { chunks_.fail(error); }
 
  private:
-  void send(const Json& chunk) { events_->event(to_bytes(chunk)); }
-
-  std::optional<SseStream> events_;
+  ChunkStream chunks_;
   std::vector<bool> begun_;
 };
 
