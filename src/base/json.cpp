@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "base/file.h"
@@ -15,6 +17,7 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr size_t kExcerpt = 80;
+constexpr size_t kMaxOrderedKeys = 2048;  // of an object
 
 // Byte `offset` of `text` as "line:column", both from 1.
 std::string place_of(std::string_view text, size_t offset) {
@@ -24,10 +27,15 @@ std::string place_of(std::string_view text, size_t offset) {
   return fmt::format("{}:{}", line, column);
 }
 
-// Where the nesting first exceeds `limit`; before the parser runs, because its documents are torn down
-// recursively.
-std::optional<size_t> too_deep_at(std::string_view text, int limit) {
-  int depth = 0;
+struct Excess {
+  size_t offset;
+  std::string what;
+};
+
+// Where the nesting first exceeds `depth`, or an object has more than `keys`; before the parser runs, because its documents
+// are torn down recursively, and ordered ones look for each key among all before it.
+std::optional<Excess> excess_in(std::string_view text, int depth, size_t keys) {
+  std::vector<size_t> counts;  // of keys, of what is open
   bool in_string = false;
   for (size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
@@ -37,9 +45,13 @@ std::optional<size_t> too_deep_at(std::string_view text, int limit) {
     } else if (c == '"') {
       in_string = true;
     } else if (c == '[' || c == '{') {
-      if (++depth > limit) return i;
+      counts.push_back(0);
+      if (std::cmp_greater(counts.size(), depth))
+        return Excess{i, fmt::format("nested more than {} deep", depth)};
     } else if (c == ']' || c == '}') {
-      --depth;
+      if (!counts.empty()) counts.pop_back();
+    } else if (c == ':' && !counts.empty() && ++counts.back() > keys) {
+      return Excess{i, fmt::format("an object of more than {} keys", keys)};
     }
   }
   return std::nullopt;
@@ -115,10 +127,9 @@ std::string name_of(const std::vector<T>*) {
 
 namespace {
 template <class Document>
-Result<Document> parse(std::string_view text, std::string_view source, int max_depth) {
-  if (const std::optional<size_t> offset = too_deep_at(text, max_depth)) {
-    return not_json(source, text, *offset, fmt::format("nested more than {} deep", max_depth));
-  }
+Result<Document> parse(std::string_view text, std::string_view source, int max_depth, size_t max_keys) {
+  if (const std::optional<Excess> excess = excess_in(text, max_depth, max_keys))
+    return not_json(source, text, excess->offset, excess->what);
   try {
     return Document::parse(text);
   } catch (const nlohmann::json::parse_error& error) {
@@ -130,12 +141,12 @@ Result<Document> parse(std::string_view text, std::string_view source, int max_d
 }  // namespace
 
 Result<Json> parse_json(std::string_view text, std::string_view source, int max_depth) {
-  return parse<Json>(text, source, max_depth);
+  return parse<Json>(text, source, max_depth, std::numeric_limits<size_t>::max());
 }
 
 Result<nlohmann::ordered_json> parse_ordered_json(std::string_view text, std::string_view source,
                                                   int max_depth) {
-  return parse<nlohmann::ordered_json>(text, source, max_depth);
+  return parse<nlohmann::ordered_json>(text, source, max_depth, kMaxOrderedKeys);
 }
 
 Result<Json> read_json_file(const std::filesystem::path& path, uint64_t limit) {

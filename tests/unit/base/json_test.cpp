@@ -28,6 +28,20 @@ TEST(Json, NestingIsLimited) {
   EXPECT_FALSE(parse_json(std::string(1000000, '['), "x").ok());
 }
 
+// Ordered objects compare each key with all before it.
+TEST(Json, KeysOfOrderedObjectsAreLimited) {
+  const auto object = [](int keys) {
+    std::string text = "{\"\": {\":\": 1}";
+    for (int i = 1; i < keys; ++i) text += ", \"" + std::to_string(i) + "\": [{\"a\": 1}]";
+    return text + "}";
+  };
+  EXPECT_TRUE(parse_ordered_json(object(2048), "x").ok());
+  const auto result = parse_ordered_json(object(2049), "x");
+  ASSERT_FALSE(result.ok());
+  EXPECT_THAT(result.error().message, HasSubstr("an object of more than 2048 keys"));
+  EXPECT_TRUE(parse_json(object(2049), "x").ok());
+}
+
 TEST(Json, TypedAccessNamesTheKey) {
   const nlohmann::json document = nlohmann::json::parse(
       R"({"a": {"step": 7, "lr": 0.5, "name": "x", "on": true, "ids": [1, 2], "big": 18446744073709551615}})");
