@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/nearest.h"
 #include "server/api_format.h"
+#include "server/message_text.h"
 #include "server/response_format.h"
 
 namespace quern::server {
@@ -134,6 +135,7 @@ void TextRequest::fields(Fields& f) {
 
 Result<text::ChatRequest> read_conversation(const Json& body) {
   QUERN_TRY(text::ChatRequest chat, text::chat_request_from_json(body));
+  QUERN_CHECK(normalize_messages(chat.messages));
   if (!body.contains("add_generation_prompt")) chat.add_generation_prompt = chat.continue_field.empty();
   return chat;
 }

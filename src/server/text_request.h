@@ -42,7 +42,7 @@ Result<TextRequest> read_text_request(const Json& body, std::span<const std::str
                                       const ModelTable& models, const Caller* caller);
 
 // The conversation of `body`, which the model is to answer unless the body says otherwise. Errors of
-// text::chat_request_from_json.
+// text::chat_request_from_json and normalize_messages.
 Result<text::ChatRequest> read_conversation(const Json& body);
 
 // What the model's engine is asked. `answer`: which of the n.
