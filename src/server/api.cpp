@@ -8,6 +8,7 @@
 #include "server/completions.h"
 #include "server/embeddings.h"
 #include "server/rerank.h"
+#include "server/ollama.h"
 #include "server/responses.h"
 #include "server/token_routes.h"
 
@@ -50,6 +51,7 @@ Router api_routes(const ModelTable& models) {
   post("/v1/embeddings", embeddings);
   for (const char* path : {"/v1/rerank", "/rerank"}) post(path, rerank);
   add_responses(router, models, std::make_shared<ResponseStore>());
+  add_ollama(router, models);
   post("/tokenize", tokenize);
   post("/detokenize", detokenize);
   post("/apply-template", apply_template);

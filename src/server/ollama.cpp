@@ -1,0 +1,170 @@
+#include "server/ollama.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/exception.h"
+#include "base/hash.h"
+#include "base/units.h"
+#include "base/version.h"
+#include "server/api_format.h"
+#include "server/ollama_writer.h"
+
+namespace quern::server {
+
+namespace {
+
+using Handler = std::function<void(const HttpRequest&, const std::shared_ptr<HttpReply>&)>;
+
+std::string time_of(int64_t seconds) {
+  return iso_time(std::chrono::system_clock::time_point(std::chrono::seconds(seconds)));
+}
+
+// What Ollama tells of a model's weights.
+struct Weights {
+  int64_t parameters = 0, bytes = 0;
+  std::string type;  // most of the bytes
+};
+
+Weights weights_of(const ServedModel& model) {
+  Weights weights;
+  std::map<DType, int64_t> bytes;
+  nn::visit(model.loaded->model, [&](const std::string&, const nn::Parameter& parameter) {
+    weights.parameters += parameter.value().numel();
+    weights.bytes += parameter.value().bytes();
+    bytes[parameter.value().dtype()] += parameter.value().bytes();
+  });
+  const auto most = std::ranges::max_element(bytes, {}, [](const auto& entry) { return entry.second; });
+  if (most != bytes.end()) weights.type = name_of(most->first);
+  return weights;
+}
+
+Json details_of(const ServedModel& model, const Weights& weights) {
+  const std::string& family = model.loaded->model.config().family;
+  return {{"parent_model", ""},
+          {"format", weights.type.find('_') == std::string::npos ? "safetensors" : "gguf"},
+          {"family", family},
+          {"families", {family}},
+          {"parameter_size", human_count(static_cast<double>(weights.parameters))},
+          {"quantization_level", weights.type}};
+}
+
+Json model_json(const ServedModel& model) {
+  const Weights weights = weights_of(model);
+  return {{"name", model.name},
+          {"model", model.name},
+          {"modified_at", time_of(model.created)},
+          {"size", weights.bytes},
+          // Stands for the model in clients' lists; weights are not hashed here.
+          {"digest", hash128(model.name).hex()},
+          {"details", details_of(model, weights)}};
+}
+
+Json tags(const ModelTable& models, const Caller* caller) {
+  Json list = Json::array();
+  for (const ServedModel& model : models.all()) {
+    if (caller == nullptr || caller->may_use(model.name)) list.push_back(model_json(model));
+  }
+  return {{"models", std::move(list)}};
+}
+
+// Every model is there until the server ends.
+Json running(const ModelTable& models, const Caller* caller) {
+  Json list = tags(models, caller);
+  for (size_t i = 0; i < list["models"].size(); ++i) {
+    Json& model = list["models"][i];
+    model.erase("modified_at");
+    model["expires_at"] = "9999-12-31T23:59:59Z";
+    model["size_vram"] = 0;
+    model["context_length"] =
+        models.find(model["name"].get<std::string>(), caller).value()->engine->engine().context();
+  }
+  return list;
+}
+
+Json show(const ServedModel& model) {
+  const model::ModelConfig& config = model.loaded->model.config();
+  const Weights weights = weights_of(model);
+  const auto source = model.loaded->templates.source_for({});
+  Json capabilities = {"completion"};
+  if (source.ok() && source->find("tools") != std::string_view::npos) capabilities.push_back("tools");
+  if (source.ok() && source->find("think") != std::string_view::npos) capabilities.push_back("thinking");
+  const std::string& family = config.family;
+  return {{"modelfile", fmt::format("FROM {}\n", model.name)},
+          {"parameters", ""},
+          {"template", source.ok() ? std::string(*source) : std::string()},
+          {"modified_at", time_of(model.created)},
+          {"details", details_of(model, weights)},
+          {"model_info",
+           {{"general.architecture", family},
+            {"general.parameter_count", weights.parameters},
+            {family + ".block_count", config.layers},
+            {family + ".context_length", model.engine->engine().context()},
+            {family + ".embedding_length", config.hidden},
+            {family + ".attention.head_count", config.heads},
+            {family + ".attention.head_count_kv", config.kv_heads},
+            {family + ".vocab_size", config.vocab_size}}},
+          {"capabilities", std::move(capabilities)}};
+}
+
+void answer(OllamaRoute route, const ModelTable& models, const HttpRequest& http,
+            const std::shared_ptr<HttpReply>& reply) {
+  OllamaRequest request = read_ollama_request(route, body_of(http), models, http.caller.get()).value();
+  if (!request.call) {
+    Json loaded = ollama_head(request.model->name);
+    if (route == OllamaRoute::generate) {
+      loaded["response"] = "";
+    } else {
+      loaded["message"] = {{"role", "assistant"}, {"content", ""}};
+    }
+    loaded["done"] = true;
+    loaded["done_reason"] = request.unload ? "unload" : "load";
+    return reply->send({.status = 200, .body = to_bytes(loaded), .headers = {}});
+  }
+  std::vector<engine::Request> requests = request.call->requests();
+  auto writer = std::make_shared<OllamaWriter>(route, *std::move(request.call), reply);
+  ask(*request.model, std::move(requests), std::move(writer), reply, models.meter(http.caller)).value();
+}
+
+}  // namespace
+
+void add_ollama(Router& router, const ModelTable& models) {
+  const auto add = [&](const char* method, const char* path, Handler handler) {
+    router.add(method, path,
+               [handler = std::move(handler)](const HttpRequest& request, const PathParameters&,
+                                              const std::shared_ptr<HttpReply>& reply) {
+                 try {
+                   handler(request, reply);
+                 } catch (const Exception& refused) {
+                   reply->send(ollama_error(refused.error()));
+                 }
+               });
+  };
+  const auto add_json = [&](const char* method, const char* path,
+                            std::function<Json(const HttpRequest&)> make) {
+    add(method, path, [make = std::move(make)](const HttpRequest& request, const auto& reply) {
+      reply->send({.status = 200, .body = to_bytes(make(request)), .headers = {}});
+    });
+  };
+  add("POST", "/api/generate", [&models](const HttpRequest& request, const auto& reply) {
+    answer(OllamaRoute::generate, models, request, reply);
+  });
+  add("POST", "/api/chat", [&models](const HttpRequest& request, const auto& reply) {
+    answer(OllamaRoute::chat, models, request, reply);
+  });
+  add_json("GET", "/api/tags",
+           [&models](const HttpRequest& request) { return tags(models, request.caller.get()); });
+  add_json("GET", "/api/ps",
+           [&models](const HttpRequest& request) { return running(models, request.caller.get()); });
+  add_json("POST", "/api/show", [&models](const HttpRequest& request) {
+    return show(*find_ollama_model(body_of(request), models, request.caller.get()).value());
+  });
+  add_json("GET", "/api/version", [](const HttpRequest&) { return Json{{"version", version()}}; });
+}
+
+}  // namespace quern::server

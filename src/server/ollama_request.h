@@ -1,0 +1,29 @@
+// What Ollama's /api/generate and /api/chat are asked, in the words of /v1/chat/completions.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "server/chat_call.h"
+
+namespace quern::server {
+
+enum class OllamaRoute { generate, chat };
+
+struct OllamaRequest {
+  OllamaRoute route = OllamaRoute::chat;
+  const ServedModel* model = nullptr;
+  std::optional<ChatCall> call = {};  // none: the client only wants the model to be there
+  bool unload = false;                // or gone; it stays
+};
+
+// invalid_argument for wrong values, and for what no model here does: images, suffixes, templates of clients. Errors of
+// read_chat and read_plain.
+Result<OllamaRequest> read_ollama_request(OllamaRoute route, const Json& body, const ModelTable& models,
+                                          const Caller* caller);
+
+// The model of a request: "name:latest" is "name" where that is served.
+Result<const ServedModel*> find_ollama_model(const Json& body, const ModelTable& models,
+                                             const Caller* caller);
+
+}  // namespace quern::server
