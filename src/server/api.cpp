@@ -7,8 +7,8 @@
 #include "server/chat_completions.h"
 #include "server/completions.h"
 #include "server/embeddings.h"
-#include "server/rerank.h"
 #include "server/ollama.h"
+#include "server/rerank.h"
 #include "server/responses.h"
 #include "server/token_routes.h"
 
@@ -36,25 +36,30 @@ void list_models(const ModelTable& models, const Caller* caller, const std::shar
   send(reply, {{"object", "list"}, {"data", list}});
 }
 
+void add_post(Router& router, const ModelTable& models, const char* path, Answer answer) {
+  router.add("POST", path,
+             [&models, answer](const HttpRequest& request, const PathParameters&,
+                               const std::shared_ptr<HttpReply>& reply) { answer(models, request, reply); });
+}
+
+// What batches may ask, too.
+void add_generation(Router& router, const ModelTable& models) {
+  add_post(router, models, "/v1/chat/completions", chat_completions);
+  add_post(router, models, "/v1/completions", completions);
+  add_post(router, models, "/v1/embeddings", embeddings);
+  add_responses(router, models, std::make_shared<ResponseStore>());
+}
+
 }  // namespace
 
 Router api_routes(const ModelTable& models) {
   Router router;
-  const auto post = [&](const char* path, Answer answer) {
-    router.add(
-        "POST", path,
-        [&models, answer](const HttpRequest& request, const PathParameters&,
-                          const std::shared_ptr<HttpReply>& reply) { answer(models, request, reply); });
-  };
-  post("/v1/chat/completions", chat_completions);
-  post("/v1/completions", completions);
-  post("/v1/embeddings", embeddings);
-  for (const char* path : {"/v1/rerank", "/rerank"}) post(path, rerank);
-  add_responses(router, models, std::make_shared<ResponseStore>());
+  add_generation(router, models);
+  for (const char* path : {"/v1/rerank", "/rerank"}) add_post(router, models, path, rerank);
   add_ollama(router, models);
-  post("/tokenize", tokenize);
-  post("/detokenize", detokenize);
-  post("/apply-template", apply_template);
+  add_post(router, models, "/tokenize", tokenize);
+  add_post(router, models, "/detokenize", detokenize);
+  add_post(router, models, "/apply-template", apply_template);
   router.add("GET", "/v1/models",
              [&models](const HttpRequest& request, const PathParameters&, const auto& reply) {
                list_models(models, request.caller.get(), reply);
@@ -70,6 +75,18 @@ Router api_routes(const ModelTable& models) {
     send(reply, {{"version", version()}});
   });
   return router;
+}
+
+Result<void> add_batches(Router& router, const ModelTable& models, const std::filesystem::path& folder,
+                         const BatchRunner::Options& options) {
+  Router lines;
+  add_generation(lines, models);
+  QUERN_TRY(const std::shared_ptr<BatchService> service,
+            BatchService::open(folder, std::move(lines),
+                               {"/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/v1/responses"},
+                               options));
+  BatchService::add_routes(router, service);
+  return {};
 }
 
 }  // namespace quern::server

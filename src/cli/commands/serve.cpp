@@ -40,6 +40,8 @@ struct Arguments {
   server::AuditLogOptions audit;
   uint64_t response_cache = 0;  // MiB
   std::vector<std::string> origins;
+  std::string data_folder;
+  server::BatchRunner::Options batches;
   double drain_seconds = 30.0;
   bool open = false;
 };
@@ -121,6 +123,20 @@ Result<void> open_models(const Arguments& arguments, const Context& context, ser
   return {};
 }
 
+// Files and batches, in a folder of their own. The usual one may belong to another server, or be read-only.
+Result<void> add_batches(server::Router& router, const server::ModelTable& models, const Arguments& arguments,
+                         const Context& context) {
+  const bool usual = arguments.data_folder.empty();
+  const std::filesystem::path folder =
+      usual ? store::Store::default_root() / "server" : arguments.data_folder;
+  Result<void> added = server::add_batches(router, models, folder, arguments.batches);
+  if (added.ok() || !usual) return added;
+  if (!context.quiet)
+    terminal::print_line(
+        fmt::format("no files and batches here: {}; --data-dir gives others", added.error().message));
+  return {};
+}
+
 Result<void> serve(const Arguments& arguments, const Context& context) {
   QUERN_CHECK(check_address(arguments));
   QUERN_TRY(const std::unique_ptr<server::Front> front, open_front(arguments));
@@ -128,6 +144,7 @@ Result<void> serve(const Arguments& arguments, const Context& context) {
   models.set_meter(front->meter());
   QUERN_CHECK(open_models(arguments, context, front->metrics(), models));
   server::Router router = server::api_routes(models);
+  QUERN_CHECK(add_batches(router, models, arguments, context));
   server::add_metrics_route(router, front->metrics());
   QUERN_TRY(const auto http, server::HttpServer::listen(arguments.http, front->before(router)));
   front->metrics().measure(*http);
@@ -174,6 +191,10 @@ Runner define(CommandLine& line) {
   app.add_option(
       "--response-cache", arguments->response_cache,
       "MiB of answers to remember for those who ask the same again, at temperature 0 or with a seed");
+  app.add_option("--data-dir", arguments->data_folder,
+                 "folder of uploaded files and batches (default: in the store)");
+  app.add_option("--batch-lines", arguments->batches.lines, "requests of batches that are answered at a time")
+      ->capture_default_str();
   app.add_option("--cors-origin", arguments->origins,
                  "web pages that may ask, such as https://app.example.org; * for any");
   app.add_option("--drain", arguments->drain_seconds, "seconds that answers may take after Ctrl-C")
