@@ -16,6 +16,7 @@ os.environ |= {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "CUDA_V
                "OMP_NUM_THREADS": "1"}
 
 from program import Quern  # noqa: E402
+from smollm2 import smollm2, smollm2_folder  # noqa: E402, F401
 
 rows = []  # (subject, check, outcome, what was measured)
 

