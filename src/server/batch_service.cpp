@@ -93,7 +93,7 @@ Result<std::shared_ptr<BatchService>> BatchService::open(const fs::path& folder,
   std::shared_ptr<BatchService> service(
       new BatchService(std::move(lock), std::move(lines), std::move(endpoints)));
   QUERN_TRY(service->files_, FileStore::open(folder / "files", {}));
-  const auto answer = [raw = service.get()](HttpRequest request, std::shared_ptr<HttpReply> reply) {
+  const auto answer = [raw = service.get()](HttpRequest request, const std::shared_ptr<HttpReply>& reply) {
     raw->lines_.handle(std::move(request), reply);
   };
   QUERN_TRY(service->batches_, BatchRunner::open(folder / "batches", service->files_, answer, options));

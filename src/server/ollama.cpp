@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <functional>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "base/clock.h"
@@ -13,6 +14,7 @@
 #include "base/units.h"
 #include "base/version.h"
 #include "server/api_format.h"
+#include "server/ollama_embed.h"
 #include "server/ollama_writer.h"
 
 namespace quern::server {
@@ -31,21 +33,30 @@ struct Weights {
   std::string type;  // most of the bytes
 };
 
+const model::ModelConfig& config_of(const ServedModel& model) {
+  return model.encoder ? model.encoder->loaded->model.config() : model.loaded->model.config();
+}
+
 Weights weights_of(const ServedModel& model) {
   Weights weights;
   std::map<DType, int64_t> bytes;
-  nn::visit(model.loaded->model, [&](const std::string&, const nn::Parameter& parameter) {
+  const auto count = [&](const std::string&, const nn::Parameter& parameter) {
     weights.parameters += parameter.value().numel();
     weights.bytes += parameter.value().bytes();
     bytes[parameter.value().dtype()] += parameter.value().bytes();
-  });
+  };
+  if (model.encoder) {
+    nn::visit(model.encoder->loaded->model, count);
+  } else {
+    nn::visit(model.loaded->model, count);
+  }
   const auto most = std::ranges::max_element(bytes, {}, [](const auto& entry) { return entry.second; });
   if (most != bytes.end()) weights.type = name_of(most->first);
   return weights;
 }
 
 Json details_of(const ServedModel& model, const Weights& weights) {
-  const std::string& family = model.loaded->model.config().family;
+  const std::string& family = config_of(model).family;
   return {{"parent_model", ""},
           {"format", weights.type.find('_') == std::string::npos ? "safetensors" : "gguf"},
           {"family", family},
@@ -81,30 +92,38 @@ Json running(const ModelTable& models, const Caller* caller) {
     model.erase("modified_at");
     model["expires_at"] = "9999-12-31T23:59:59Z";
     model["size_vram"] = 0;
-    model["context_length"] =
-        models.find(model["name"].get<std::string>(), caller).value()->engine->engine().context();
+    model["context_length"] = models.find(model["name"].get<std::string>(), caller).value()->context();
   }
   return list;
 }
 
-Json show(const ServedModel& model) {
-  const model::ModelConfig& config = model.loaded->model.config();
-  const Weights weights = weights_of(model);
+std::optional<std::string_view> template_of(const ServedModel& model) {
+  if (model.encoder) return std::nullopt;
   const auto source = model.loaded->templates.source_for({});
-  Json capabilities = {"completion"};
-  if (source.ok() && source->find("tools") != std::string_view::npos) capabilities.push_back("tools");
-  if (source.ok() && source->find("think") != std::string_view::npos) capabilities.push_back("thinking");
+  return source.ok() ? std::optional(*source) : std::nullopt;
+}
+
+Json show(const ServedModel& model) {
+  const model::ModelConfig& config = config_of(model);
+  const Weights weights = weights_of(model);
+  std::string chat_template;
+  Json capabilities = Json::array({model.encoder ? "embedding" : "completion"});
+  if (const auto source = template_of(model)) {
+    chat_template = *source;
+    if (source->find("tools") != std::string_view::npos) capabilities.push_back("tools");
+    if (source->find("think") != std::string_view::npos) capabilities.push_back("thinking");
+  }
   const std::string& family = config.family;
   return {{"modelfile", fmt::format("FROM {}\n", model.name)},
           {"parameters", ""},
-          {"template", source.ok() ? std::string(*source) : std::string()},
+          {"template", chat_template},
           {"modified_at", time_of(model.created)},
           {"details", details_of(model, weights)},
           {"model_info",
            {{"general.architecture", family},
             {"general.parameter_count", weights.parameters},
             {family + ".block_count", config.layers},
-            {family + ".context_length", model.engine->engine().context()},
+            {family + ".context_length", model.context()},
             {family + ".embedding_length", config.hidden},
             {family + ".attention.head_count", config.heads},
             {family + ".attention.head_count_kv", config.kv_heads},
@@ -157,6 +176,10 @@ void add_ollama(Router& router, const ModelTable& models) {
   add("POST", "/api/chat", [&models](const HttpRequest& request, const auto& reply) {
     answer(OllamaRoute::chat, models, request, reply);
   });
+  for (const char* path : {"/api/embed", "/api/embeddings"}) {
+    add("POST", path,
+        [&models](const HttpRequest& request, const auto& reply) { ollama_embed(models, request, reply); });
+  }
   add_json("GET", "/api/tags",
            [&models](const HttpRequest& request) { return tags(models, request.caller.get()); });
   add_json("GET", "/api/ps",

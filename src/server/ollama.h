@@ -1,4 +1,5 @@
-// Ollama's API (its docs/api.md): /api/generate, /api/chat, /api/tags, /api/show, /api/ps, /api/version.
+// Ollama's API (its docs/api.md): /api/generate, /api/chat, /api/embed, /api/tags, /api/show,
+// /api/ps, /api/version.
 #pragma once
 
 #include "server/router.h"

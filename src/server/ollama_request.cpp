@@ -189,6 +189,7 @@ Result<OllamaRequest> read_ollama_request(OllamaRoute route, const Json& body, c
                                           const Caller* caller) {
   OllamaRequest request{.route = route};
   QUERN_TRY(request.model, find_ollama_model(body, models, caller));
+  QUERN_CHECK(request.model->expect_decoder());
   QUERN_TRY(Json chat, read_common(body, *request.model));
   request.unload = is_zero(body.value("keep_alive", Json()));
   if (route == OllamaRoute::chat) {

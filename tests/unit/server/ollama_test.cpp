@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "unit/server/api_fixture.h"
+#include "unit/server/tiny_encoder.h"
 
 namespace quern::server::test {
 namespace {
@@ -106,6 +107,28 @@ TEST_F(OllamaTest, TellsOfItsModels) {
   EXPECT_EQ(shown["capabilities"][0], "completion");
   EXPECT_GT(shown["model_info"]["general.parameter_count"].get<int64_t>(), 0);
   EXPECT_TRUE(Json::parse(ask("GET", "/api/version")->body())["version"].is_string());
+}
+
+TEST_F(OllamaTest, Embeds) {
+  models_.add(tiny_encoder("tiny"));
+  const Json one = post("/api/embed", {{"model", "tiny"}, {"input", "a b"}});
+  ASSERT_EQ(one["embeddings"].size(), 1u);
+  EXPECT_GT(one["prompt_eval_count"].get<int>(), 0);
+  const Json two = post("/api/embed", {{"model", "tiny"}, {"input", {"a b", "c"}}});
+  ASSERT_EQ(two["embeddings"].size(), 2u);
+  EXPECT_EQ(two["embeddings"][0], one["embeddings"][0]);
+  EXPECT_EQ(post("/api/embeddings", {{"model", "tiny"}, {"prompt", "a b"}})["embedding"],
+            one["embeddings"][0]);
+  EXPECT_TRUE(post("/api/embed", {{"model", "tiny"}, {"input", Json::array()}})["embeddings"].empty());
+  EXPECT_EQ(post("/api/show", {{"model", "tiny"}})["capabilities"], Json::array({"embedding"}));
+  EXPECT_EQ(Json::parse(ask("GET", "/api/tags")->body())["models"].size(), 2u);
+  const auto refused = [&](const std::string& path, const Json& body) {
+    return post(path, body, 400)["error"].get<std::string>();
+  };
+  EXPECT_THAT(refused("/api/embed", {{"model", "model"}, {"input", "a"}}), HasSubstr("model"));
+  EXPECT_THAT(refused("/api/chat", {{"model", "tiny"}, {"messages", hi_["messages"]}}), HasSubstr("tiny"));
+  EXPECT_THAT(refused("/api/generate", {{"model", "tiny"}, {"prompt", "a"}}), HasSubstr("tiny"));
+  EXPECT_THAT(refused("/api/embed", {{"model", "tiny"}, {"input", {1, 2}}}), HasSubstr("input"));
 }
 
 TEST_F(OllamaTest, SaysWhatIsWrongInItsOwnWay) {
