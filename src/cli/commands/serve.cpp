@@ -128,7 +128,7 @@ Result<void> add_batches(server::Router& router, const server::ModelTable& model
                          const Context& context) {
   const bool usual = arguments.data_folder.empty();
   const std::filesystem::path folder =
-      usual ? store::Store::default_root() / "server" : arguments.data_folder;
+      usual ? store::Store::default_root() / "server" : std::filesystem::path(arguments.data_folder);
   Result<void> added = server::add_batches(router, models, folder, arguments.batches);
   if (added.ok() || !usual) return added;
   if (!context.quiet)
