@@ -95,6 +95,7 @@ int main(int argc, char** argv) {
   fmt::print("{:<12}{:>10}{:>9}{:>9}{:>12}{:>12}{:>12}{:>10}\n", "constraint", "compile ms", "states",
              "tokens", "cold us", "slowest us", "warm us", "cache KB");
   Masks cold, warm;
+  const auto shared = std::make_shared<grammar::SharedMasks>();
   for (const Sample& sample : kSamples) {
     std::shared_ptr<const grammar::Grammar> compiled;
     const double compile = bench::best_seconds(
@@ -103,7 +104,7 @@ int main(int argc, char** argv) {
         },
         0.2);
     const auto tokens = tokenizer.encode(sample.text, {.add_special_tokens = false});
-    const auto masks = std::make_shared<grammar::TokenMasks>(compiled, vocabulary);
+    const auto masks = std::make_shared<grammar::TokenMasks>(compiled, vocabulary, shared);
     const Masks first = follow(masks, tokens), second = follow(masks, tokens);
     cold.total += first.total, cold.count += first.count;
     warm.total += second.total, warm.count += second.count;

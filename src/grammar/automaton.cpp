@@ -224,10 +224,33 @@ Result<Expr> combine(Rules& rules, Expr a, Expr b, bool subtracts) {
   return Product(first, second, subtracts).run(rules);
 }
 
+// The first turn of a loop and those after it lead to the same: so do states before them then, a few times over.
+void merge_alike(Automaton& automaton) {
+  constexpr int kRounds = 4;
+  for (int round = 0; round < kRounds; ++round) {
+    std::map<Automaton::State, uint32_t> numbers;
+    std::vector<uint32_t> number(automaton.states.size());
+    std::vector<Automaton::State> kept{automaton.states[0]};  // nothing leads to it: it stays apart
+    for (size_t i = 1; i < number.size(); ++i) {
+      const auto [place, is_new] = numbers.try_emplace(automaton.states[i], kept.size());
+      if (is_new) kept.push_back(automaton.states[i]);
+      number[i] = place->second;
+    }
+    if (kept.size() == number.size()) return;
+    for (Automaton::State& state : kept) {
+      for (Automaton::ByteEdge& edge : state.bytes) edge.target = number[edge.target];
+      for (Automaton::CallEdge& edge : state.calls) edge.target = number[edge.target];
+    }
+    automaton.states = std::move(kept);
+  }
+}
+
 }  // namespace
 
 Result<Automaton> make_deterministic(const Nfa& nfa, const Limits& limits, WorkBudget& budget) {
-  return Determinizer(nfa, limits, budget).run();
+  QUERN_TRY(Automaton automaton, Determinizer(nfa, limits, budget).run());
+  merge_alike(automaton);
+  return automaton;
 }
 
 Result<Expr> intersect(Rules& rules, Expr a, Expr b) { return combine(rules, a, b, false); }

@@ -13,20 +13,23 @@ struct Automaton {
   struct ByteEdge {
     uint8_t first, last;
     uint32_t target;
+    auto operator<=>(const ByteEdge&) const = default;
   };
   struct CallEdge {
     CalleeId callee;
     uint32_t target;
+    auto operator<=>(const CallEdge&) const = default;
   };
   struct State {
     std::vector<ByteEdge> bytes;
     std::vector<CallEdge> calls;
     bool accepting = false;
+    auto operator<=>(const State&) const = default;
   };
   std::vector<State> states;
 };
 
-// By the subset construction. invalid_argument past Limits::states and past the budget.
+// By the subset construction; states that agree in all are one, though not the fewest there may be. invalid_argument past Limits::states and past the budget.
 Result<Automaton> make_deterministic(const Nfa& nfa, const Limits& limits, WorkBudget& budget);
 
 // The texts of both, and those of `a` that are not among those of `b`, as expressions of the same rules. Errors as

@@ -25,7 +25,13 @@ class GrammarCompiler {
                         "a rule that always leads back to itself never ends");
     }
     number_states(ends);
-    for (const size_t state : kept_) add_state(state, ends);
+    for (const size_t state : kept_) {
+      Grammar::Rule& rule = grammar_->rules_[places_[state].callee];
+      if (rule.last_state == 0) rule.first_state = static_cast<uint32_t>(grammar_->states_.size());
+      add_state(state, ends);
+      rule.last_state = static_cast<uint32_t>(grammar_->states_.size());
+    }
+    find_followers();
     grammar_->limits_ = rules_.limits();
     return std::shared_ptr<const Grammar>(std::move(grammar_));
   }
@@ -150,6 +156,41 @@ class GrammarCompiler {
       }
     }
     g.states_.push_back(to);
+  }
+
+  // What may come next in a state, inside of its rule or behind it, and so behind the rules it calls. Grows until it is
+  // right; where that takes long, anything may follow.
+  void find_followers() {
+    constexpr int kMostRounds = 16;
+    Grammar& g = *grammar_;
+    std::vector<std::bitset<256>> next(g.states_.size());
+    bool grew = true;
+    for (int round = 0; grew && round < kMostRounds; ++round) {
+      grew = false;
+      for (size_t id = g.states_.size(); id-- > 1;) {
+        const Grammar::State& state = g.states_[id];
+        std::bitset<256> bytes = next[id];
+        for (const auto& edge : g.bytes(state)) {
+          for (size_t byte = edge.first; byte <= edge.last; ++byte) bytes.set(byte);
+        }
+        for (const Grammar::Call& call : g.calls(state)) {
+          bytes |= next[g.rules_[call.rule].start];
+          if (g.rules_[call.rule].nullable) bytes |= next[call.target];
+          std::bitset<256>& behind = g.rules_[call.rule].followers;
+          grew = grew || (next[call.target] & ~behind).any();
+          behind |= next[call.target];
+        }
+        if (state.accepting) {
+          const Grammar::Rule& rule = g.rules_[state.rule];
+          bytes |= rule.followers;
+          if (rule.counted()) bytes |= next[rule.start];
+        }
+        grew = grew || bytes != next[id];
+        next[id] = bytes;
+      }
+    }
+    if (!grew) return;
+    for (Grammar::Rule& rule : g.rules_) rule.followers.set();
   }
 
   struct Caller {

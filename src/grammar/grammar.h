@@ -1,6 +1,7 @@
 // A compiled grammar: one table of states for all its rules, which a matcher walks with a stack of calls.
 #pragma once
 
+#include <bitset>
 #include <memory>
 #include <span>
 #include <string>
@@ -21,8 +22,10 @@ class Grammar {
 
   struct Rule {
     uint32_t start = kNone;
-    uint32_t least = 1, most = 1;  // turns of a counted repetition
-    bool nullable = false;         // matches the empty text; `start` then matches the others
+    uint32_t least = 1, most = 1;              // turns of a counted repetition
+    bool nullable = false;                     // matches the empty text; `start` then matches the others
+    uint32_t first_state = 0, last_state = 0;  // its own: [first, last)
+    std::bitset<256> followers = {};           // the bytes that may come behind it, or more of them
     bool counted() const { return most != 1; }
   };
   struct Call {
@@ -46,6 +49,7 @@ class Grammar {
 
   const Limits& limits() const { return limits_; }
   const Rule& rule(uint32_t id) const { return rules_[id]; }
+  size_t rule_count() const { return rules_.size(); }
   uint32_t root() const { return 0; }
   const State& state(uint32_t id) const { return states_[id]; }
   size_t state_count() const { return states_.size(); }

@@ -48,7 +48,7 @@ Result<std::shared_ptr<TokenMasks>> GrammarCache::get(const Constraint& constrai
     if (auto known = find(constraint)) return known;
   }
   QUERN_TRY(std::shared_ptr<const Grammar> grammar, compile(constraint));
-  auto masks = std::make_shared<TokenMasks>(std::move(grammar), vocabulary_);
+  auto masks = std::make_shared<TokenMasks>(std::move(grammar), vocabulary_, shared_);
   const std::lock_guard lock(mutex_);
   if (auto known = find(constraint)) return known;
   entries_.push_front({constraint, masks});

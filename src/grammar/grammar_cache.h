@@ -47,6 +47,7 @@ class GrammarCache {
   std::shared_ptr<TokenMasks> find(const Constraint& constraint);
 
   const std::shared_ptr<const Vocabulary> vocabulary_;
+  const std::shared_ptr<SharedMasks> shared_ = std::make_shared<SharedMasks>();
   const size_t capacity_;
   mutable std::mutex mutex_;
   std::list<Entry> entries_;  // the last used first

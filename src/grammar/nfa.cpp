@@ -9,6 +9,7 @@ namespace quern::grammar {
 namespace {
 
 constexpr uint32_t kTiny = 8;           // states of a rule that every caller gets a copy of
+constexpr uint32_t kSmall = 160;        // the same for rules without loops
 constexpr uint32_t kCopied = 32;        // states of a repetition that is copied out
 constexpr uint32_t kInlineDepth = 500;  // levels of expressions that recursion goes through
 constexpr uint32_t kManyStates = 1u << 30;
@@ -76,6 +77,7 @@ void Callees::measure() {
 
 struct Callees::Found {
   std::vector<RuleId> calls;
+  bool loops;
   std::vector<uint32_t>& uses;  // of each rule; a repeated one counts as many
 };
 
@@ -91,6 +93,7 @@ void Callees::find_calls(Expr expr, bool repeated, Found& found) const {
       for (const Expr part : rules_.parts(node)) find_calls(part, repeated, found);
       break;
     case Rules::Kind::repeat:
+      found.loops = found.loops || node.b == kUnbounded || is_counted(node);
       find_calls(node.part, repeated || copies_of(node) > 1, found);
       break;
     case Rules::Kind::graph:
@@ -108,11 +111,13 @@ void Callees::resolve() {
   inlined_.assign(count, false);
   std::vector<uint32_t> uses(count), waiting(count), depths(count), full_sizes(count);
   std::vector<std::vector<RuleId>> calls(count), callers(count);
+  std::vector<bool> loops(count);
   std::vector<RuleId> ready;
   for (RuleId rule = 0; rule < count; ++rule) {
-    Found found{{}, uses};
+    Found found{{}, false, uses};
     if (rules_.rules()[rule].defined) find_calls(rules_.rules()[rule].body, false, found);
     calls[rule] = std::move(found.calls);
+    loops[rule] = found.loops;
     waiting[rule] = static_cast<uint32_t>(calls[rule].size());
     for (const RuleId callee : calls[rule]) callers[callee].push_back(rule);
     if (calls[rule].empty() && rules_.rules()[rule].defined) ready.push_back(rule);
@@ -130,7 +135,9 @@ void Callees::resolve() {
       full_sizes[rule] = sum(full_sizes[rule], full_sizes[callee]);
     }
     depths[rule] = rules_.node(body).depth + below;
-    inlined_[rule] = depths[rule] <= kInlineDepth && (uses[rule] == 1 || full_sizes[rule] <= kTiny);
+    // Texts linger in loops: the masks there are large, and rules of their own share them.
+    const uint32_t most = loops[rule] ? kTiny : uses[rule] == 1 ? kManyStates : kSmall;
+    inlined_[rule] = depths[rule] <= kInlineDepth && full_sizes[rule] <= most;
     for (const RuleId caller : callers[rule]) {
       if (--waiting[caller] == 0) ready.push_back(caller);
     }

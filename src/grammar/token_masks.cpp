@@ -2,35 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <map>
+#include <optional>
+#include <utility>
 
 namespace quern::grammar {
-
-// A place of the trie where the rule may have ended, after so many turns: what follows depends on the callers.
-struct TokenMasks::Exit {
-  uint32_t turn;
-  uint8_t byte;   // the next one
-  uint32_t node;  // of the trie, for this byte
-  auto order() const { return std::tie(turn, byte, node); }
-};
-
-struct TokenMasks::StateMask {
-  // Tokens that stay inside of the rule, by the turns they need, the fewest first.
-  struct Layer {
-    uint32_t turn;
-    TokenSet tokens;
-  };
-  std::vector<Layer> layers;
-  std::vector<Exit> exits;     // in order
-  std::vector<size_t> groups;  // where exits of another turn or byte begin, and the end
-
-  size_t size_bytes() const {
-    size_t bytes = sizeof(*this) + exits.size() * sizeof(Exit) + groups.size() * sizeof(size_t);
-    for (const Layer& layer : layers) bytes += sizeof(layer) + layer.tokens.size_bytes();
-    return bytes;
-  }
-};
 
 namespace {
 
@@ -75,37 +51,121 @@ class TokenMasks::Walk {
   uint64_t limit_;
 };
 
-TokenMasks::TokenMasks(std::shared_ptr<const Grammar> grammar, std::shared_ptr<const Vocabulary> vocabulary)
-    : grammar_(std::move(grammar)), vocabulary_(std::move(vocabulary)) {}
+TokenMasks::TokenMasks(std::shared_ptr<const Grammar> grammar, std::shared_ptr<const Vocabulary> vocabulary,
+                       std::shared_ptr<SharedMasks> shared)
+    : grammar_(std::move(grammar)), vocabulary_(std::move(vocabulary)), shared_(std::move(shared)) {
+  keys_ = shared_ ? shared_->keys_of(*grammar_) : std::vector(grammar_->rule_count(), SharedMasks::kNone);
+}
 
-Result<std::shared_ptr<const TokenMasks::StateMask>> TokenMasks::make_mask(uint32_t state) const {
-  const std::span<const Vocabulary::Node> nodes = vocabulary_->nodes();
-  const bool counted = grammar_->rule(grammar_->state(state).rule).counted();
-  ParseStack stack = ParseStack::open(grammar_, state);
-  std::map<uint32_t, std::vector<TokenId>> layers;
-  StateMask mask;
-  const bool done = Walk(*vocabulary_, stack).over(0, static_cast<uint32_t>(nodes.size()), [&](uint32_t i) {
-    const Vocabulary::Node& node = nodes[i];
-    uint32_t turn = counted ? UINT32_MAX : 1;
-    for (const ParseStack::Item& item : stack.items()) {
-      if (counted && node.token != Vocabulary::kNoToken) turn = std::min(turn, stack.turns(item));
-      if (item.state != Grammar::kEnd) continue;
-      for (uint32_t child = i + 1; child < node.end; child = nodes[child].end)
-        mask.exits.push_back({item.node, nodes[child].byte, child});
+// Finds the mask of one state. Most bytes of most texts lead from one state of a rule to one other: tables tell where to, and a
+// stack is asked only where more than one way is open.
+class TokenMasks::Maker {
+ public:
+  Maker(const std::shared_ptr<const Grammar>& grammar, const Vocabulary& vocabulary, uint32_t state)
+      : grammar_(*grammar),
+        vocabulary_(vocabulary),
+        nodes_(vocabulary.nodes()),
+        rule_(grammar_.rule(grammar_.state(state).rule)),
+        turns_are_simple_(grammar_.calls(grammar_.state(rule_.start)).empty()),
+        stack_(ParseStack::open(grammar, state)),
+        walk_(vocabulary, stack_),
+        ways_{{state, 1, 0}} {}
+
+  // Nothing where the grammar is too ambiguous.
+  std::optional<StateMask> run() {
+    for (uint32_t i = 0; i < nodes_.size();) {
+      const Vocabulary::Node& node = nodes_[i];
+      const Way from = ways_[node.depth - 1u];
+      const uint32_t next = grammar_.next(from.state, node.byte);
+      if (next == Grammar::kNone) {
+        i = node.end;
+        continue;
+      }
+      const Grammar::State& state = grammar_.state(next);
+      const bool turns = state.accepting && rule_.counted();
+      if (!grammar_.calls(state).empty() || (turns && !(state.is_last() && turns_are_simple_))) {
+        if (!walk_stack(i)) return std::nullopt;
+        i = node.end;
+        continue;
+      }
+      add_tokens(node, from.turn);
+      if (state.accepting) add_exits(i, from.turn);
+      if (ways_.size() <= node.depth) ways_.resize(node.depth + size_t{1});
+      ways_[node.depth] =
+          turns ? Way{rule_.start, from.turn + 1, node.byte} : Way{next, from.turn, node.byte};
+      ++i;
     }
-    vocabulary_->for_each_token(node, [&](TokenId id) { layers[turn].push_back(id); });
-  });
-  if (!done) return too_ambiguous();
-  for (auto& [turn, tokens] : layers)
-    mask.layers.push_back({turn, TokenSet(std::move(tokens), vocabulary_->mask_words())});
-  std::ranges::sort(mask.exits, {}, &Exit::order);
-  for (size_t i = 0; i < mask.exits.size(); ++i) {
-    const bool begins = i == 0 || mask.exits[i].turn != mask.exits[i - 1].turn ||
-                        mask.exits[i].byte != mask.exits[i - 1].byte;
-    if (begins) mask.groups.push_back(i);
+    return finish();
   }
-  mask.groups.push_back(mask.exits.size());
-  return std::make_shared<const StateMask>(std::move(mask));
+
+ private:
+  // The one way to read the bytes up to a depth of the trie, and the last of them.
+  struct Way {
+    uint32_t state, turn;
+    uint8_t byte;
+  };
+
+  void add_tokens(const Vocabulary::Node& node, uint32_t turn) {
+    if (node.token == Vocabulary::kNoToken) return;
+    if (layer_ == nullptr || turn != layer_turn_) {
+      layer_ = &layers_[turn];
+      layer_turn_ = turn;
+    }
+    vocabulary_.for_each_token(node, [&](TokenId id) { layer_->push_back(id); });
+  }
+  // Where the rule may have ended: only bytes that may come behind it lead on.
+  void add_exits(uint32_t i, uint32_t turn) {
+    for (uint32_t child = i + 1; child < nodes_[i].end; child = nodes_[child].end) {
+      if (rule_.followers.test(nodes_[child].byte)) mask_.exits.push_back({turn, nodes_[child].byte, child});
+    }
+  }
+
+  // Reads the subtree of node i, whose parent is reached in one way.
+  bool walk_stack(uint32_t i) {
+    stack_.pop_to(0);
+    for (size_t depth = 1; depth < nodes_[i].depth; ++depth) stack_.push(ways_[depth].byte);
+    return walk_.over(i, nodes_[i].end, [&](uint32_t reached) {
+      const Vocabulary::Node& node = nodes_[reached];
+      uint32_t turn = rule_.counted() ? UINT32_MAX : 1;
+      for (const ParseStack::Item& item : stack_.items()) {
+        if (rule_.counted() && node.token != Vocabulary::kNoToken) turn = std::min(turn, stack_.turns(item));
+        if (item.state == Grammar::kEnd) add_exits(reached, item.node);
+      }
+      add_tokens(node, turn);
+    });
+  }
+
+  StateMask finish() {
+    for (auto& [turn, tokens] : layers_)
+      mask_.layers.push_back({turn, TokenSet(std::move(tokens), vocabulary_.mask_words())});
+    std::ranges::sort(mask_.exits, {}, &StateMask::Exit::order);
+    for (size_t i = 0; i < mask_.exits.size(); ++i) {
+      const bool begins = i == 0 || mask_.exits[i].turn != mask_.exits[i - 1].turn ||
+                          mask_.exits[i].byte != mask_.exits[i - 1].byte;
+      if (begins) mask_.groups.push_back(i);
+    }
+    mask_.groups.push_back(mask_.exits.size());
+    return std::move(mask_);
+  }
+
+  const Grammar& grammar_;
+  const Vocabulary& vocabulary_;
+  const std::span<const Vocabulary::Node> nodes_;
+  const Grammar::Rule& rule_;
+  const bool turns_are_simple_;  // a turn of a counted rule begins in one way
+  ParseStack stack_;
+  Walk walk_;
+  std::vector<Way> ways_;  // by depth
+  std::map<uint32_t, std::vector<TokenId>> layers_;
+  std::vector<TokenId>* layer_ = nullptr;  // of layer_turn_
+  uint32_t layer_turn_ = 0;
+  StateMask mask_;
+};
+
+Result<std::shared_ptr<const StateMask>> TokenMasks::make_mask(uint32_t state) const {
+  std::optional<StateMask> mask = Maker(grammar_, *vocabulary_, state).run();
+  if (!mask) return too_ambiguous();
+  return std::make_shared<const StateMask>(*std::move(mask));
 }
 
 // Forgets everything when the budget is spent. Precondition: mutex_ is held.
@@ -123,12 +183,18 @@ size_t TokenMasks::cached_bytes() const {
   return cached_bytes_;
 }
 
-Result<std::shared_ptr<const TokenMasks::StateMask>> TokenMasks::mask_of(uint32_t state) {
+Result<std::shared_ptr<const StateMask>> TokenMasks::mask_of(uint32_t state) {
   {
     const std::lock_guard lock(mutex_);
     if (const auto found = states_.find(state); found != states_.end()) return found->second;
   }
-  QUERN_TRY(std::shared_ptr<const StateMask> mask, make_mask(state));
+  const uint32_t rule = grammar_->state(state).rule, own = state - grammar_->rule(rule).first_state;
+  const SharedMasks::RuleKey key = keys_[rule];
+  std::shared_ptr<const StateMask> mask = key == SharedMasks::kNone ? nullptr : shared_->find(key, own);
+  if (!mask) {
+    QUERN_TRY(mask, make_mask(state));
+    if (key != SharedMasks::kNone) shared_->keep(key, own, mask);
+  }
   const std::lock_guard lock(mutex_);
   make_room(mask->size_bytes());
   states_.try_emplace(state, mask);
@@ -149,12 +215,7 @@ Result<void> TokenMasks::fill(ParseStack& stack, std::span<uint64_t> bits) {
   }
   QUERN_CHECK(compute(stack, bits));
   if (!hash) return {};
-  std::vector<TokenId> ids;
-  for (size_t word = 0; word < bits.size(); ++word) {
-    for (uint64_t rest = bits[word]; rest != 0; rest &= rest - 1)
-      ids.push_back(static_cast<TokenId>(word * 64) + std::countr_zero(rest));
-  }
-  auto set = std::make_shared<const TokenSet>(std::move(ids), vocabulary_->mask_words());
+  auto set = std::make_shared<const TokenSet>(std::span<const uint64_t>(bits));
   const std::lock_guard lock(mutex_);
   make_room(sizeof(*set) + set->size_bytes());
   whole_.try_emplace(*hash, std::move(set));

@@ -6,9 +6,9 @@
 // stack each time. llguidance walks all of its trie each time, with a lexer that makes it fast; a mask then takes a
 // millisecond more often, and grammars must be cut into lexemes and rules.
 //
-// Two things are added. In a repetition whose turns are counted ("maxLength"), tokens are kept by the turns they need,
-// so that one walk serves all counts. And a whole mask is kept under a hash of the stack: requests with the same
-// grammar pass the same stacks over and over.
+// Three things are added. In a repetition whose turns are counted ("maxLength"), tokens are kept by the turns they need,
+// so that one walk serves all counts. What a rule allows by itself is shared by all grammars that have the rule. And
+// a whole mask is kept under a hash of the stack: requests with the same grammar pass the same stacks over and over.
 #pragma once
 
 #include <memory>
@@ -17,7 +17,7 @@
 
 #include "base/result.h"
 #include "grammar/parse_stack.h"
-#include "grammar/token_set.h"
+#include "grammar/shared_masks.h"
 #include "grammar/vocabulary.h"
 
 namespace quern::grammar {
@@ -25,7 +25,9 @@ namespace quern::grammar {
 // Thread-safe; masks that one thread finds serve all.
 class TokenMasks {
  public:
-  TokenMasks(std::shared_ptr<const Grammar> grammar, std::shared_ptr<const Vocabulary> vocabulary);
+  // `shared`: of the same vocabulary, or null.
+  TokenMasks(std::shared_ptr<const Grammar> grammar, std::shared_ptr<const Vocabulary> vocabulary,
+             std::shared_ptr<SharedMasks> shared = nullptr);
 
   const std::shared_ptr<const Grammar>& grammar() const { return grammar_; }
   const Vocabulary& vocabulary() const { return *vocabulary_; }
@@ -37,9 +39,8 @@ class TokenMasks {
   size_t cached_bytes() const;
 
  private:
-  struct Exit;
-  struct StateMask;
   class Walk;
+  class Maker;
   Result<std::shared_ptr<const StateMask>> mask_of(uint32_t state);
   Result<std::shared_ptr<const StateMask>> make_mask(uint32_t state) const;
   Result<void> compute(ParseStack& stack, std::span<uint64_t> bits);
@@ -49,7 +50,9 @@ class TokenMasks {
 
   const std::shared_ptr<const Grammar> grammar_;
   const std::shared_ptr<const Vocabulary> vocabulary_;
-  mutable std::mutex mutex_;  // of all below
+  const std::shared_ptr<SharedMasks> shared_;
+  std::vector<SharedMasks::RuleKey> keys_;  // of the rules
+  mutable std::mutex mutex_;                // of all below
   std::unordered_map<uint32_t, std::shared_ptr<const StateMask>> states_;
   std::unordered_map<uint64_t, std::shared_ptr<const TokenSet>> whole_;  // by hash of the stack
   size_t cached_bytes_ = 0;

@@ -1,6 +1,7 @@
 // Sets of tokens, and sets that are kept: small ones as lists, others as bits.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -25,6 +26,21 @@ class TokenSet {
     bits_.resize(mask_words);
     for (const TokenId id : ids_) set_bit(bits_, id);
     ids_ = {};
+  }
+
+  // Of the bits of a mask.
+  explicit TokenSet(std::span<const uint64_t> bits) {
+    size_t count = 0;
+    for (const uint64_t word : bits) count += static_cast<size_t>(std::popcount(word));
+    if (count * sizeof(TokenId) > bits.size_bytes()) {
+      bits_.assign(bits.begin(), bits.end());
+      return;
+    }
+    ids_.reserve(count);
+    for (size_t word = 0; word < bits.size(); ++word) {
+      for (uint64_t rest = bits[word]; rest != 0; rest &= rest - 1)
+        ids_.push_back(static_cast<TokenId>(word * 64) + std::countr_zero(rest));
+    }
   }
 
   void add_to(std::span<uint64_t> mask) const {

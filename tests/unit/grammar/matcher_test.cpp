@@ -148,15 +148,21 @@ TEST(Matcher, StopsAtItsLimits) {
   EXPECT_TRUE(deep.exhausted());
 }
 
-// Masks are those of trying every token, for random grammars, vocabularies and texts.
+// Masks are those of trying every token, for random grammars, vocabularies and texts; also where grammars share what they have
+// alike.
 TEST(Matcher, MasksEqualTryingEveryToken) {
   Rng rng(11, 0);
   int compared = 0, allowed = 0;
+  std::shared_ptr<const Vocabulary> vocabulary;
+  std::shared_ptr<SharedMasks> shared;
   for (int round = 0; round < 250; ++round) {
+    if (round % 25 == 0) {
+      vocabulary = random_vocabulary(rng, "abc", 60);
+      shared = std::make_shared<SharedMasks>();
+    }
     const auto grammar = compile_gbnf(random_gbnf(rng), kSmall);
     if (!grammar.ok()) continue;
-    const auto vocabulary = random_vocabulary(rng, "abc", 60);
-    const auto masks = std::make_shared<TokenMasks>(*grammar, vocabulary);
+    const auto masks = std::make_shared<TokenMasks>(*grammar, vocabulary, shared);
     for (int sample = 0; sample < 4; ++sample) {
       Matcher matcher(masks);
       for (int step = 0; step < 12; ++step) {
