@@ -108,8 +108,7 @@ class Determinizer {
 
   void add_calls() {
     std::vector<Automaton::CallEdge>& calls = result_.states.back().calls;
-    for (auto& [callee, targets] : targets_of_calls_)
-      calls.push_back({callee, subsets_.number(std::move(targets))});
+    for (auto& [callee, targets] : targets_of_calls_) calls.push_back({callee, subsets_.number(targets)});
     targets_of_calls_.clear();
   }
 
@@ -134,7 +133,7 @@ class Determinizer {
       while (byte < 256 && segment_of[byte] == segment_of[first]) ++byte;
       if (reached.empty()) continue;
       const auto last = static_cast<uint8_t>(byte - 1);
-      const uint32_t target = subsets_.number(std::move(reached));
+      const uint32_t target = subsets_.number(reached);
       if (!edges.empty() && edges.back().target == target && edges.back().last + size_t{1} == first) {
         edges.back().last = last;
       } else {

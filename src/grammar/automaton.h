@@ -1,6 +1,7 @@
 // Deterministic automata over bytes and calls.
 #pragma once
 
+#include <tuple>
 #include <vector>
 
 #include "grammar/nfa.h"
@@ -13,18 +14,24 @@ struct Automaton {
   struct ByteEdge {
     uint8_t first, last;
     uint32_t target;
-    auto operator<=>(const ByteEdge&) const = default;
+    bool operator<(const ByteEdge& other) const {
+      return std::tie(first, last, target) < std::tie(other.first, other.last, other.target);
+    }
   };
   struct CallEdge {
     CalleeId callee;
     uint32_t target;
-    auto operator<=>(const CallEdge&) const = default;
+    bool operator<(const CallEdge& other) const {
+      return std::tie(callee, target) < std::tie(other.callee, other.target);
+    }
   };
   struct State {
     std::vector<ByteEdge> bytes;
     std::vector<CallEdge> calls;
     bool accepting = false;
-    auto operator<=>(const State&) const = default;
+    bool operator<(const State& other) const {
+      return std::tie(accepting, bytes, calls) < std::tie(other.accepting, other.bytes, other.calls);
+    }
   };
   std::vector<State> states;
 };

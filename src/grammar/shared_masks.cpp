@@ -91,7 +91,7 @@ std::shared_ptr<const StateMask> SharedMasks::find(RuleKey key, uint32_t state) 
   return found == masks_.end() ? nullptr : found->second;
 }
 
-void SharedMasks::keep(RuleKey key, uint32_t state, std::shared_ptr<const StateMask> mask) {
+void SharedMasks::keep(RuleKey key, uint32_t state, const std::shared_ptr<const StateMask>& mask) {
   const std::lock_guard lock(mutex_);
   if (bytes_ + mask->size_bytes() > kMostBytes) {
     keys_.clear();
@@ -99,7 +99,7 @@ void SharedMasks::keep(RuleKey key, uint32_t state, std::shared_ptr<const StateM
     bytes_ = 0;
   }
   bytes_ += mask->size_bytes();
-  masks_.try_emplace({key, state}, std::move(mask));
+  masks_.try_emplace({key, state}, mask);
 }
 
 }  // namespace quern::grammar

@@ -25,7 +25,7 @@ class SharedMasks {
 
   // Null where it is not known. `state` counts from the rule's first.
   std::shared_ptr<const StateMask> find(RuleKey key, uint32_t state) const;
-  void keep(RuleKey key, uint32_t state, std::shared_ptr<const StateMask> mask);
+  void keep(RuleKey key, uint32_t state, const std::shared_ptr<const StateMask>& mask);
 
  private:
   RuleKey intern(std::string description);
