@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "server/serving_metrics.h"
+#include "support/temp_dir.h"
 #include "unit/server/saying.h"
 #include "unit/server/tiny_encoder.h"
 
@@ -36,6 +37,9 @@ std::set<std::string> metric_names() {
   metrics.measure(encoder);
   const ResponseCache cache(1 << 20);
   metrics.measure(cache);
+  const quern::test::TempDir folder;
+  const auto audit = AuditLog::open({.file = folder / "audit.jsonl"}).value();
+  metrics.measure(*audit);
   HttpServerOptions options;
   options.port = 0;
   const auto server =
