@@ -60,7 +60,9 @@ class LearningReply final : public ForwardingReply {
     ForwardingReply::write(bytes);
   }
   void end() override {
-    if (known_) cache_.add(key_, std::move(answer_));
+    // A stream that failed after it began has status 200 as well. Answers cannot hold these bytes: their quotes are escaped.
+    const bool failed = answer_.response.body.find("data: {\"error\"") != std::string::npos;
+    if (known_ && !failed) cache_.add(key_, std::move(answer_));
     ForwardingReply::end();
   }
 

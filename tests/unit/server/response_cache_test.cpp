@@ -81,14 +81,14 @@ class WithResponseCache : public testing::Test {
 
   ResponseCache cache_{1 << 20};
   int asked_ = 0, status_ = 200;
-  bool stream_ = false;
+  bool stream_ = false, failing_ = false;
   HttpServer::Handler handler_ = with_response_cache(
       cache_, [this](const HttpRequest& request, const std::shared_ptr<HttpReply>& reply) {
         ++asked_;
         if (!stream_) return reply->send({.status = status_, .body = "answer to " + request.body});
         reply->begin(status_, "text/event-stream", {{"x-more", "1"}});
         reply->write("one ");
-        reply->write("two");
+        reply->write(failing_ ? "\n\ndata: {\"error\":{}}\n\n" : "two");
         reply->end();
       });
 };
@@ -120,6 +120,11 @@ TEST_F(WithResponseCache, KeepsNoFailures) {
   stream_ = true;
   ask(chat(R"({"seed": 1})"));
   EXPECT_EQ(asked_, 2);
+  status_ = 200;
+  failing_ = true;
+  ask(chat(R"({"seed": 1})"));
+  ask(chat(R"({"seed": 1})"));
+  EXPECT_EQ(asked_, 4);
 }
 
 }  // namespace
