@@ -21,6 +21,7 @@ build: configure ## build everything; the program is build/release/quern
 	@cmake --build $(BUILD)
 
 test: build      ## run every test
+	@tools/install_packages.sh tools/packages-test.txt
 	@cd $(BUILD) && $(CTEST)
 
 conformance: configure ## compare with transformers, tokenizers and others from PyPI (exit 77 of the script: no index)

@@ -27,6 +27,7 @@ quern_folder(recipes      DEPS train infer plan report)
 quern_asset(quern_recipes report_recipe_js ${CMAKE_SOURCE_DIR}/web/report/recipe.js)
 quern_folder(store        DEPS base CURL::libcurl OpenSSL::Crypto LibArchive::LibArchive)
 quern_folder(server       DEPS engine OpenSSL::SSL OpenSSL::Crypto Threads::Threads)
+include(cmake/page_assets.cmake)
 quern_folder(cli          DEPS server recipes eval convert store CLI11::CLI11)
 
 # Backends are linked by executables through backend::register_backends(); no other folder includes them.

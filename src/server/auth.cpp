@@ -53,7 +53,7 @@ std::shared_ptr<const Caller> Auth::identify(const HttpRequest& request, std::st
 }
 
 Auth::Decision Auth::decide(const HttpRequest& request, RateLimiter::Clock::time_point now) {
-  if (request.path == options_.open_path || (options_.keys == nullptr && !options_.tokens)) return {};
+  if (options_.open_paths.contains(request.path) || (options_.keys == nullptr && !options_.tokens)) return {};
   Decision decision;
   std::string why;
   decision.caller = identify(request, why);

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "server/api_keys.h"
@@ -16,7 +17,7 @@ struct AuthOptions {
   std::unique_ptr<ApiKeys> keys = {};      // null: no keys
   std::optional<JwtVerifier> tokens = {};  // nothing: no bearer tokens
   Caller token_caller = {};                // what bearers of tokens may do; their name is their "sub"
-  std::string open_path = "/health";       // the one path that needs neither
+  std::set<std::string, std::less<>> open_paths = {"/health"};  // those that need neither
 };
 
 // Thread-safe.

@@ -18,6 +18,7 @@
 #include "server/api.h"
 #include "server/front.h"
 #include "server/http_server.h"
+#include "server/page.h"
 #include "store/store.h"
 
 namespace quern::cli {
@@ -99,6 +100,7 @@ Result<std::unique_ptr<server::Front>> open_front(const Arguments& arguments) {
                                .pages = {.origins = arguments.origins, .hosts = {}}};
   if (!arguments.access.open()) {
     QUERN_TRY(server::AuthOptions access, arguments.access.load());
+    access.open_paths.merge(server::page_paths());
     options.auth.emplace(std::move(access));
   }
   // Nobody else's name leads to an address of this machine alone, but by a trick of DNS.
@@ -146,6 +148,7 @@ Result<void> serve(const Arguments& arguments, const Context& context) {
   server::Router router = server::api_routes(models);
   QUERN_CHECK(add_batches(router, models, arguments, context));
   server::add_metrics_route(router, front->metrics());
+  server::add_page(router);
   QUERN_TRY(const auto http, server::HttpServer::listen(arguments.http, front->before(router)));
   front->metrics().measure(*http);
   if (!context.quiet) terminal::print_line(fmt::format("listening on {}; Ctrl-C ends it", http->url()));

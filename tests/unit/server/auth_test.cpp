@@ -53,6 +53,17 @@ TEST_F(AuthTest, EveryPathButHealthNeedsAKey) {
   }
 }
 
+TEST_F(AuthTest, OtherPathsMayBeOpenedByName) {
+  AuthOptions opened = options();
+  opened.open_paths.insert("/page/a.js");
+  Auth auth(std::move(opened));
+  EXPECT_EQ(ask(auth, {}, "/page/a.js").body, "nobody");
+  EXPECT_EQ(ask(auth, {}, "/health").body, "nobody");
+  for (const char* path :
+       {"/page/", "/page/a.js/", "/page/b.js", "/page/a.js/../../v1/models", "/page%2Fa.js"})
+    EXPECT_EQ(ask(auth, {}, path).status, 401) << path;
+}
+
 TEST_F(AuthTest, TakesTheKeyFromEitherHeader) {
   Auth auth(options());
   EXPECT_EQ(ask(auth, {{"Authorization", "bearer  " + key_.key}}).body, "alice");
