@@ -4,6 +4,7 @@
 
 #include <array>
 #include <map>
+#include <memory>
 #include <span>
 #include <utility>
 
@@ -65,12 +66,12 @@ std::string path_of(const assets::File& file) {
 }  // namespace
 
 void add_page(Router& router) {
-  std::map<std::string, HttpResponse, std::less<>> files;
-  for (const assets::File& file : assets::page_files) files.emplace(path_of(file), response_of(file));
-  const auto answer = [files = std::move(files)](const HttpRequest& request, const PathParameters&,
-                                                 const std::shared_ptr<HttpReply>& reply) {
-    const auto found = files.find(request.path);
-    if (found == files.end())
+  const auto files = std::make_shared<std::map<std::string, HttpResponse>>();
+  for (const assets::File& file : assets::page_files) files->emplace(path_of(file), response_of(file));
+  const auto answer = [files](const HttpRequest& request, const PathParameters&,
+                              const std::shared_ptr<HttpReply>& reply) {
+    const auto found = files->find(request.path);
+    if (found == files->end())
       return reply->send(to_response(api_error(404, "the page has no such file", "unknown_url")));
     const HttpHeaders& headers = found->second.headers;
     if (is_known(request.header("if-none-match"), headers.at("ETag")))

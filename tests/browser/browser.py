@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import time
 
-WAIT = 20  # seconds, for anything that is to happen
+WAIT = 60  # seconds, for anything that is to happen: other tests may run beside
 
 # Runs as root in containers, reaches no names but this machine's, and asks for nothing itself.
 FLAGS = ["--headless=new", "--no-sandbox", "--remote-debugging-pipe", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
@@ -143,7 +143,7 @@ class Browser:
             if value:
                 return value
             if time.monotonic() > deadline:
-                text = self.run("document.body.innerText")
+                text = self.run("document.body.innerText.slice(0, 2000)")
                 raise BrowserError(f"waited for {what or condition}; complaints: {self.complaints}; the page:\n{text}")
             time.sleep(0.03)
 

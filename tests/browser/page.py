@@ -17,7 +17,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from pathlib import Path
 
 from browser import Browser
@@ -86,18 +85,20 @@ class Server:
 ENDLESS = """
 const plain = window.fetch;
 window.fetch = (path, options) => {
-  if (options?.body) options.body = JSON.stringify({...JSON.parse(options.body), ignore_eos: true});
+  if (options?.body) options.body = JSON.stringify({max_tokens: 300, ...JSON.parse(options.body), ignore_eos: true});
   return plain(path, options);
 };
 """
 
 
 class Wire:
-    """A way to the server that can be cut: `stream_bytes` behind the beginning of an event stream, where it is a number."""
+    """A way to the server on which event streams come to a halt after `stream_bytes`, where it is a number, until `cut` is set,
+    and then break."""
 
     def __init__(self, url):
         self.server = ("127.0.0.1", int(url.rsplit(":", 1)[1]))
         self.stream_bytes = None
+        self.cut = threading.Event()
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
         threading.Thread(target=self.accept, daemon=True).start()
@@ -114,7 +115,11 @@ class Wire:
                 client, _ = self.listener.accept()
             except OSError:  # closed
                 return
-            server = socket.create_connection(self.server)
+            try:
+                server = socket.create_connection(self.server)
+            except OSError:  # the server is gone, and so is the test
+                client.close()
+                continue
             threading.Thread(target=self.pass_on, args=(client, server, False), daemon=True).start()
             threading.Thread(target=self.pass_on, args=(server, client, True), daemon=True).start()
 
@@ -128,7 +133,7 @@ class Wire:
                     piece, left = piece[:left], left - len(piece)
                 target.sendall(piece)
                 if left is not None and left <= 0:
-                    time.sleep(0.5)  # browsers forget what was not read when a connection breaks
+                    self.cut.wait(60)
                     break
         except OSError:
             pass
@@ -429,6 +434,8 @@ def outlives_a_broken_connection(page, server):
         page.set_up({"model": "first", "temperature": 0})
         wire.stream_bytes = 6000
         page.send("Speak")
+        page.until("document.querySelector('.running > .content')?.textContent.length > 5", "some of the answer")
+        wire.cut.set()
         page.until("document.querySelector('.failure')?.textContent.includes('connection to the server was lost')", "the loss to be told")
         kept = page.answers()[-1]
         expect(len(kept) > 0, "what came is kept", page.answers())

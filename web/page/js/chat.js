@@ -69,10 +69,7 @@ export class ChatView {
   newThread(conversation) {
     const thread = new Thread(conversation, {
       save: changed => this.store.put(changed),
-      onBusy: busy => {
-        if (thread === this.thread) this.composer.setBusy(busy);
-        this.catalog.dispatchEvent(new Event('use'));
-      },
+      onBusy: busy => thread === this.thread && this.composer.setBusy(busy),
       onLost: () => this.connection.lost(),
     });
     return thread;

@@ -87,7 +87,7 @@ export class Conversation {
     const message = {id: newId(), parent, role, content, time: Date.now(), ...fields};
     this.messages.push(message);
     this.choose(message);
-    if (!this.title && role === 'user') this.title = content.trim().split('\n', 1)[0].slice(0, kTitleLength);
+    if (!this.title && role === 'user') this.title = Array.from(content.trim().split('\n', 1)[0]).slice(0, kTitleLength).join('');
     return message;
   }
 

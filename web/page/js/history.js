@@ -32,6 +32,9 @@ export class History {
   show() {
     if (this.list.querySelector('input')) return;  // a name is being written
     const found = this.store.list(this.search.value);
+    const rows = JSON.stringify([this.current, this.search.value, found.map(({id, title}) => [id, title])]);
+    if (rows === this.rows) return;  // what has the focus keeps it
+    this.rows = rows;
     this.list.replaceChildren(...found.map(conversation => this.row(conversation)));
     if (found.length === 0)
       this.list.append(element('li', {class: 'faint small'}, this.search.value ? 'None has these words.' : 'What you talk about is kept here, in this browser.'));
@@ -59,6 +62,7 @@ export class History {
       if (!open) return;
       open = false;
       input.remove();
+      this.rows = '';
       if (title) conversation.title = title;
       this.store.put(conversation);
     };
@@ -70,7 +74,7 @@ export class History {
   async remove(conversation) {
     await this.store.remove(conversation);
     if (conversation.id === this.current) location.hash = '#/chat';
-    notify(`“${conversation.title}” is deleted.`, {label: 'Undo', run: () => this.store.put(conversation)});
+    notify(`“${conversation.title}” is deleted.`, {label: 'Undo', run: () => this.store.restore(conversation)});
   }
 
   async importFiles() {

@@ -17,7 +17,11 @@ function figuresOf({usage, seconds, firstSeconds}) {
 }
 
 // Why an answer ended where one would not expect it.
-const kEnds = {length: 'The answer was cut at its longest length.', stopped: 'You stopped this answer.'};
+const kEnds = {
+  length: 'The answer was cut at its longest length.',
+  stopped: 'You stopped this answer.',
+  left: 'The page was left before this answer was complete.',
+};
 
 // `thread` is asked to edit, regenerate, ... ; see Thread.
 export class MessageView {
@@ -51,7 +55,6 @@ export class MessageView {
   setRunning(running) {
     this.running = running;
     this.node.classList.toggle('running', running);
-    this.schedule.flush();
     this.draw();
   }
 
@@ -79,9 +82,10 @@ export class MessageView {
 
   drawEnding() {
     const {failure, finish, content} = this.message;
-    if (this.running || !(failure || kEnds[finish])) return this.aside.replaceChildren();
+    const end = failure?.text ?? (finish ? kEnds[finish] : this.answers && kEnds.left);
+    if (this.running || !end) return this.aside.replaceChildren();
     this.aside.replaceChildren(element('div', {class: failure ? 'failure row' : 'faint small row', role: failure ? 'alert' : null},
-      element('span', {}, failure?.text ?? kEnds[finish]),
+      element('span', {}, end),
       content && element('button', {type: 'button', class: 'quiet', onclick: () => this.thread.continue(this.message)}, 'Go on'),
       failure && element('button', {type: 'button', class: 'quiet', onclick: () => this.thread.regenerate(this.message)}, 'Try again')));
   }

@@ -28,7 +28,8 @@ export class Store extends EventTarget {
     return store;
   }
 
-  all = new Map();  // by id
+  all = new Map();      // by id
+  removed = new Set();  // ids: answers to them may still be written
 
   table(mode) {
     return this.database.transaction(kTable, mode).objectStore(kTable);
@@ -41,14 +42,22 @@ export class Store extends EventTarget {
   }
 
   async put(conversation) {
+    if (this.removed.has(conversation.id)) return;
     this.all.set(conversation.id, conversation);
     this.dispatchEvent(new Event('change'));
     if (this.database) await finished(this.table('readwrite').put(JSON.parse(JSON.stringify(conversation))));
   }
 
   async remove(conversation) {
+    this.removed.add(conversation.id);
     this.all.delete(conversation.id);
     this.dispatchEvent(new Event('change'));
     if (this.database) await finished(this.table('readwrite').delete(conversation.id));
+  }
+
+  // Takes the removal back.
+  async restore(conversation) {
+    this.removed.delete(conversation.id);
+    await this.put(conversation);
   }
 }

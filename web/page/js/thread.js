@@ -70,7 +70,8 @@ export class Thread {
   // Another message in the place of `message`: a user's is answered.
   async edit(message, text) {
     if (this.busy) return;
-    this.conversation.add(message.parent, message.role, text);
+    const answered = message.role === 'assistant' && {model: message.model, finish: 'stop'};
+    this.conversation.add(message.parent, message.role, text, answered || {});
     this.show();
     this.save(this.conversation);
     if (message.role === 'user') await this.answerLast();
