@@ -10,6 +10,7 @@ namespace {
 constexpr int64_t kFew = 3;      // passes after which an average is worth something
 constexpr double kWeight = 0.2;  // of the latest pass, at least
 constexpr double kStale = 256;   // passes after which an average is worth nothing
+constexpr double kSlope = 0.05;  // of the smallest pass, that a token more takes where nobody knows
 constexpr double kLeast = 1e-9;  // seconds: clocks may stand still
 }  // namespace
 
@@ -34,7 +35,10 @@ bool PassCosts::knows(int64_t tokens) const {
 
 double PassCosts::seconds(int64_t tokens) const {
   const auto above = costs_.lower_bound(tokens);
-  if (above == costs_.end()) return costs_.rbegin()->second.seconds;
+  if (above == costs_.end()) {
+    const auto& [largest, cost] = *costs_.rbegin();
+    return cost.seconds + kSlope * costs_.begin()->second.seconds * static_cast<double>(tokens - largest);
+  }
   if (above->first == tokens) return above->second.seconds;
   const auto below = std::prev(above);
   const double share =

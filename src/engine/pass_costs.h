@@ -7,8 +7,8 @@
 namespace quern::engine {
 
 // Running averages by the tokens of a pass, in which old passes count less and less, those of long ago not at all, and none
-// as more than twice what was expected: the machine may have been busy with something else. Between them the cost is on a line; beyond the largest it is
-// what that one takes, since nobody knows better before it was tried.
+// as more than twice what was expected: the machine may have been busy with something else. Between them the cost
+// is on a line; beyond the largest it rises slowly, so that more is tried where passes are cheap.
 class PassCosts {
  public:
   void add(int64_t tokens, double seconds);

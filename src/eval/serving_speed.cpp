@@ -34,12 +34,13 @@ Result<std::vector<int32_t>> repeating_prompt(const infer::LoadedModel& loaded, 
       loaded.tokenizer.decode(text.subspan(rng.below(places), static_cast<size_t>(count)));
   const std::string question = "Repeat this text word for word, and say nothing else:\n\n" + passage;
   if (loaded.templates.empty()) return infer::encode_prompt(loaded.tokenizer, question + "\n\n", false);
-  const text::ChatRequest chat{.messages = nlohmann::ordered_json::array({{{"role", "user"}, {"content", question}}}),
-                               .tools = {},
-                               .documents = {},
-                               .add_generation_prompt = true,
-                               .continue_field = {},
-                               .template_name = {}};
+  const text::ChatRequest chat{
+      .messages = nlohmann::ordered_json::array({{{"role", "user"}, {"content", question}}}),
+      .tools = {},
+      .documents = {},
+      .add_generation_prompt = true,
+      .continue_field = {},
+      .template_name = {}};
   QUERN_TRY(const auto prompt, text::render_prompt(loaded.templates, chat, loaded.tokenizer));
   return infer::encode_chat(loaded, prompt);
 }
@@ -166,6 +167,7 @@ Result<ServingTest> measure_test(const std::shared_ptr<const infer::LoadedModel>
   ServingTest test = reference.measure(progress);
   if (options.engine.speculation.kind == engine::SpeculationOptions::Kind::none) return test;
   const double rate = test.tokens_per_second();
+  Samples between_tokens = std::move(test.between_tokens);
   QUERN_TRY(const auto with, engine::Engine::create(loaded, options.engine));
   Run guessing(*with, requests, clients);
   test = guessing.measure(progress);
@@ -174,7 +176,8 @@ Result<ServingTest> measure_test(const std::shared_ptr<const infer::LoadedModel>
                                      .accepted_tokens = stats.accepted_tokens,
                                      .passes = stats.passes,
                                      .passes_without = without->stats().passes,
-                                     .tokens_per_second_without = rate};
+                                     .tokens_per_second_without = rate,
+                                     .between_tokens_without = std::move(between_tokens)};
   for (size_t i = 0; i < requests.size(); ++i)
     test.speculation->differing += guessing.answers()[i] == reference.answers()[i] ? 0 : 1;
   return test;

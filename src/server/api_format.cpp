@@ -46,17 +46,24 @@ std::string_view finish_name(infer::FinishReason reason) {
 }
 
 Json usage_json(const std::vector<engine::Usage>& answers, size_t each) {
-  int64_t prompt = 0, reused = 0, generated = 0;
+  int64_t prompt = 0, reused = 0, generated = 0, guessed = 0, accepted = 0;
   for (size_t i = 0; i < answers.size(); ++i) {
     generated += answers[i].generated_tokens;
+    guessed += answers[i].guessed_tokens;
+    accepted += answers[i].accepted_tokens;
     if (i % each != 0) continue;
     prompt += answers[i].prompt_tokens;
     reused += answers[i].reused_tokens;
   }
-  return {{"prompt_tokens", prompt},
-          {"completion_tokens", generated},
-          {"total_tokens", prompt + generated},
-          {"prompt_tokens_details", {{"cached_tokens", reused}}}};
+  Json usage{{"prompt_tokens", prompt},
+             {"completion_tokens", generated},
+             {"total_tokens", prompt + generated},
+             {"prompt_tokens_details", {{"cached_tokens", reused}}}};
+  if (guessed > 0) {
+    usage["completion_tokens_details"] = {{"accepted_prediction_tokens", accepted},
+                                          {"rejected_prediction_tokens", guessed - accepted}};
+  }
+  return usage;
 }
 
 namespace {

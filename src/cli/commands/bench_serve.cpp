@@ -45,12 +45,14 @@ Json to_json(const Arguments& arguments, const std::vector<eval::ServingTest>& t
                     {"first_token_seconds", to_json(test.first_token)},
                     {"between_tokens_seconds", to_json(test.between_tokens)}});
     if (!test.speculation) continue;
-    rows.back()["speculation"] = {{"guessed_tokens", test.speculation->guessed_tokens},
-                                  {"accepted_tokens", test.speculation->accepted_tokens},
-                                  {"passes", test.speculation->passes},
-                                  {"passes_without", test.speculation->passes_without},
-                                  {"tokens_per_second_without", test.speculation->tokens_per_second_without},
-                                  {"answers_that_differ", test.speculation->differing}};
+    rows.back()["speculation"] = {
+        {"guessed_tokens", test.speculation->guessed_tokens},
+        {"accepted_tokens", test.speculation->accepted_tokens},
+        {"passes", test.speculation->passes},
+        {"passes_without", test.speculation->passes_without},
+        {"tokens_per_second_without", test.speculation->tokens_per_second_without},
+        {"between_tokens_seconds_without", to_json(test.speculation->between_tokens_without)},
+        {"answers_that_differ", test.speculation->differing}};
   }
   return {{"model", arguments.model.name}, {"threads", num_threads()}, {"tests", rows}};
 }
@@ -72,12 +74,14 @@ std::string to_text(const std::vector<eval::ServingTest>& tests) {
 
 std::string to_text(const eval::ServingTest& test, const eval::SpeculationTest& speculation) {
   return fmt::format(
-      "{} clients with guesses: {:.2f}x of {:.1f} tokens/s without; {} of {} guesses were right; {} passes, "
-      "{} "
-      "without; {} of {} answers differ\n",
+      "{} clients with guesses: {:.2f}x of {:.1f} tokens/s without, {:.2f}x between tokens; {} of {} guesses "
+      "were right; "
+      "{} passes, {} without; {} of {} answers differ\n",
       test.clients, test.tokens_per_second() / speculation.tokens_per_second_without,
-      speculation.tokens_per_second_without, speculation.accepted_tokens, speculation.guessed_tokens,
-      speculation.passes, speculation.passes_without, speculation.differing, test.requests);
+      speculation.tokens_per_second_without,
+      speculation.between_tokens_without.median() / test.between_tokens.median(), speculation.accepted_tokens,
+      speculation.guessed_tokens, speculation.passes, speculation.passes_without, speculation.differing,
+      test.requests);
 }
 
 Result<void> run(const Arguments& arguments, Context& context) {

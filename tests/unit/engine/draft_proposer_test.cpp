@@ -27,8 +27,7 @@ std::vector<Request> requests_of(const infer::LoadedModel& loaded) {
 
 EngineStats expect_same_answers(const std::shared_ptr<const infer::LoadedModel>& loaded,
                                 const std::shared_ptr<const infer::LoadedModel>& draft,
-                                EngineOptions options = {}) {
-  const std::vector<Request> requests = requests_of(*loaded);
+                                const std::vector<Request>& requests, EngineOptions options = {}) {
   Client plain(loaded, options);
   options.speculation = drafted_by(draft);
   Client client(loaded, options);
@@ -49,7 +48,7 @@ EngineStats expect_same_answers(const std::shared_ptr<const infer::LoadedModel>&
 TEST(DraftProposer, AModelGuessesItself) {
   for (const char* family : {"llama", "gpt2", "mistral"}) {
     const auto loaded = tiny(family);
-    const EngineStats stats = expect_same_answers(loaded, loaded);
+    const EngineStats stats = expect_same_answers(loaded, loaded, requests_of(*loaded));
     // With the same random numbers it is always right, sampled or not.
     EXPECT_EQ(stats.accepted_tokens, stats.guessed_tokens);
     EXPECT_GT(stats.accepted_tokens, 2 * 60);
@@ -57,18 +56,21 @@ TEST(DraftProposer, AModelGuessesItself) {
 }
 
 TEST(DraftProposer, OtherModelsAreRightNowAndThen) {
-  const EngineStats alike = expect_same_answers(tiny("llama"), tiny("llama", DType::bf16));
+  const auto loaded = tiny("llama");
+  const EngineStats alike = expect_same_answers(loaded, tiny("llama", DType::bf16), requests_of(*loaded));
   EXPECT_GT(alike.accepted_tokens, alike.guessed_tokens / 2);
   EXPECT_LT(alike.accepted_tokens, alike.guessed_tokens);
-  const EngineStats other = expect_same_answers(tiny("llama"), tiny("gpt2"));
+  const EngineStats other = expect_same_answers(loaded, tiny("gpt2"), requests_of(*loaded));
   EXPECT_GT(other.guessed_tokens, 0);
   EXPECT_LT(other.accepted_tokens, other.guessed_tokens / 2);
 }
 
 TEST(DraftProposer, PreemptedSequencesAreReadAgain) {
   const auto loaded = tiny("llama");
-  const EngineStats stats = expect_same_answers(
-      loaded, loaded, {.context = 256, .cache_tokens = 256, .limits = {.tokens = 64, .sequences = 4}});
+  std::vector<Request> requests;
+  for (uint64_t seed = 1; seed <= 4; ++seed) requests.push_back(request_of(*loaded, 30, seed, 150));
+  const EngineStats stats =
+      expect_same_answers(loaded, loaded, requests, {.context = 256, .cache_tokens = 256});
   EXPECT_GT(stats.preempted, 0);
   EXPECT_GT(stats.accepted_tokens, 0);
 }
@@ -103,7 +105,7 @@ TEST(DraftProposer, GuessesNothingPastItsOwnPositions) {
   config.max_positions = 100;
   const auto draft = std::make_shared<const infer::LoadedModel>(
       infer::LoadedModel{{.tokenizer = loaded->tokenizer}, model::Decoder::create(config, 3).value()});
-  const EngineStats stats = expect_same_answers(loaded, draft);
+  const EngineStats stats = expect_same_answers(loaded, draft, requests_of(*loaded));
   EXPECT_GT(stats.accepted_tokens, 0);
 }
 

@@ -9,7 +9,7 @@ void add(PassCosts& costs, int passes, int64_t tokens, double seconds) {
   for (int i = 0; i < passes; ++i) costs.add(tokens, seconds);
 }
 
-TEST(PassCosts, AreOnALineBetweenWhatWasSeenAndFlatBeyond) {
+TEST(PassCosts, AreOnALineBetweenWhatWasSeenAndRiseSlowlyBeyond) {
   PassCosts costs;
   EXPECT_FALSE(costs.knows(5));
   add(costs, 2, 3, 0.1);
@@ -18,12 +18,12 @@ TEST(PassCosts, AreOnALineBetweenWhatWasSeenAndFlatBeyond) {
   EXPECT_FALSE(costs.knows(2));
   EXPECT_TRUE(costs.knows(3));
   EXPECT_DOUBLE_EQ(costs.seconds(3), 0.1);
-  EXPECT_DOUBLE_EQ(costs.seconds(50), 0.1);
+  EXPECT_DOUBLE_EQ(costs.seconds(5), 0.11);
   add(costs, 100, 7, 0.3);
   EXPECT_DOUBLE_EQ(costs.seconds(3), 0.1);
   EXPECT_NEAR(costs.seconds(4), 0.15, 1e-6);
   EXPECT_NEAR(costs.seconds(7), 0.3, 1e-6);
-  EXPECT_NEAR(costs.seconds(8), 0.3, 1e-6);
+  EXPECT_NEAR(costs.seconds(8), 0.305, 1e-6);
 }
 
 TEST(PassCosts, OnePassSaysLittle) {
@@ -32,7 +32,7 @@ TEST(PassCosts, OnePassSaysLittle) {
   costs.add(1, 50.0);
   EXPECT_LT(costs.seconds(1), 0.13);
   costs.add(9, 50.0);
-  EXPECT_LT(costs.seconds(9), 0.17);
+  EXPECT_LT(costs.seconds(9), 0.25);
 }
 
 TEST(PassCosts, FollowWhatPassesTakeNow) {
