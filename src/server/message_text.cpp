@@ -58,6 +58,9 @@ Result<void> normalize_messages(Json& messages) {
     if (const auto content = message.find("content"); content != message.end() && content->is_array()) {
       QUERN_TRY(*content, text_of(*content, fmt::format("messages[{}].content", i)));
     }
+    // Beside calls there often is none, and templates join it all the same.
+    if (message.value("role", Json()) == "assistant" && message.value("content", Json()).is_null())
+      message["content"] = "";
     if (const auto calls = message.find("tool_calls"); calls != message.end() && calls->is_array()) {
       for (Json& call : *calls) read_arguments(call);
     }

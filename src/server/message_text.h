@@ -13,8 +13,8 @@ namespace quern::server {
 // as images. `name` is what the content is called in errors.
 Result<std::string> text_of(const nlohmann::ordered_json& content, const std::string& name);
 
-// Brings messages of clients into the form that templates are written for: content as text, and the arguments of a call,
-// which come as JSON text, as the object that they mean. Errors of text_of(); what is no list of objects is left to the
+// Brings messages of clients into the form that templates are written for: content as text, which answers always have, and
+// the arguments of a call, which come as JSON text, as the object that they mean. Errors of text_of(); what is no list of objects is left to the
 // template's reader.
 Result<void> normalize_messages(nlohmann::ordered_json& messages);
 

@@ -49,7 +49,7 @@ def said(client):
 
 def chat(client, **more):
     return client.chat.completions.create(model="smollm2", messages=[{"role": "user", "content": QUESTION}], temperature=0,
-                                          max_tokens=24, **more)
+                                          max_tokens=48, **more)
 
 
 def test_openai_chat(client):
@@ -88,7 +88,7 @@ def test_openai_json_schema(client):
 
 
 def test_openai_responses(client, said):
-    first = client.responses.create(model="smollm2", input=QUESTION, temperature=0, max_output_tokens=24)
+    first = client.responses.create(model="smollm2", input=QUESTION, temperature=0, max_output_tokens=48)
     assert first.output_text == said
     assert client.responses.retrieve(first.id).output_text == said
     second = client.responses.create(model="smollm2", input="And of Norway?", previous_response_id=first.id, max_output_tokens=4)
@@ -102,7 +102,7 @@ def test_openai_responses(client, said):
 
 def test_openai_response_streams(client, said):
     with client.responses.stream(model="smollm2", input=[{"role": "user", "content": QUESTION}], temperature=0,
-                                 max_output_tokens=24, top_logprobs=2) as stream:
+                                 max_output_tokens=48, top_logprobs=2) as stream:
         events = list(stream)
         assert "".join(event.delta for event in events if event.type == "response.output_text.delta") == said
     raw = client.responses.create(model="smollm2", input=QUESTION, stream=True, tools=[{"type": "function", **WEATHER}],
@@ -116,7 +116,7 @@ def test_openai_response_streams(client, said):
 
 
 def test_openai_batches(client, said):
-    body = {"model": "smollm2", "messages": [{"role": "user", "content": QUESTION}], "temperature": 0, "max_tokens": 24}
+    body = {"model": "smollm2", "messages": [{"role": "user", "content": QUESTION}], "temperature": 0, "max_tokens": 48}
     lines = [{"custom_id": str(i), "method": "POST", "url": "/v1/chat/completions", "body": body | more}
              for i, more in enumerate([{}, {}, {"temperature": "hot"}])]
     file = client.files.create(file=("lines.jsonl", "\n".join(map(json.dumps, lines)).encode()), purpose="batch")
@@ -140,7 +140,7 @@ def test_openai_batches(client, said):
 
 def test_ollama(server, said):
     client = ollama.Client(host=server.url)
-    ask = {"model": "smollm2:latest", "options": {"temperature": 0, "num_predict": 24}}
+    ask = {"model": "smollm2:latest", "options": {"temperature": 0, "num_predict": 48}}
     messages = [{"role": "user", "content": QUESTION}]
     assert client.list().models[0].model == "smollm2" and client.ps().models[0].model == "smollm2"
     assert "completion" in client.show("smollm2").capabilities
@@ -156,7 +156,7 @@ def test_ollama(server, said):
 
 @pytest.mark.parametrize("responses", [False, True], ids=["chat", "responses"])
 def test_langchain(server, said, responses):
-    model = langchain_openai.ChatOpenAI(model="smollm2", base_url=f"{server.url}/v1", api_key="none", temperature=0, max_tokens=24,
+    model = langchain_openai.ChatOpenAI(model="smollm2", base_url=f"{server.url}/v1", api_key="none", temperature=0, max_tokens=48,
                                         use_responses_api=responses, max_retries=0)
     assert model.invoke(QUESTION).text == said
     assert "".join(chunk.text for chunk in model.stream(QUESTION)) == said

@@ -17,7 +17,7 @@ TEST(MessageText, JoinsPartsAndReadsArguments) {
     5])");
   ASSERT_TRUE(normalize_messages(messages).ok());
   EXPECT_EQ(messages[0]["content"], "ab");
-  EXPECT_TRUE(messages[1]["content"].is_null());
+  EXPECT_EQ(messages[1]["content"], "");
   const Json& calls = messages[1]["tool_calls"];
   EXPECT_EQ(calls[0]["function"]["arguments"].dump(), R"({"b":1,"a":2})");
   EXPECT_EQ(calls[1]["function"]["arguments"], "{broken");
