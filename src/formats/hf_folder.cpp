@@ -79,17 +79,6 @@ Result<fs::path> ModelFolder::weights() const {
   return lacks(path_, what, "the download or the training run may be incomplete");
 }
 
-Result<fs::path> ModelFolder::tokenizer() const {
-  if (is_file(path_ / kTokenizerFile)) return path_ / kTokenizerFile;
-  const std::string other =
-      file_ending_with(path_, {"vocab.json", "vocab.txt", "merges.txt", ".model", ".tiktoken"});
-  if (!other.empty()) {
-    return has_only(path_, kTokenizerFile, other,
-                    "load and save the tokenizer once with transformers to get tokenizer.json");
-  }
-  return lacks(path_, kTokenizerFile, "copy it from the base model");
-}
-
 std::optional<fs::path> ModelFolder::optional(std::string_view name) const {
   return is_file(path_ / name) ? std::optional(path_ / name) : std::nullopt;
 }

@@ -12,7 +12,6 @@ namespace quern::formats {
 
 inline constexpr std::string_view kConfigFile = "config.json";
 inline constexpr std::string_view kGenerationConfigFile = "generation_config.json";
-inline constexpr std::string_view kTokenizerFile = "tokenizer.json";
 inline constexpr std::string_view kTokenizerConfigFile = "tokenizer_config.json";
 inline constexpr std::string_view kWeightsFile = "model.safetensors";
 inline constexpr std::string_view kWeightsIndexFile = "model.safetensors.index.json";
@@ -32,8 +31,6 @@ class ModelFolder {
   // kWeightsFile, or else kWeightsIndexFile, for TensorArchive::open. not_found, or unsupported when there
   // are only weights of another format.
   Result<std::filesystem::path> weights() const;
-  // kTokenizerFile. not_found, or unsupported when there are only tokenizer files of another format.
-  Result<std::filesystem::path> tokenizer() const;
   // The files a folder may do without.
   std::optional<std::filesystem::path> tokenizer_config() const { return optional(kTokenizerConfigFile); }
   std::optional<std::filesystem::path> generation_config() const { return optional(kGenerationConfigFile); }

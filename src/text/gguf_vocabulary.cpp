@@ -9,6 +9,7 @@
 #include "text/pipeline.h"
 #include "text/sentencepiece.h"
 #include "text/split_patterns.h"
+#include "text/surroundings.h"
 #include "text/tokenizer_json.h"
 #include "text/word_piece.h"
 
@@ -62,24 +63,12 @@ std::string config_of(const GgufVocabulary& source) {
   return config.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
-// TemplateProcessing of the tokens before and after each text.
 Json surroundings(const GgufVocabulary& source, std::optional<TokenId> before, std::optional<TokenId> after) {
-  if (!before && !after) return Json();
-  Json specials = Json::object();
-  const auto special = [&](TokenId id, int type_id) {
-    specials[token(source, id)] = {{"id", token(source, id)}, {"ids", {id}}, {"tokens", {token(source, id)}}};
-    return Json{{"SpecialToken", {{"id", token(source, id)}, {"type_id", type_id}}}};
+  const auto named = [&](std::optional<TokenId> id) {
+    return id ? std::optional(NamedToken{token(source, *id), *id}) : std::nullopt;
   };
-  Json single = Json::array(), pair = Json::array();
-  const auto add = [&](Json& out, const char* name, int type_id, bool with_before) {
-    if (before && with_before) out.push_back(special(*before, type_id));
-    out.push_back({{"Sequence", {{"id", name}, {"type_id", type_id}}}});
-    if (after) out.push_back(special(*after, type_id));
-  };
-  add(single, "A", 0, true);
-  add(pair, "A", 0, true);
-  add(pair, "B", 1, source.model != "bert");
-  return {{"type", "TemplateProcessing"}, {"single", single}, {"pair", pair}, {"special_tokens", specials}};
+  return surroundings_json(
+      {.before = named(before), .after = named(after), .before_second = source.model != "bert"});
 }
 
 Json begin_and_end(const GgufVocabulary& source, bool bos, bool eos) {

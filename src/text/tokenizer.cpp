@@ -8,9 +8,7 @@
 #include "base/exception.h"
 #include "base/file.h"
 #include "base/threads.h"
-#include "text/bert_vocabulary.h"
 #include "text/pipeline.h"
-#include "text/sentencepiece.h"
 #include "text/tokenizer_json.h"
 #include "text/unicode.h"
 
@@ -25,47 +23,6 @@ struct Tokenizer::Impl {
 
   Result<void> read_config();
 };
-
-namespace {
-Result<std::string> read_optional_file(const std::filesystem::path& path) {
-  std::error_code ignored;
-  if (!std::filesystem::exists(path, ignored)) return std::string();
-  return read_file(path);
-}
-
-Result<Tokenizer> load_sentencepiece(std::string_view content, const std::filesystem::path& file) {
-  auto model = SentencePieceModel::parse(content);
-  auto loaded = model.ok() ? make_tokenizer(*model) : Result<Tokenizer>(std::move(model).error());
-  if (!loaded.ok()) return std::move(loaded).error().within(file.string());
-  return loaded;
-}
-
-Result<Tokenizer> from_vocabulary(std::string_view vocabulary, std::string_view config) {
-  QUERN_TRY(const std::string json, bert_tokenizer_json(vocabulary, config));
-  return Tokenizer::from_json(json, config);
-}
-}  // namespace
-
-Result<Tokenizer> Tokenizer::load(const std::filesystem::path& path) {
-  std::error_code ignored;
-  const bool is_folder = std::filesystem::is_directory(path, ignored);
-  const std::filesystem::path folder = is_folder ? path : path.parent_path();
-  std::filesystem::path file = is_folder ? path / "tokenizer.json" : path;
-  const auto sentencepiece = path / "tokenizer.model";
-  if (is_folder && !std::filesystem::exists(file, ignored)) {
-    for (const auto& older : {sentencepiece, path / "vocab.txt"}) {
-      if (std::filesystem::exists(older, ignored)) file = older;
-    }
-  }
-  QUERN_TRY(const std::string content, read_file(file));
-  if (file.extension() == ".model") return load_sentencepiece(content, file);
-  QUERN_TRY(const std::string config, read_optional_file(folder / "tokenizer_config.json"));
-  QUERN_TRY(const std::string chat_template, read_optional_file(folder / "chat_template.jinja"));
-  auto loaded = file.filename() == "vocab.txt" ? from_vocabulary(content, config)
-                                               : from_json(content, config, chat_template);
-  if (!loaded.ok()) return std::move(loaded).error().within(path.string());
-  return loaded;
-}
 
 Result<Tokenizer> Tokenizer::from_json(std::string_view tokenizer_json, std::string_view config_json,
                                        std::string_view chat_template) {

@@ -63,9 +63,10 @@ struct Pipeline;
 // Cheap to copy; copies share everything. All methods are const and thread-safe.
 class Tokenizer {
  public:
-  // A folder with tokenizer.json (and tokenizer_config.json, chat_template.jinja when there) or, without it,
-  // with tokenizer.model of SentencePiece or vocab.txt of BERT; or one of these files. Errors: not_found, io, corrupt (names the
-  // field), unsupported (names the component).
+  // A folder, or the tokenizer's file in one: tokenizer.json; vocab.json with merges.txt; SentencePiece's tokenizer.model,
+  // spiece.model, spm.model, sentencepiece.bpe.model; vocab.txt of BERT. What these leave open is read from the files
+  // beside them (tokenizer_companions.h). Errors: not_found (what was looked for), io, corrupt (names the field),
+  // unsupported (names the component, or the family).
   static Result<Tokenizer> load(const std::filesystem::path& path);
   // From the contents of the three files; all but the first may be empty.
   static Result<Tokenizer> from_json(std::string_view tokenizer_json, std::string_view config_json = {},

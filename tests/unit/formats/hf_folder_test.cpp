@@ -15,11 +15,10 @@ void touch(const std::filesystem::path& path) { write_file_atomic(path, "{}").va
 
 TEST(ModelFolder, FindsTheFilesOfAModel) {
   const test::TempDir dir;
-  for (const std::string_view name : {kConfigFile, kWeightsFile, kTokenizerFile}) touch(dir.path() / name);
+  for (const std::string_view name : {kConfigFile, kWeightsFile}) touch(dir.path() / name);
   const ModelFolder folder = ModelFolder::open(dir.path()).value();
   EXPECT_EQ(folder.config(), dir / "config.json");
   EXPECT_EQ(folder.weights().value(), dir / "model.safetensors");
-  EXPECT_EQ(folder.tokenizer().value(), dir / "tokenizer.json");
   EXPECT_FALSE(folder.tokenizer_config());
   touch(dir.path() / kTokenizerConfigFile);
   EXPECT_EQ(folder.tokenizer_config(), dir / "tokenizer_config.json");
@@ -43,17 +42,15 @@ TEST(ModelFolder, SaysWhatIsThereInsteadOfAModel) {
   EXPECT_EQ(error(dir.path()).code, ErrorCode::not_found);
 }
 
-TEST(ModelFolder, SaysWhichWeightsAndTokenizerAreThereInstead) {
+TEST(ModelFolder, SaysWhichWeightsAreThereInstead) {
   const test::TempDir dir;
   touch(dir / "config.json");
   const ModelFolder folder = ModelFolder::open(dir.path()).value();
   EXPECT_EQ(folder.weights().error().code, ErrorCode::not_found);
-  EXPECT_EQ(folder.tokenizer().error().code, ErrorCode::not_found);
   touch(dir / "pytorch_model.bin");
   touch(dir / "merges.txt");
   EXPECT_EQ(folder.weights().error().code, ErrorCode::unsupported);
   EXPECT_THAT(folder.weights().error().message, HasSubstr("only pytorch_model.bin"));
-  EXPECT_THAT(folder.tokenizer().error().message, HasSubstr("only merges.txt"));
   touch(dir / "model-00001-of-00002.safetensors");
   EXPECT_THAT(folder.weights().error().hint, HasSubstr("model-00001-of-00002.safetensors"));
 }
