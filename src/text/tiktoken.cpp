@@ -11,6 +11,7 @@
 #include "text/byte_alphabet.h"
 #include "text/byte_level_document.h"
 #include "text/pipeline.h"
+#include "text/surroundings.h"
 #include "text/tokenizer_json.h"
 
 namespace quern::text {
@@ -56,7 +57,8 @@ std::string without_possessive_intervals(std::string_view pattern) {
 }
 }  // namespace
 
-Result<Tokenizer> read_tiktoken(std::string_view text, const TiktokenSpec& spec) {
+Result<Tokenizer> read_tiktoken(std::string_view text, const TiktokenSpec& spec, std::string_view config_json,
+                                std::string_view chat_template) {
   QUERN_TRY(Vocabulary vocabulary, read_ranks(text));
   // Bytes join to the token of lowest rank, which is its id.
   std::vector<uint32_t> ranks(vocabulary.id_end());
@@ -71,13 +73,18 @@ Result<Tokenizer> read_tiktoken(std::string_view text, const TiktokenSpec& spec)
     specials.push_back({token, true});
   }
   Pipeline pipeline;
-  pipeline.document = byte_level_document(
-      {.patterns = {without_possessive_intervals(spec.pattern)}, .added_tokens = std::move(specials)});
+  pipeline.document = byte_level_document({.patterns = {without_possessive_intervals(spec.pattern)},
+                                           .added_tokens = std::move(specials),
+                                           .nfc = spec.nfc});
+  if (!spec.bos.empty()) {
+    const NamedToken bos{spec.bos, vocabulary.find_token(spec.bos)};
+    pipeline.document["post_processor"] = surroundings_json({.before = bos});
+  }
   QUERN_TRY(auto bpe,
             Bpe::create_by_spelling(std::move(vocabulary), std::move(ranks), {.ignore_merges = true}));
   pipeline.model = std::move(bpe);
   QUERN_CHECK(make_components(pipeline));
-  return Tokenizer::from_pipeline(std::move(pipeline));
+  return Tokenizer::from_pipeline(std::move(pipeline), config_json, chat_template);
 }
 
 }  // namespace quern::text

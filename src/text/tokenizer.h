@@ -64,7 +64,7 @@ struct Pipeline;
 class Tokenizer {
  public:
   // A folder, or the tokenizer's file in one: tokenizer.json; vocab.json with merges.txt; SentencePiece's tokenizer.model,
-  // spiece.model, spm.model, sentencepiece.bpe.model; vocab.txt of BERT. What these leave open is read from the files
+  // spiece.model, spm.model, sentencepiece.bpe.model; vocab.txt of BERT; tiktoken's ranks. What these leave open is read from the files
   // beside them (tokenizer_companions.h). Errors: not_found (what was looked for), io, corrupt (names the field),
   // unsupported (names the component, or the family).
   static Result<Tokenizer> load(const std::filesystem::path& path);

@@ -12,6 +12,7 @@ enum class TokenizerFormat {
   merges,  // vocab.json, with merges.txt beside it
   sentencepiece,
   word_pieces,  // vocab.txt
+  tiktoken,     // a name that ends with .tiktoken
 };
 
 struct TokenizerFile {

@@ -1,8 +1,11 @@
 // Tokenizer::load: opens what find_tokenizer_file finds.
+#include <algorithm>
+
 #include "base/file.h"
 #include "text/bert_vocabulary.h"
 #include "text/merges_file.h"
 #include "text/sentencepiece_family.h"
+#include "text/tiktoken_vocabularies.h"
 #include "text/tokenizer.h"
 #include "text/tokenizer_files.h"
 
@@ -32,9 +35,21 @@ Result<Tokenizer> load_sentencepiece(const std::filesystem::path& file, std::str
   return make_tokenizer(std::move(model), std::move(companions));
 }
 
+Result<Tokenizer> load_tiktoken(const std::filesystem::path& file, std::string_view content) {
+  QUERN_TRY(TokenizerCompanions companions, TokenizerCompanions::read(file.parent_path()));
+  const int64_t ranks = std::ranges::count(content, '\n') + (content.ends_with('\n') ? 0 : 1);
+  QUERN_TRY(const TiktokenSpec spec, find_tiktoken_spec(file.stem().string(), ranks, companions.family()));
+  companions.complete({.bos = spec.bos, .eos = spec.eos});
+  return read_tiktoken(content, spec, companions.config_json(), companions.chat_template());
+}
+
 Result<Tokenizer> load_file(const TokenizerFile& file, std::string_view content) {
   const std::filesystem::path folder = file.path.parent_path();
   if (file.format == TokenizerFormat::merges) return load_merges(folder, content);
+  // Llama 3 calls its ranks tokenizer.model.
+  if (file.format == TokenizerFormat::tiktoken ||
+      (file.format == TokenizerFormat::sentencepiece && looks_like_tiktoken(content)))
+    return load_tiktoken(file.path, content);
   if (file.format == TokenizerFormat::sentencepiece) return load_sentencepiece(file.path, content);
   QUERN_TRY(const std::string config, read_optional_file(folder / "tokenizer_config.json"));
   QUERN_TRY(const std::string chat_template, read_optional_file(folder / "chat_template.jinja"));

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "support/temp_dir.h"
 #include "text/json_fields.h"
+#include "text/tiktoken_vocabularies.h"
 #include "text/tokenizer.h"
 #include "text/tokenizer_family.h"
 
@@ -146,6 +147,60 @@ TEST(TokenizerFolders, RefusesDamagedFiles) {
   write(dir / "tokenizer_config.json", "{}");
   write(dir / "added_tokens.json", R"({"<tool>": -1})");
   EXPECT_EQ(code(), ErrorCode::corrupt);
+}
+
+// --- tiktoken
+
+const std::filesystem::path kRanks = kFolder.parent_path() / "tokenizer_files/ranks.tiktoken";
+
+void put_ranks(const std::filesystem::path& to) { write(to, read_file(kRanks).value()); }
+
+TEST(TiktokenFiles, AreWhatTheirNameSays) {
+  const std::string text = "Hello  world's 12345 \n\n e\xCC\x81 ";
+  const std::string ranks = read_file(kRanks).value();
+  const Json rows = Json::parse(read_file(kRanks.parent_path() / "tiktoken.json").value());
+  for (const Json& row : rows) {
+    const test::TempDir dir;
+    put_ranks(dir / (row["name"].get<std::string>() + "_base.tiktoken"));
+    const Tokenizer tokenizer = Tokenizer::load(dir.path()).value();
+    const Tokenizer expected =
+        read_tiktoken(ranks, {.pattern = row["pattern"], .special_tokens = {}}).value();
+    EXPECT_EQ(tokenizer.encode(text), expected.encode(text)) << row["name"];
+    EXPECT_EQ(tokenizer.encode("<|endoftext|>").size(), 1u);
+    EXPECT_EQ(tokenizer.special_ids().eos, tokenizer.token_to_id("<|endoftext|>"));
+  }
+}
+
+TEST(TiktokenFiles, AreWhatTheModelBesideThemIs) {
+  const test::TempDir dir;
+  put_ranks(dir / "tokenizer.model");
+  const Error error = Tokenizer::load(dir.path()).error();
+  EXPECT_EQ(error.code, ErrorCode::unsupported);
+  EXPECT_THAT(error.hint, HasSubstr("cl100k_base (100256)"));
+  write(dir / "config.json", R"({"model_type": "llama"})");
+  const Tokenizer llama = Tokenizer::load(dir.path()).value();
+  const auto first = llama.token_to_id("<|begin_of_text|>").value();
+  EXPECT_EQ(llama.encode("a").front(), first);
+  EXPECT_EQ(llama.special_ids().bos, first);
+  EXPECT_EQ(llama.token_to_id("<|reserved_special_token_2|>"), first + 5);
+  EXPECT_EQ(llama.token_to_id("<|reserved_special_token_247|>"), first + 255);
+  EXPECT_EQ(llama.vocab_size(), first + 256);
+}
+
+TEST(TiktokenFiles, OfQwenNormaliseTexts) {
+  const test::TempDir dir;
+  put_ranks(dir / "qwen.tiktoken");
+  const Tokenizer qwen = Tokenizer::load(dir.path()).value();
+  EXPECT_EQ(qwen.encode("e\xCC\x81"), qwen.encode("\xC3\xA9"));
+  EXPECT_EQ(qwen.token_to_id("<|extra_204|>"), qwen.vocab_size() - 1);
+  EXPECT_EQ(qwen.token_to_id("<|im_end|>"), qwen.vocab_size() - 206);
+}
+
+TEST(TiktokenFiles, AreKnownByTheNumberOfRanks) {
+  const TiktokenSpec o200k = find_tiktoken_spec("ranks", 199998, "").value();
+  EXPECT_EQ(o200k.special_tokens.front().second, 199999);
+  EXPECT_EQ(find_tiktoken_spec("ranks", 50280, "").value().special_tokens.front().second, 50256);
+  EXPECT_EQ(find_tiktoken_spec("ranks", 100256, "llama").value().special_tokens.back().second, 100276);
 }
 
 TEST(TokenizerFamilies, AreNamedByClassAndByType) {
