@@ -71,7 +71,7 @@ void clear_live_line() {
 void print_line(std::string_view text) {
   const std::lock_guard lock(mutex);
   std::string out = live_line.empty() ? std::string() : std::string(kEraseLine);
-  out.append(text).append("\n").append(live_line);
+  out.append(without_controls(text)).append("\n").append(live_line);
   put(out);  // one write, so that lines of several processes do not mix
   std::fflush(stderr);
 }

@@ -20,7 +20,8 @@ std::string without_controls(std::string_view text);
 void set_live_line(std::string_view text);
 // Removes the live line, if there is one.
 void clear_live_line();
-// Writes an ordinary line to stderr; the live line moves out of its way and comes back.
+// Writes an ordinary line to stderr, without_controls(), since messages quote files; the live line moves out of its way and comes
+// back.
 void print_line(std::string_view text);
 
 }  // namespace quern::terminal

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/exception.h"
+#include "base/terminal.h"
 
 namespace quern {
 
@@ -23,6 +24,7 @@ void TextTable::add(std::vector<std::string> cells) {
     throw InternalError("TextTable: expected " + std::to_string(headers_.size()) + " cells, got " +
                         std::to_string(cells.size()));
   }
+  for (std::string& cell : cells) cell = terminal::without_controls(cell);
   rows_.push_back(std::move(cells));
 }
 

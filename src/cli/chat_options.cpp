@@ -35,7 +35,7 @@ void ChatOptions::define(CommandLine& line) {
   app.add_option("--tools", tools_file, "a JSON list of tools for the template; calls are shown as text");
   app.add_option("--keep", keep,
                  "when the context is full, forget whole exchanges, but not the first so many")
-      ->check(CLI::NonNegativeNumber)
+      ->check(at_least(0))
       ->capture_default_str();
 }
 

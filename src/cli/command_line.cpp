@@ -24,6 +24,16 @@ bool asks_for_help(const std::vector<std::string>& arguments) {
 }
 }  // namespace
 
+CLI::Validator at_least(int64_t least) {
+  const auto check = [least](const std::string& typed) {
+    int64_t number = 0;
+    const bool holds = CLI::detail::lexical_cast(typed, number) && number >= least;
+    return holds ? std::string()
+                 : fmt::format("expected a whole number of at least {}, got {}", least, typed);
+  };
+  return CLI::Validator(check, "");
+}
+
 CommandLine::CommandLine(const std::string& name, const Command& command)
     : app_(command.summary, name), command_(command) {
   app_.set_help_flag();  // ours is in parse(), among the common options

@@ -17,6 +17,9 @@
 
 namespace quern::cli {
 
+// A check of whole numbers, for options.
+CLI::Validator at_least(int64_t least);
+
 class CommandLine {
  public:
   // `name` as typed: "quern tokenizer train".

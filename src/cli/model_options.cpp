@@ -78,6 +78,12 @@ Result<infer::LoadedModel> ModelOptions::open() {
             infer::open_model(path, *dtype_from_name(dtype), !no_pack_, encoder_decoders));
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
   if (!cache_dtype.empty()) QUERN_CHECK(set_cache_dtype(loaded.model, cache_dtype));
+  if (const int64_t positions = loaded.model.config().max_positions; context > positions) {
+    return make_error(
+        ErrorCode::invalid_argument,
+        fmt::format("--context {} is more than the model has: {} positions", context, positions),
+        "leave it out for all of them");
+  }
   completion.end_tokens = loaded.end_tokens;
   Fields settings = fields_of(*this);
   QUERN_TRY(of_model_, infer::take_defaults(loaded.sampling, settings, line_->fields()));

@@ -8,7 +8,7 @@ namespace quern::cli {
 
 Result<text::Tokenizer> open_tokenizer(const std::string& source) {
   QUERN_TRY(const std::filesystem::path path, store::Store().resolve(source));
-  if (path.extension() != formats::kGgufExtension) return text::Tokenizer::load(path);
+  if (!formats::is_gguf(path)) return text::Tokenizer::load(path);
   QUERN_TRY(infer::Language language, infer::open_language(path));
   return std::move(language.tokenizer);
 }

@@ -49,9 +49,8 @@ Result<ModelFolder> ModelFolder::open(const fs::path& path) {
     return make_error(ErrorCode::not_found, fmt::format("there is no model folder {}", path.string()));
   }
   if (!fs::is_directory(path, ignored)) {
-    return make_error(ErrorCode::not_found,
-                      fmt::format("{} is a file, expected the folder of a model", path.string()),
-                      "give the folder that holds config.json and model.safetensors");
+    return make_error(ErrorCode::not_found, fmt::format("{} is a file, but no GGUF", path.string()),
+                      "give a GGUF file, or the folder that holds config.json and model.safetensors");
   }
   if (is_file(path / kConfigFile)) return ModelFolder(path);
   if (is_file(path / kRunModel / kConfigFile)) return ModelFolder(path / kRunModel);

@@ -123,7 +123,7 @@ void learn_from_template(Language& language) {
 
 Result<Language> open_language(const std::filesystem::path& path) {
   const auto read = [&]() -> Result<Language> {
-    if (path.extension() != formats::kGgufExtension) return read_folder(path);
+    if (!formats::is_gguf(path)) return read_folder(path);
     QUERN_TRY(const formats::GgufArchive archive, formats::GgufArchive::open(path));
     auto language = read_gguf(archive.metadata());
     if (!language.ok()) return std::move(language).error().within(path.string());

@@ -13,7 +13,7 @@ namespace quern::infer {
 Result<LoadedModel> open_model(const std::filesystem::path& path, DType compute_dtype, bool pack,
                                bool encoder_decoders) {
   std::filesystem::path source = path;
-  if (path.extension() != formats::kGgufExtension) {
+  if (!formats::is_gguf(path)) {
     QUERN_TRY(const formats::ModelFolder folder, formats::ModelFolder::open(path));
     source = folder.path();
   }

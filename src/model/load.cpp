@@ -154,15 +154,10 @@ bool gguf_ignores(std::string_view name) {
   return name.starts_with("rope_") || name.ends_with(".attn_rot_embd");
 }
 
-bool is_gguf(const std::filesystem::path& path) {
-  std::error_code ignored;
-  return std::filesystem::is_regular_file(path, ignored);
-}
-
 }  // namespace
 
 Result<ModelConfig> load_config(const std::filesystem::path& path) {
-  if (is_gguf(path)) {
+  if (formats::is_gguf(path)) {
     QUERN_TRY(const formats::GgufArchive archive, formats::GgufArchive::open(path));
     return read_gguf_config(archive);
   }
@@ -248,7 +243,7 @@ Result<EncoderDecoder> load_encoder_decoder(const std::filesystem::path& path, c
 }
 
 Result<Decoder> load_model(const std::filesystem::path& path, const LoadOptions& options) {
-  if (is_gguf(path)) {
+  if (formats::is_gguf(path)) {
     QUERN_TRY(const formats::GgufArchive archive, formats::GgufArchive::open(path));
     QUERN_TRY(const ModelConfig config, read_gguf_config(archive));
     QUERN_TRY(Decoder model, load_as<Decoder>(config, archive, options));
@@ -267,7 +262,7 @@ Result<Decoder> load_model(const std::filesystem::path& path, const LoadOptions&
 }
 
 Result<Encoder> load_encoder(const std::filesystem::path& path, const LoadOptions& options) {
-  if (is_gguf(path)) {
+  if (formats::is_gguf(path)) {
     QUERN_TRY(const formats::GgufArchive archive, formats::GgufArchive::open(path));
     QUERN_TRY(const ModelConfig config, read_gguf_config(archive));
     QUERN_TRY(Encoder model, load_as<Encoder>(config, archive, options));

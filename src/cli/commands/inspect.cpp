@@ -219,7 +219,7 @@ Runner define(CommandLine& line) {
   line.app().add_flag("--tensors", arguments->tensors, "list every tensor");
   return [arguments](Context& context) -> Result<void> {
     QUERN_TRY(const std::filesystem::path path, store::Store().resolve(arguments->model));
-    if (path.extension() == formats::kGgufExtension) return inspect_gguf(path, arguments->tensors, context);
+    if (formats::is_gguf(path)) return inspect_gguf(path, arguments->tensors, context);
     QUERN_TRY(const Inspection found, look(path));
     context.print(context.json ? dump(to_json(found)) : to_text(found, arguments->tensors));
     return {};

@@ -100,9 +100,9 @@ Runner define_add(CommandLine& line) {
   app.add_option("NAME", caller.name, "who owns the key, in the audit log and the metrics")->required();
   arguments->define_file(app);
   app.add_option("--requests-per-minute", caller.limits.requests_per_minute, "0: no limit")
-      ->check(CLI::NonNegativeNumber);
+      ->check(at_least(0));
   app.add_option("--tokens-per-day", caller.limits.tokens_per_day, "of prompts and answers; 0: no limit")
-      ->check(CLI::NonNegativeNumber);
+      ->check(at_least(0));
   app.add_option("--models", caller.models, "the models allowed, a,b; all where none are named")
       ->delimiter(',')
       ->allow_extra_args(false);

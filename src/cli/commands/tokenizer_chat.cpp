@@ -40,7 +40,7 @@ struct Source {
 
 Result<Source> open(const ChatArguments& arguments) {
   QUERN_TRY(const std::filesystem::path path, store::Store().resolve(arguments.folder));
-  if (path.extension() == formats::kGgufExtension) {
+  if (formats::is_gguf(path)) {
     QUERN_TRY(infer::Language language, infer::open_language(path));
     return Source{std::move(language.templates), std::move(language.tokenizer)};
   }

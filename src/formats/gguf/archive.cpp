@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <fstream>
 #include <optional>
 
 #include "base/json.h"
@@ -50,6 +51,15 @@ Error corrupt_split(const std::filesystem::path& path, std::string_view what) {
 }
 
 }  // namespace
+
+bool is_gguf(const std::filesystem::path& path) {
+  if (path.extension() == kGgufExtension) return true;
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(path, ignored)) return false;
+  std::ifstream file(path, std::ios::binary);
+  std::string start(kGgufMagic.size(), '\0');
+  return file.read(start.data(), static_cast<std::streamsize>(start.size())) && start == kGgufMagic;
+}
 
 std::filesystem::path gguf_split_path(const std::filesystem::path& path, uint64_t no, uint64_t count) {
   return path.parent_path() /

@@ -21,6 +21,9 @@ inline constexpr std::string_view kGgufSplitNo = "split.no";
 inline constexpr std::string_view kGgufSplitCount = "split.count";
 inline constexpr std::string_view kGgufSplitTensors = "split.tensors.count";
 
+// A file that is named as one, or begins as one: whether it can be read is another question.
+bool is_gguf(const std::filesystem::path& path);
+
 // "model.gguf" as file number `no` (from 0) of `count`: "model-00001-of-00003.gguf".
 std::filesystem::path gguf_split_path(const std::filesystem::path& path, uint64_t no, uint64_t count);
 
