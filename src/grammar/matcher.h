@@ -17,7 +17,7 @@ namespace quern::grammar {
 class Matcher {
  public:
   // Over bytes alone: without tokens.
-  explicit Matcher(const std::shared_ptr<const Grammar>& grammar) : stack_(std::move(grammar)) {}
+  explicit Matcher(const std::shared_ptr<const Grammar>& grammar) : stack_(grammar) {}
   explicit Matcher(std::shared_ptr<TokenMasks> masks) : masks_(std::move(masks)), stack_(masks_->grammar()) {}
 
   // Goes on with these bytes; false, and nothing changes, where the grammar does not allow them.
