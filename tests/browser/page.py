@@ -407,6 +407,9 @@ def fits(page, screenshots):
             page.screenshot(f"{screenshots}/{view}.png")
     page.show("chat")
     page.click("button[title='Menu']")
+    # A view that is still being drawn closes the sidebar: ask again then.
+    page.until("""document.documentElement.classList.contains('sidebar-open')
+                  || document.querySelector("button[title='Menu']").click()""", "the sidebar to open")
     page.until("document.querySelector('#sidebar').getBoundingClientRect().left === 0", "the sidebar")
     page.click("#views a", "Chat")
     page.size(1280, 800)

@@ -1,6 +1,6 @@
 """Clients of other APIs against quern serve: openai, ollama, LangChain and lm-evaluation-harness.
 
-One server has SmolLM2-135M-Instruct in f32. So small a model follows no instructions that matter here: where a form is asked
+One server has SmolLM2-135M-Instruct in f32, its keys and values, too, since transformers has them so. So small a model follows no instructions that matter here: where a form is asked
 for, the server holds it to one.
 """
 
@@ -32,7 +32,8 @@ class City(pydantic.BaseModel):
 
 @pytest.fixture(scope="module")
 def server(quern, smollm2_folder, tmp_path_factory):
-    with Server(quern, smollm2_folder, "--context", 1024, "--data-dir", tmp_path_factory.mktemp("data")) as running:
+    with Server(quern, smollm2_folder, "--cache-dtype", "f32", "--context", 1024,
+                "--data-dir", tmp_path_factory.mktemp("data")) as running:
         yield running
 
 
