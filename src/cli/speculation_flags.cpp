@@ -23,8 +23,7 @@ void SpeculationFlags::define(CLI::App& app) {
 
 Result<engine::SpeculationOptions> SpeculationFlags::open(DType dtype, bool pack) const {
   using Kind = engine::SpeculationOptions::Kind;
-  engine::SpeculationOptions options{
-      .kind = kind_ == "ngram" ? Kind::ngram : Kind::none, .most = most_};
+  engine::SpeculationOptions options{.kind = kind_ == "ngram" ? Kind::ngram : Kind::none, .most = most_};
   if (draft_.empty()) return options;
   if (options.kind != Kind::none) {
     return make_error(ErrorCode::invalid_argument, "--speculate ngram and --draft both say how to guess",

@@ -33,7 +33,7 @@ struct SpeculationTest {
   int64_t passes = 0, passes_without = 0;
   double tokens_per_second_without = 0.0;
   Samples between_tokens_without;  // ServingTest::between_tokens
-  int64_t differing = 0;  // answers that are not those without
+  int64_t differing = 0;           // answers that are not those without
 };
 
 struct ServingTest {

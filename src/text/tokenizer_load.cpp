@@ -65,8 +65,10 @@ Result<Tokenizer> Tokenizer::load(const std::filesystem::path& path) {
   QUERN_TRY(const TokenizerFile file, find_tokenizer_file(path));
   QUERN_TRY(const std::string content, read_file(file.path));
   auto loaded = load_file(file, content);
-  if (!loaded.ok()) return std::move(loaded).error().within(file.path.string());
-  return loaded;
+  if (loaded.ok()) return loaded;
+  // What is wrong with a tokenizer.json names it already.
+  const bool named = file.format == TokenizerFormat::tokenizer_json && file.path != path;
+  return std::move(loaded).error().within((named ? path : file.path).string());
 }
 
 }  // namespace quern::text
