@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "base/file.h"
 #include "base/rng.h"
 #include "data/token_writer.h"
@@ -48,6 +50,66 @@ TEST(TokenDataset, ReadsWhatWasWritten) {
       EXPECT_EQ(documents_of(TokenDataset::from_documents(documents)), documents);
     }
   }
+}
+
+std::vector<TokenDocument> examples_of(const TokenDataset& dataset) {
+  std::vector<TokenDocument> examples;
+  for (int64_t i = 0; i < dataset.document_count(); ++i) {
+    TokenDocument& example = examples.emplace_back();
+    example.tokens.resize(static_cast<size_t>(dataset.document_length(i)));
+    example.learnt.resize(example.tokens.size());
+    dataset.read(dataset.document_begin(i), example.tokens);
+    dataset.read_learnt(dataset.document_begin(i), example.learnt);
+    example.value = dataset.value(i);
+  }
+  return examples;
+}
+
+std::string write_examples(const ScratchFolder& folder, TokenContent content,
+                           const std::vector<TokenDocument>& examples) {
+  const std::string path = folder.path("examples.tokens");
+  auto writer = TokenWriter::create(path, 100, 1, content).value();
+  for (const TokenDocument& example : examples) writer.add(example, 3).value();
+  writer.finish().value();
+  return path;
+}
+
+TEST(TokenDataset, KeepsWhatIsLearnt) {
+  const ScratchFolder folder;
+  Rng rng(1, 0);
+  for (const TokenContent content :
+       {TokenContent::supervised, TokenContent::preferences, TokenContent::unpaired}) {
+    for (const size_t count : {0, 2, 6, 40}) {
+      std::vector<TokenDocument> examples(count);
+      for (TokenDocument& example : examples) {
+        for (size_t i = rng.below(20); i > 0; --i) {
+          example.tokens.push_back(static_cast<int32_t>(rng.below(100)));
+          example.learnt.push_back(static_cast<uint8_t>(rng.below(2)));
+        }
+        if (content != TokenContent::supervised) example.value = static_cast<float>(rng.uniform());
+      }
+      const TokenDataset dataset = TokenDataset::open(write_examples(folder, content, examples)).value();
+      EXPECT_EQ(dataset.content(), content);
+      EXPECT_TRUE(examples_of(dataset) == examples);
+      EXPECT_TRUE(examples_of(TokenDataset::from_examples(content, examples)) == examples);
+    }
+  }
+}
+
+TEST(TokenDataset, RefusesExamplesThatAreDamaged) {
+  const ScratchFolder folder;
+  const std::vector<TokenDocument> pair = {{{1, 2, 3}, {0, 1, 1}, 0.5f}, {{4, 5}, {0, 1}, 0.5f}};
+  const std::string bytes = read_file(write_examples(folder, TokenContent::preferences, pair)).value();
+  for (size_t size = 0; size < bytes.size(); ++size)
+    EXPECT_FALSE(TokenDataset::open(folder.write("cut.tokens", bytes.substr(0, size))).ok()) << size;
+  for (size_t bit = 0; bit < bytes.size() * 8; bit += 5) {
+    std::string flipped = bytes;
+    flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ (1 << bit % 8));
+    EXPECT_FALSE(TokenDataset::open(folder.write("flipped.tokens", flipped)).ok()) << bit;
+  }
+  EXPECT_FALSE(TokenDataset::open(write_examples(folder, TokenContent::preferences, {pair[0]})).ok());
+  const TokenDocument endless{{1, 2}, {0, 1}, std::numeric_limits<float>::infinity()};
+  EXPECT_FALSE(TokenDataset::open(write_examples(folder, TokenContent::unpaired, {endless})).ok());
 }
 
 TEST(TokenDataset, RefusesEveryTruncationAndEveryThirdFlippedBit) {
