@@ -42,8 +42,8 @@ Tensor Attention::heads_of(const Tensor& projected, int64_t heads, const std::op
 
 Tensor Attention::forward(const Tensor& x, const ForwardContext& context) const {
   const int64_t batch = x.dim(0), time = x.dim(1);
-  const ops::LinearMap maps[] = {q_.map(x, context), k_.map(x, context), v_.map(x, context)};
-  const std::vector<Tensor> projected = ops::linear_group(x, maps);
+  const Linear* const maps[] = {&q_, &k_, &v_};
+  const std::vector<Tensor> projected = Linear::forward_group(x, maps, context);
   Tensor q = heads_of(projected[0], spec_.heads, q_norm_);
   Tensor k = heads_of(projected[1], spec_.kv_heads, k_norm_);
   const Tensor v = heads_of(projected[2], spec_.kv_heads, std::nullopt);
@@ -70,8 +70,8 @@ Tensor Attention::distance_bias(const Tensor& q, const Tensor& k, const ForwardC
 }
 
 SourceKeys Attention::keys_of(const Tensor& states, const ForwardContext& context) const {
-  const ops::LinearMap maps[] = {k_.map(states, context), v_.map(states, context)};
-  const std::vector<Tensor> projected = ops::linear_group(states, maps);
+  const Linear* const maps[] = {&k_, &v_};
+  const std::vector<Tensor> projected = Linear::forward_group(states, maps, context);
   return {heads_of(projected[0], spec_.kv_heads, k_norm_),
           heads_of(projected[1], spec_.kv_heads, std::nullopt)};
 }

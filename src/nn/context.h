@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <span>
 #include <vector>
@@ -12,6 +13,7 @@
 namespace quern::nn {
 
 class KvCache;
+class LoraAdapter;
 class Parameter;
 
 // Sees what enters linear maps while a model runs: how quantisers learn which columns matter.
@@ -44,6 +46,13 @@ struct Source {
   std::vector<int64_t> lengths;  // of each sequence: the keys that are text, the rest is padding
 };
 
+// Tokens [begin, end) of a pass, counted through its rows, that an adapter changes; or all there are.
+struct AdapterRows {
+  const LoraAdapter* adapter = nullptr;
+  int64_t begin = 0;
+  int64_t end = std::numeric_limits<int64_t>::max();
+};
+
 // Cheap to copy: tensors are handles. Checkpointed blocks keep a copy until their backward has run.
 struct ForwardContext {
   Tensor positions;  // i32 [B, T]: the place of each token in its document
@@ -58,7 +67,9 @@ struct ForwardContext {
   KvCache* cache = nullptr;  // null: attend over the keys of this call (training, evaluation)
   DropoutState dropout;
   LinearObserver* observer = nullptr;  // of every Linear inside the blocks
-  bool checkpoint = false;             // keep only the input of each block and compute it again in backward
+  // Of every Linear inside the blocks; ascending and apart. Outlives the pass, and the backward of checkpointed blocks.
+  std::span<const AdapterRows> adapters = {};
+  bool checkpoint = false;  // keep only the input of each block and compute it again in backward
 
   // B rows of T tokens, each one document from its start.
   static ForwardContext causal(int64_t batch, int64_t time);

@@ -20,10 +20,17 @@ class Linear final : public Module {
   void visit(const Visitor& visitor, const std::string& prefix = {}) override;
 
   const Parameter& weight() const { return weight_; }
-  // What ops::linear_group takes to do forward(x, context) among others; tells the observer.
-  ops::LinearMap map(const Tensor& x, const ForwardContext& context) const;
+  // forward() of each map, in one pass where that is faster.
+  static std::vector<Tensor> forward_group(const Tensor& x, std::span<const Linear* const> maps,
+                                           const ForwardContext& context);
+  // activation(gate.forward(x)) * up.forward(x).
+  static Tensor forward_gated(const Tensor& x, const Linear& gate, const Linear& up,
+                              ops::Activation activation, const ForwardContext& context);
 
  private:
+  // What ops::linear_group takes for x without adapters; tells the observer.
+  ops::LinearMap map(const Tensor& x, const ForwardContext& context) const;
+
   Parameter weight_;
   std::optional<Parameter> bias_;
 };

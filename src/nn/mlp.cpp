@@ -10,7 +10,7 @@ Mlp::Mlp(const MlpSpec& spec)
 }
 
 Tensor Mlp::forward(const Tensor& x, const ForwardContext& context) const {
-  const Tensor inner = gate_ ? ops::gated_linear(x, gate_->map(x, context), up_.map(x, context), activation_)
+  const Tensor inner = gate_ ? Linear::forward_gated(x, *gate_, up_, activation_, context)
                              : ops::activation(activation_, up_.forward(x, context));
   return down_.forward(inner, context);
 }

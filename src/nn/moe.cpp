@@ -47,6 +47,18 @@ Tensor mask_of(const Tensor& choice, int64_t experts, DType dtype, double on, do
   return mask;
 }
 
+// What `adapters` of all rows are of some of them, in ascending order.
+std::vector<AdapterRows> adapters_of(std::span<const AdapterRows> adapters,
+                                     const std::vector<int32_t>& rows) {
+  std::vector<AdapterRows> chosen;
+  for (const auto& [adapter, begin, end] : adapters) {
+    const auto first = std::lower_bound(rows.begin(), rows.end(), begin);
+    const auto last = std::lower_bound(first, rows.end(), end);
+    if (first != last) chosen.push_back({adapter, first - rows.begin(), last - rows.begin()});
+  }
+  return chosen;
+}
+
 // The rows of each expert, in order.
 std::vector<std::vector<int32_t>> rows_by_expert(const Tensor& choice, int64_t experts) {
   std::vector<std::vector<int32_t>> rows(static_cast<size_t>(experts));
@@ -87,7 +99,10 @@ Tensor MixtureOfExperts::forward(const Tensor& x, const ForwardContext& context)
   for (size_t e = 0; e < parts.size(); ++e) {
     if (chosen_rows[e].empty()) continue;
     const Tensor ids = Tensor::from(chosen_rows[e], {static_cast<int64_t>(chosen_rows[e].size())});
-    parts[e] = ops::cast(experts_[e].forward(ops::embedding(ids, rows, x.dtype()), context), wide);
+    const std::vector<AdapterRows> adapters = adapters_of(context.adapters, chosen_rows[e]);
+    ForwardContext own = context;
+    own.adapters = adapters;
+    parts[e] = ops::cast(experts_[e].forward(ops::embedding(ids, rows, x.dtype()), own), wide);
   }
   Tensor y = ops::mixture(parts, choice, weights);
   if (shared_) {

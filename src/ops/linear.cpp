@@ -81,24 +81,22 @@ BatchInvariant::~BatchInvariant() { batch_invariant = previous_; }
 
 Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias) {
   expect_map(x, w, bias);
-  if (is_block(w.dtype())) {
-    const LinearMap map{w, bias, {}};
-    if (!multiplies_blocks(x, map)) return linear(x, cast(w, x.dtype()), bias);
-    return linear_group(x, std::span(&map, 1)).front();
-  }
+  const LinearMap map{w, bias, {}};
+  if (is_block(w.dtype()) && multiplies_blocks(x, map)) return linear_group(x, std::span(&map, 1)).front();
   const bool recorded = autograd::recording({&x, &w, &bias});
   const Tensor rows = as_matrix(x);
   Tensor y(x.shape().with(-1, w.dim(0)), x.dtype());
+  const Tensor decoded = is_block(w.dtype()) ? cast(w, x.dtype()) : w;
   if (!recorded && !autograd::checkpointing() && (batch_invariant || rows.dim(0) <= kInvariantRows)) {
-    forward_rows(rows, w, bias, as_matrix(y));
+    forward_rows(rows, decoded, bias, as_matrix(y));
   } else {
-    matmul(rows, w, {.b = true}, as_matrix(y), false, bias);
+    matmul(rows, decoded, {.b = true}, as_matrix(y), false, bias);
   }
   if (!recorded) return y;
-  // Saved for backward: x and w.
+  // Saved for backward: x and w; blocks are decoded again, so that no layer keeps them decoded.
   autograd::record(y, "linear", {x, w, bias},
                    [rows, w = w.detached()](const Tensor& dy, BackwardContext& inputs) {
-                     backward(rows, w, as_matrix(dy), inputs);
+                     backward(rows, is_block(w.dtype()) ? cast(w, rows.dtype()) : w, as_matrix(dy), inputs);
                    });
   return y;
 }

@@ -1,0 +1,195 @@
+#include "formats/peft.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <system_error>
+
+#include "base/file.h"
+#include "base/json.h"
+
+namespace quern::formats {
+
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+
+// Settings that plain LoRA has not, and what they are without them.
+const std::pair<const char*, Json> kIdle[] = {{"bias", "none"},
+                                              {"lora_bias", false},
+                                              {"layer_replication", nullptr},
+                                              {"modules_to_save", nullptr},
+                                              {"trainable_token_indices", nullptr},
+                                              {"target_parameters", nullptr},
+                                              {"use_qalora", false},
+                                              {"alora_invocation_tokens", nullptr}};
+
+Error wrong(const std::string& source, std::string_view key, std::string_view expected, const Json& got) {
+  return make_error(ErrorCode::corrupt,
+                    fmt::format("{}: {}: expected {}, got {}", source, key, expected, json_excerpt(got)));
+}
+
+// A key that may be missing or null.
+template <class T>
+Result<void> read(const Json& json, const std::string& source, const char* key, T& to) {
+  const auto found = json.find(key);
+  if (found == json.end() || found->is_null()) return {};
+  QUERN_TRY(to, json_get<T>(json, key, source));
+  return {};
+}
+
+Result<void> check_rank(const std::string& source, std::string_view key, const Json& value) {
+  if (value.is_number_integer() && value >= 1 && value <= int64_t{1} << 20) return {};
+  return wrong(source, key, "a whole number from 1 to 1048576", value);
+}
+
+Result<void> check_alpha(const std::string& source, std::string_view key, const Json& value) {
+  if (value.is_number() && std::isfinite(value.get<double>()) && value > 0.0) return {};
+  return wrong(source, key, "a positive number", value);
+}
+
+template <class T, class Check>
+Result<void> read_pattern(const Json& json, const std::string& source, const char* key, const Check& check,
+                          std::map<std::string, T>& to) {
+  const auto found = json.find(key);
+  if (found == json.end() || found->is_null()) return {};
+  if (!found->is_object()) return wrong(source, key, "an object", *found);
+  for (const auto& [name, value] : found->items()) {
+    if (name.find_first_of("*+?|()[]{}\\$") != std::string::npos)
+      return make_error(ErrorCode::unsupported,
+                        fmt::format("{}: {}: '{}' is an expression", source, key, json_excerpt(name)),
+                        "name modules by the ends of their paths");
+    QUERN_CHECK(check(source, fmt::format("{}.{}", key, name), value));
+    to[name] = value.template get<T>();
+  }
+  return {};
+}
+
+Result<void> read_targets(const Json& json, const std::string& source, PeftConfig& config) {
+  const auto found = json.find("target_modules");
+  if (found == json.end() || found->is_null()) return {};
+  if (found->is_string()) {
+    config.targets = {found->get<std::string>()};
+    return {};
+  }
+  return read(json, source, "target_modules", config.targets);
+}
+
+Result<void> check_idle(const Json& json, const std::string& source) {
+  for (const auto& [key, idle] : kIdle) {
+    const auto found = json.find(key);
+    if (found == json.end() || found->is_null() || *found == idle || (found->is_array() && found->empty()))
+      continue;
+    return make_error(ErrorCode::unsupported,
+                      fmt::format("{}: {} is {}, which is not known here", source, key, json_excerpt(*found)),
+                      "merge the adapter into its base model with PEFT, and use that");
+  }
+  return {};
+}
+
+}  // namespace
+
+bool names_module(std::string_view pattern, std::string_view module) {
+  if (pattern.starts_with('^')) return module == pattern.substr(1);
+  if (!module.ends_with(pattern) || pattern.empty()) return false;
+  return module.size() == pattern.size() || module[module.size() - pattern.size() - 1] == '.';
+}
+
+int64_t PeftConfig::rank_of(std::string_view module) const {
+  const auto own =
+      std::ranges::find_if(ranks, [&](const auto& entry) { return names_module(entry.first, module); });
+  return own == ranks.end() ? rank : own->second;
+}
+
+double PeftConfig::scale_of(std::string_view module, int64_t module_rank) const {
+  const auto own =
+      std::ranges::find_if(alphas, [&](const auto& entry) { return names_module(entry.first, module); });
+  const auto divisor = static_cast<double>(module_rank);
+  return (own == alphas.end() ? alpha : own->second) / (rank_stabilised ? std::sqrt(divisor) : divisor);
+}
+
+Result<PeftConfig> read_peft_config(const Json& json, const std::string& source) {
+  if (!json.is_object()) return wrong(source, "the file", "an object", json);
+  PeftConfig config;
+  QUERN_TRY(const std::string method, json_get<std::string>(json, "peft_type", source));
+  if (method != "LORA") {
+    return make_error(ErrorCode::unsupported,
+                      fmt::format("{}: peft_type: expected LORA, got {}", source, json_excerpt(method)),
+                      "merge the adapter into its base model with PEFT, and use that");
+  }
+  for (const char* key : {"r", "lora_alpha"}) {
+    const auto found = json.find(key);
+    if (found == json.end() || found->is_null()) continue;
+    QUERN_CHECK(std::string_view(key) == "r" ? check_rank(source, key, *found)
+                                             : check_alpha(source, key, *found));
+  }
+  QUERN_CHECK(check_idle(json, source));
+  QUERN_CHECK(read(json, source, "base_model_name_or_path", config.base));
+  QUERN_CHECK(read(json, source, "task_type", config.task));
+  QUERN_CHECK(read(json, source, "r", config.rank));
+  QUERN_CHECK(read(json, source, "lora_alpha", config.alpha));
+  QUERN_CHECK(read(json, source, "lora_dropout", config.dropout));
+  if (!(config.dropout >= 0.0 && config.dropout < 1.0))
+    return wrong(source, "lora_dropout", "a number from 0 to below 1", config.dropout);
+  QUERN_CHECK(read(json, source, "use_rslora", config.rank_stabilised));
+  QUERN_CHECK(read(json, source, "use_dora", config.magnitudes));
+  QUERN_CHECK(read_targets(json, source, config));
+  QUERN_CHECK(read_pattern(json, source, "rank_pattern", check_rank, config.ranks));
+  QUERN_CHECK(read_pattern(json, source, "alpha_pattern", check_alpha, config.alphas));
+  return config;
+}
+
+nlohmann::ordered_json write_peft_config(const PeftConfig& config) {
+  nlohmann::ordered_json json{{"peft_type", "LORA"},
+                              {"task_type", config.task},
+                              {"base_model_name_or_path", config.base},
+                              {"r", config.rank},
+                              {"lora_alpha", config.alpha},
+                              {"lora_dropout", config.dropout},
+                              {"use_rslora", config.rank_stabilised},
+                              {"use_dora", config.magnitudes},
+                              {"target_modules", config.targets},
+                              {"rank_pattern", config.ranks},
+                              {"alpha_pattern", config.alphas},
+                              {"bias", "none"},
+                              {"fan_in_fan_out", false},
+                              {"init_lora_weights", true},
+                              {"inference_mode", true}};
+  if (config.base.empty()) json["base_model_name_or_path"] = nullptr;
+  // PEFT's own are whole where they can be.
+  if (config.alpha == std::floor(config.alpha)) json["lora_alpha"] = static_cast<int64_t>(config.alpha);
+  return json;
+}
+
+bool is_peft_folder(const fs::path& path) {
+  std::error_code ignored;
+  return fs::is_regular_file(path / kPeftConfigFile, ignored);
+}
+
+Result<PeftFolder> PeftFolder::open(const fs::path& path) {
+  if (!is_peft_folder(path)) {
+    return make_error(ErrorCode::not_found, fmt::format("{} has no {}", path.string(), kPeftConfigFile),
+                      "an adapter is a folder of adapter_config.json and adapter_model.safetensors");
+  }
+  QUERN_TRY(const Json json, read_json_file(path / kPeftConfigFile));
+  QUERN_TRY(PeftConfig config, read_peft_config(json, (path / kPeftConfigFile).string()));
+  std::error_code ignored;
+  if (!fs::exists(path / kPeftWeightsFile, ignored) && fs::exists(path / "adapter_model.bin", ignored)) {
+    return make_error(ErrorCode::unsupported,
+                      fmt::format("{} has no {}, only adapter_model.bin", path.string(), kPeftWeightsFile),
+                      "save it again with PEFT, which writes safetensors by default");
+  }
+  QUERN_TRY(TensorArchive weights, TensorArchive::open(path / kPeftWeightsFile));
+  return PeftFolder{std::move(config), std::move(weights), path};
+}
+
+Result<void> write_peft_folder(const fs::path& folder, const PeftConfig& config,
+                               std::vector<NamedTensor> tensors) {
+  QUERN_CHECK(make_directories(folder));
+  QUERN_CHECK(write_safetensors(folder / kPeftWeightsFile, std::move(tensors)));
+  return write_file_atomic(folder / kPeftConfigFile, write_peft_config(config).dump(2) + "\n");
+}
+
+}  // namespace quern::formats

@@ -1,0 +1,62 @@
+// Adapters as PEFT publishes them: adapter_config.json beside adapter_model.safetensors. Layout:
+// https://huggingface.co/docs/peft/developer_guides/checkpoint
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "formats/safetensors.h"
+
+namespace quern::formats {
+
+inline constexpr std::string_view kPeftConfigFile = "adapter_config.json";
+inline constexpr std::string_view kPeftWeightsFile = "adapter_model.safetensors";
+// Before the path of a module in the names of tensors.
+inline constexpr std::string_view kPeftPrefix = "base_model.model.";
+
+// A LoRA's settings. Of a module that `ranks` or `alphas` name (by the end of its path), theirs hold.
+struct PeftConfig {
+  std::string base = {};           // of the model it was trained on; may be empty
+  std::string task = "CAUSAL_LM";  // PEFT's task_type
+  int64_t rank = 8;
+  double alpha = 8.0;
+  double dropout = 0.0;
+  bool rank_stabilised = false;  // scaled by alpha / sqrt(rank), not alpha / rank
+  bool magnitudes = false;       // DoRA
+  std::vector<std::string> targets =
+      {};  // ends of paths; one expression or a word such as all-linear stand alone
+  std::map<std::string, int64_t> ranks = {};
+  std::map<std::string, double> alphas = {};
+
+  int64_t rank_of(std::string_view module) const;
+  double scale_of(std::string_view module, int64_t rank) const;
+};
+
+// Whether `pattern`, a key of such a map or a target, means the module: its path, or whole names at the end of it, with
+// ^ for its start.
+bool names_module(std::string_view pattern, std::string_view module);
+
+bool is_peft_folder(const std::filesystem::path& path);
+
+struct PeftFolder {
+  PeftConfig config;
+  TensorArchive weights;
+  std::filesystem::path path;
+
+  // not_found, corrupt, or unsupported: another method than LoRA, weights that are no safetensors, or what plain LoRA has not
+  // (layers that repeat). Keys that are not known are left alone, as the file grows with each release.
+  static Result<PeftFolder> open(const std::filesystem::path& path);
+};
+
+// `source` names the file in errors.
+Result<PeftConfig> read_peft_config(const nlohmann::json& json, const std::string& source);
+nlohmann::ordered_json write_peft_config(const PeftConfig& config);
+
+// Writes the two files to `folder`, made when absent.
+Result<void> write_peft_folder(const std::filesystem::path& folder, const PeftConfig& config,
+                               std::vector<NamedTensor> tensors);
+
+}  // namespace quern::formats

@@ -1,0 +1,33 @@
+// LoRA adapters of a model: made, read from PEFT folders, written to them, and merged into the weights.
+#pragma once
+
+#include <filesystem>
+
+#include "formats/peft.h"
+#include "model/config.h"
+#include "nn/lora.h"
+
+namespace quern::model {
+
+// All linear maps inside the blocks, as PEFT calls them.
+inline constexpr std::string_view kAllLinear = "all-linear";
+
+// A new adapter of `model`, the model that `config` describes: of the modules that settings.targets name by the ends of
+// their paths, or all for kAllLinear. In f32, trainable, with first values from `seed`: it changes nothing yet. invalid_argument
+// for a target that names nothing, with what there is. The model must outlive the adapter and stay where it is.
+Result<nn::LoraAdapter> make_adapter(const nn::Module& model, const ModelConfig& config,
+                                     const formats::PeftConfig& settings, uint64_t seed);
+
+// An adapter from a PEFT folder, frozen, in f32. Errors of PeftFolder::open; conflict, with what was expected and what
+// came, where it is one of another model; unsupported for tensors that are no LoRA of linear maps.
+Result<nn::LoraAdapter> load_adapter(const nn::Module& model, const ModelConfig& config,
+                                     const formats::PeftFolder& folder);
+
+// Writes a PEFT folder that load_adapter and PEFT read; f32.
+Result<void> save_adapter(const nn::LoraAdapter& adapter, const ModelConfig& config,
+                          const formats::PeftConfig& settings, const std::filesystem::path& folder);
+
+// Adds the adapter to the weights of `model`, whose adapter it is. Weights keep their dtype, but those in blocks become f16.
+void merge_adapter(nn::Module& model, const nn::LoraAdapter& adapter);
+
+}  // namespace quern::model

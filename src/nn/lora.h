@@ -1,0 +1,79 @@
+// Low-rank adapters: what fine-tuning adds to linear maps that stay as they are. LoRA (Hu et al. 2021, arXiv 2106.09685),
+// its rank-stabilised scale (arXiv 2312.03732) and DoRA (arXiv 2402.09353).
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "nn/context.h"
+#include "nn/module.h"
+
+namespace quern::nn {
+
+struct LoraSpec {
+  int64_t rank = 8;
+  double scale = 1.0;       // of what is added: alpha / rank, or alpha / sqrt(rank)
+  double dropout = 0.0;     // of what enters A, while training
+  bool magnitudes = false;  // DoRA
+};
+
+// One module of the published model, under its path there ("model.layers.0.self_attn.q_proj"). It may be several
+// parameters here, where a checkpoint joins them (GPT-2's c_attn): they share A, and each has its rows of B.
+struct LoraModule {
+  struct Part {
+    const Parameter* weight;             // [out, in], of the model
+    Parameter b;                         // [out, rank]
+    std::optional<Parameter> magnitude;  // [out]: of DoRA
+    Tensor gain = {};                    // of a frozen adapter: see LoraAdapter::freeze
+  };
+
+  std::string name;
+  LoraSpec spec;
+  Parameter a;  // [rank, in]
+  std::vector<Part> parts;
+};
+
+// y = x·W^T + scale · (x·A^T)·B^T + bias for each map it changes; with magnitudes m, the rows of W + scale · B·A get the
+// length m, whose gradient does not flow into the length they had. Its parameters are named as in PEFT's files. The model must outlive
+// it and stay where it is. Thread-safe when it is frozen.
+class LoraAdapter final : public Module {
+ public:
+  // A new A is normal with the variance that PEFT's has, and B is 0: training starts from the model as it is. The first magnitudes are
+  // the caller's. Throws ShapeError unless `weights` are matrices of one width.
+  void add(std::string name, std::span<const Parameter* const> weights, const LoraSpec& spec);
+
+  bool changes(const Parameter& weight) const { return places_.contains(&weight); }
+  // y [..., out], what the map of `weight` with `bias` (which may be undefined) makes of x [..., in], changed. y itself
+  // where the adapter leaves the map alone.
+  Tensor change(const Parameter& weight, const Tensor& bias, const Tensor& x, const Tensor& y,
+                const DropoutState& dropout) const;
+  // For use without training: what depends on weights alone is computed once.
+  void freeze();
+  // f32 [out, in]: what W becomes. Precondition: changes(weight).
+  Tensor merged(const Parameter& weight) const;
+
+  std::vector<LoraModule>& modules() { return modules_; }
+  const std::vector<LoraModule>& modules() const { return modules_; }
+  void visit(const Visitor& visitor, const std::string& prefix = {}) override;
+
+ private:
+  struct Place {
+    size_t module, part;
+  };
+  std::vector<LoraModule> modules_;
+  std::unordered_map<const Parameter*, Place> places_;
+};
+
+// f32 [out]: the lengths of the rows of W + scale · B·A.
+Tensor row_lengths(const LoraModule& module, const LoraModule::Part& part);
+
+// y, what the map of `weight` with `bias` makes of x, changed by the adapters of its rows (ForwardContext::adapters).
+Tensor adapted(const Parameter& weight, const Tensor& bias, const Tensor& x, const Tensor& y,
+               const ForwardContext& context);
+// Whether any of them changes the map.
+bool is_adapted(const Parameter& weight, const ForwardContext& context);
+
+}  // namespace quern::nn
