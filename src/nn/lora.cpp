@@ -1,5 +1,7 @@
 #include "nn/lora.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -117,13 +119,13 @@ Tensor LoraAdapter::merged(const Parameter& weight) const {
 
 void LoraAdapter::visit(const Visitor& visitor, const std::string& prefix) {
   for (LoraModule& module : modules_) {
-    const std::string path = prefix + module.name + ".";
-    visitor(path + "lora_A.weight", module.a);
+    const std::string path = prefix + module.name;
+    visitor(path + ".lora_A.weight", module.a);
     for (size_t i = 0; i < module.parts.size(); ++i) {
       LoraModule::Part& part = module.parts[i];
-      const std::string suffix = module.parts.size() > 1 ? "." + std::to_string(i) : "";
-      visitor(path + "lora_B.weight" + suffix, part.b);
-      if (part.magnitude) visitor(path + "lora_magnitude_vector" + suffix, *part.magnitude);
+      const std::string number = module.parts.size() > 1 ? fmt::format(".{}", i) : "";
+      visitor(fmt::format("{}.lora_B.weight{}", path, number), part.b);
+      if (part.magnitude) visitor(fmt::format("{}.lora_magnitude_vector{}", path, number), *part.magnitude);
     }
   }
 }
@@ -137,16 +139,17 @@ Tensor adapted(const Parameter& weight, const Tensor& bias, const Tensor& x, con
                const ForwardContext& context) {
   Tensor result = y;
   const int64_t count = x.shape().rows();
-  for (const auto& [adapter, begin, end] : context.adapters) {
-    const int64_t last = std::min(end, count);
-    if (begin >= last || !adapter->changes(weight)) continue;
-    if (begin == 0 && last == count) return adapter->change(weight, bias, x, y, context.dropout);
+  for (const AdapterRows& part : context.adapters) {
+    const int64_t last = std::min(part.end, count);
+    if (part.begin >= last || !part.adapter->changes(weight)) continue;
+    if (part.begin == 0 && last == count) return part.adapter->change(weight, bias, x, y, context.dropout);
     if (autograd::recording({&x, &y}))
       throw InternalError("[adapted] adapters of some rows are for passes without gradients");
     const auto rows_of = [&](const Tensor& of) {
-      return of.reshaped({count, of.dim(-1)}).sliced(begin, last);
+      return of.reshaped({count, of.dim(-1)}).sliced(part.begin, last);
     };
-    rows_of(result).copy_from(adapter->change(weight, bias, rows_of(x), rows_of(result), context.dropout));
+    rows_of(result).copy_from(
+        part.adapter->change(weight, bias, rows_of(x), rows_of(result), context.dropout));
   }
   return result;
 }
