@@ -24,11 +24,12 @@ struct ModelOptions {
   std::string model;
   std::string dtype = "f32";
   std::string cache_dtype;  // empty: model::default_cache_dtype
+  std::string adapter;      // a PEFT folder; may be empty
   int64_t context = 0;
   infer::CompletionOptions completion;
   bool encoder_decoders = false;  // open() takes them
 
-  // MODEL, --dtype, the settings below with a flag for each, and --config for files of them.
+  // MODEL, --adapter, --dtype, the settings below with a flag for each, and --config for files of them.
   void define(CommandLine& line);
   void fields(Fields& f);
   // Opens the model and takes over how its makers sample, where nothing else was said; call it first.

@@ -52,12 +52,13 @@ Engine::Engine(std::shared_ptr<const infer::LoadedModel> loaded, const EngineOpt
 Engine::~Engine() = default;
 
 // Keys are shared by texts that turn alike, only. With dynamic NTK each token past the trained length turns anew: such
-// texts keep to themselves.
+// texts keep to themselves. An adapter makes other keys.
 std::string Engine::scope_of(const Request& request, SequenceId id, int64_t tokens) const {
   const ops::RopeConfig& rope = loaded_->model.config().rope;
   const bool alone =
       rope.scaling == ops::RopeScaling::ntk && tokens + request.options.max_tokens > rope.original_positions;
-  return fmt::format("{}/{}/{}", alone ? id : 0, runner_.rope_length(tokens), request.scope);
+  return fmt::format("{}/{}/{}/{}", alone ? id : 0, runner_.rope_length(tokens),
+                     request.adapter ? request.adapter->id : 0, request.scope);
 }
 
 Result<void> Engine::check(const Request& request) const {
@@ -76,6 +77,10 @@ Result<void> Engine::check(const Request& request) const {
     return make_error(ErrorCode::invalid_argument,
                       fmt::format("the prompt holds token {}, but the vocabulary has {}", *outside, vocab),
                       "token ids belong to one tokenizer: is it this model's?");
+  }
+  if (request.adapter && request.adapter->model != &loaded_->model) {
+    return make_error(ErrorCode::conflict,
+                      fmt::format("adapter '{}' belongs to another model", request.adapter->name));
   }
   return {};
 }
@@ -174,7 +179,8 @@ ModelRunner::Row Engine::row_of(const Piece& piece) const {
           .count = piece.count,
           .wanted = scores       ? piece.count
                     : piece.last ? 1 + piece.guessed
-                                 : 0};
+                                 : 0,
+          .adapter = active.request.adapter ? &active.request.adapter->weights : nullptr};
 }
 
 // Lets each sequence choose, and tells the plan which guesses were right.

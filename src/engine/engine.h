@@ -35,7 +35,7 @@ struct EngineStats {
 };
 
 // For one thread. Seeds, not company, decide what is sampled: at the same seed a request gets the same tokens and
-// log-probabilities, bit for bit, alone, in any batch, in pieces, preempted, with a prefix that was remembered, or with
+// log-probabilities, bit for bit, alone, in any batch, in pieces, preempted, beside requests of other adapters, with a prefix that was remembered, or with
 // tokens that were guessed: a guess counts when it is the token that would have been chosen without it.
 class Engine {
  public:

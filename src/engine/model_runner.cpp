@@ -60,15 +60,24 @@ Tensor ModelRunner::run(std::span<const Row> rows) {
 Tensor ModelRunner::run_alike(std::span<const Row> rows, int64_t text_length) {
   std::vector<nn::KvPiece> pieces;
   std::vector<int32_t> tokens;
+  std::vector<nn::AdapterRows> adapters;
   std::vector<int64_t> wanted;  // rows of the states
   for (const Row& row : rows) {
     pieces.push_back({.blocks = row.blocks, .begin = row.begin, .count = row.count});
     const auto computed = row.tokens.subspan(static_cast<size_t>(row.begin), static_cast<size_t>(row.count));
+    const auto begin = static_cast<int64_t>(tokens.size());
     tokens.insert(tokens.end(), computed.begin(), computed.end());
+    if (row.adapter != nullptr) {
+      const bool goes_on =
+          !adapters.empty() && adapters.back().adapter == row.adapter && adapters.back().end == begin;
+      if (!goes_on) adapters.push_back({row.adapter, begin, begin});
+      adapters.back().end = begin + row.count;
+    }
     for (int64_t i = row.wanted; i > 0; --i) wanted.push_back(static_cast<int64_t>(tokens.size()) - i);
   }
   nn::ForwardContext context = cache_.pass(pieces);
   context.text_length = text_length;
+  context.adapters = adapters;
   const auto time = static_cast<int64_t>(tokens.size());
   const Tensor states = model_.hidden(Tensor::from(tokens, {1, time}), context);
   const int64_t channels = states.dim(2), count = static_cast<int64_t>(wanted.size());

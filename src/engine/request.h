@@ -3,12 +3,14 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/error.h"
 #include "infer/completion.h"
+#include "infer/loaded_adapter.h"
 
 namespace quern::engine {
 
@@ -16,6 +18,8 @@ struct Request {
   std::vector<int32_t> prompt;  // not empty
   // How to go on; beams are not for engines.
   infer::CompletionOptions options = {};
+  std::shared_ptr<const infer::LoadedAdapter> adapter =
+      {};  // of the engine's model; null: the model as it is
   // Requests of different scopes never learn from each other's timing what the other's prompts were: they share no keys.
   std::string scope = {};
   int64_t priority = 0;          // the smaller, the sooner

@@ -118,6 +118,11 @@ void Decoder::expect_inputs(const Tensor& tokens, const nn::ForwardContext& cont
   }
 }
 
+void Decoder::set_adapter(std::shared_ptr<const nn::LoraAdapter> adapter) {
+  adapter_ = std::move(adapter);
+  everywhere_ = {adapter_.get()};
+}
+
 Tensor Decoder::hidden(const Tensor& tokens, const nn::ForwardContext& context) const {
   expect_inputs(tokens, context);
   Tensor x = embedding_->forward(tokens, compute_dtype_);
@@ -128,6 +133,7 @@ Tensor Decoder::hidden(const Tensor& tokens, const nn::ForwardContext& context) 
   if (embedding_norm_) x = embedding_norm_->forward(x);
   x = nn::dropout(x, config_.dropout, context.dropout, 0);
   nn::ForwardContext inside = context;
+  if (adapter_ && context.adapters.empty()) inside.adapters = std::span(&everywhere_, 1);
   if (relative_) {
     const auto ends = context.mask.end.span<int32_t>();
     const int64_t keys = context.cache ? *std::ranges::max_element(ends) : tokens.dim(1);

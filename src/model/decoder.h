@@ -7,6 +7,7 @@
 #include "model/cache.h"
 #include "nn/block.h"
 #include "nn/embedding.h"
+#include "nn/lora.h"
 #include "nn/relative_positions.h"
 
 namespace quern::model {
@@ -42,6 +43,9 @@ class Decoder final : public nn::Module {
   // Lays out block-quantised matrices for fast products (tensor/strips.h): about their bytes once more, in memory of
   // our own, where they lay in a mapped file. Results are the same bits without.
   void pack();
+
+  // What changes every pass whose context names no adapters; null: nothing.
+  void set_adapter(std::shared_ptr<const nn::LoraAdapter> adapter);
 
   // The final normed states [B, T, config.embedding_size] of tokens (i32 [B, T]). Throws ShapeError for ids outside the
   // vocabulary, positions past max_positions, contexts of another shape, and
@@ -80,6 +84,8 @@ class Decoder final : public nn::Module {
   ModelConfig config_;
   DType compute_dtype_ = DType::f32;
   std::optional<DType> cache_dtype_;
+  std::shared_ptr<const nn::LoraAdapter> adapter_;
+  nn::AdapterRows everywhere_;  // of adapter_
   std::shared_ptr<nn::Embedding> embedding_;
   bool owns_embedding_;
   std::optional<nn::Linear> embedding_projection_, head_projection_;  // around blocks wider than embeddings
