@@ -26,7 +26,7 @@ test: build      ## run every test
 
 conformance: configure ## compare with transformers, tokenizers and others from PyPI (exit 77 of the script: no index)
 	@tools/install_packages.sh tools/packages-conformance.txt
-	@cmake --build $(BUILD) --target quern
+	@cmake --build $(BUILD) --target quern tokenizer_bench
 	@tools/conformance.sh $(BUILD)/quern
 
 demo: configure  ## raw text to a model that answers: recipes/demo.yaml

