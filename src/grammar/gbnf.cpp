@@ -18,7 +18,9 @@ bool is_name_char(char c) {
 
 class Parser {
  public:
-  Parser(std::string_view text, Rules& rules) : in_(text), rules_(rules) {}
+  Parser(std::string_view text, Rules& rules, const NamedRules& known) : in_(text), rules_(rules) {
+    for (const auto& [name, rule] : known) names_.emplace(name, Known{rule, 0});
+  }
 
   Result<RuleId> run(std::string_view root) {
     skip_space();
@@ -232,13 +234,14 @@ class Parser {
 
 }  // namespace
 
-Result<RuleId> parse_gbnf(std::string_view text, Rules& rules, std::string_view root) {
+Result<RuleId> parse_gbnf(std::string_view text, Rules& rules, const NamedRules& known,
+                          std::string_view root) {
   if (text.size() > rules.limits().source_bytes) {
     return make_error(ErrorCode::invalid_argument,
                       fmt::format("grammar: {} bytes are more than the {} that are read", text.size(),
                                   rules.limits().source_bytes));
   }
-  return Parser(text, rules).run(root);
+  return Parser(text, rules, known).run(root);
 }
 
 }  // namespace quern::grammar

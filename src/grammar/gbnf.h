@@ -8,6 +8,8 @@
 // \uHHHH \UHHHHHHHH. Comments go from # to the end of the line.
 #pragma once
 
+#include <map>
+#include <string>
 #include <string_view>
 
 #include "base/result.h"
@@ -15,8 +17,11 @@
 
 namespace quern::grammar {
 
-// Adds the rules of the text, and gives the one named `root`. invalid_argument with line and column; what is not known
-// (tokens as <[1]>, look-ahead) is refused.
-Result<RuleId> parse_gbnf(std::string_view text, Rules& rules, std::string_view root = "root");
+using NamedRules = std::map<std::string, RuleId, std::less<>>;
+
+// Adds the rules of the text, and gives the one named `root`. `known`: rules it may call that are there already.
+// invalid_argument with line and column; what is not known (tokens as <[1]>, look-ahead) is refused.
+Result<RuleId> parse_gbnf(std::string_view text, Rules& rules, const NamedRules& known = {},
+                          std::string_view root = "root");
 
 }  // namespace quern::grammar

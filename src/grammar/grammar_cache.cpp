@@ -9,6 +9,14 @@ namespace quern::grammar {
 
 namespace {
 
+Result<NamedRules> parse_schemas(const Constraint& constraint, Rules& rules) {
+  NamedRules named;
+  for (const auto& [name, schema] : constraint.schemas) {
+    QUERN_TRY(named[name], parse_json_schema(schema, rules, {.space = constraint.space}));
+  }
+  return named;
+}
+
 Result<RuleId> parse(const Constraint& constraint, Rules& rules) {
   const SchemaOptions options{.space = constraint.space};
   switch (constraint.kind) {
@@ -16,8 +24,10 @@ Result<RuleId> parse(const Constraint& constraint, Rules& rules) {
       return parse_json_schema(constraint.text, rules, options);
     case Constraint::Kind::json_object:
       return any_json(rules, true, options);
-    case Constraint::Kind::gbnf:
-      return parse_gbnf(constraint.text, rules);
+    case Constraint::Kind::gbnf: {
+      QUERN_TRY(const NamedRules schemas, parse_schemas(constraint, rules));
+      return parse_gbnf(constraint.text, rules, schemas);
+    }
     case Constraint::Kind::regex:
       break;
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <list>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -23,6 +24,8 @@ struct Constraint {
   Kind kind;
   std::string text = {};
   JsonSpace space = JsonSpace::some;  // of JSON
+  // JSON schemas that a grammar calls as rules of these names.
+  std::map<std::string, std::string> schemas = {};
   bool operator==(const Constraint&) const = default;
 };
 

@@ -11,7 +11,7 @@ namespace quern::grammar {
 namespace {
 
 Error too_ambiguous() {
-  return make_error(ErrorCode::deadline, "the grammar has too many ways to read this text",
+  return make_error(ErrorCode::invalid_argument, "the grammar has too many ways to read this text",
                     "make its alternatives begin differently");
 }
 

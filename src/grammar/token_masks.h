@@ -33,7 +33,7 @@ class TokenMasks {
   const Vocabulary& vocabulary() const { return *vocabulary_; }
 
   // Sets in bits [mask_words()] those of the tokens that may come next, and clears all others. `stack` is used to try
-  // bytes, and left as it was. deadline when the grammar is too ambiguous for its limits.
+  // bytes, and left as it was. invalid_argument when the grammar is too ambiguous for its limits.
   Result<void> fill(ParseStack& stack, std::span<uint64_t> bits);
   // Bytes of masks that are kept.
   size_t cached_bytes() const;

@@ -31,7 +31,8 @@ GenerateOptions CompletionOptions::generation() const {
           .rules = rules,
           .stream = stream,
           .context_shift = context_shift,
-          .constraint = constraint};
+          .constraint = constraint,
+          .constraint_start = constraint_start};
 }
 
 std::string AnswerText::finish() {

@@ -26,6 +26,7 @@ struct CompletionOptions {
   uint64_t stream = 0;
   TokenRules rules = {};
   std::shared_ptr<grammar::TokenMasks> constraint = {};  // GenerateOptions::constraint; beams know none
+  std::optional<ConstraintStart> constraint_start = {};  // GenerateOptions::constraint_start
   // Of complete_beams.
   int64_t beams = 1;
   double length_penalty = 1.0;

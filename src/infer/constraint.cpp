@@ -34,12 +34,18 @@ std::string with_spaces(std::string_view token) {
   return text;
 }
 
-std::string spelling_of(const text::Tokenizer& tokenizer, int32_t id) {
-  if (tokenizer.is_special(id) || tokenizer.special_ids().unk == id) return {};
+std::string text_of(const text::Tokenizer& tokenizer, int32_t id) {
   if (std::optional<std::string> bytes = tokenizer.token_bytes(id)) return *std::move(bytes);
   const std::string token = tokenizer.id_to_token(id).value_or("");
   std::string byte;
   return read_byte_token(token, byte) ? byte : with_spaces(token);
+}
+
+std::string spelling_of(const text::Tokenizer& tokenizer, int32_t id) {
+  if (tokenizer.special_ids().unk == id) return {};
+  if (tokenizer.is_special(id)) return kSpecialMark + tokenizer.id_to_token(id).value_or("");
+  std::string text = text_of(tokenizer, id);
+  return text.starts_with(kSpecialMark) ? std::string() : text;
 }
 
 }  // namespace
@@ -55,6 +61,11 @@ Result<std::shared_ptr<const grammar::Vocabulary>> make_vocabulary(const text::T
   for (size_t id = 0; id < spellings.size(); ++id)
     spellings[id] = spelling_of(tokenizer, static_cast<int32_t>(id));
   return std::make_shared<const grammar::Vocabulary>(spellings, end_tokens);
+}
+
+std::string spelling_of(const text::Tokenizer& tokenizer, std::string_view marker) {
+  const auto id = tokenizer.token_to_id(marker);
+  return (id && tokenizer.is_special(*id) ? std::string(1, kSpecialMark) : std::string()).append(marker);
 }
 
 void apply_constraint(grammar::Matcher& matcher, std::span<float> logits) {
@@ -74,7 +85,7 @@ void apply_constraint(grammar::Matcher& matcher, std::span<float> logits) {
 
 void advance(grammar::Matcher& matcher, int32_t token) {
   if (matcher.accept_token(token)) return;
-  throw Exception(make_error(ErrorCode::deadline, "the grammar has too many ways to read this text"));
+  throw Exception(make_error(ErrorCode::invalid_argument, "the grammar has too many ways to read this text"));
 }
 
 }  // namespace quern::infer

@@ -1,6 +1,7 @@
 #include "infer/generate.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 namespace quern::infer {
@@ -32,20 +33,41 @@ bool make_room(Session& session, int64_t prompt) {
 
 TokenChooser::TokenChooser(GenerateOptions options)
     : options_(std::move(options)), sampler_(options_.sampling, options_.stream) {
-  if (options_.constraint) constraint_.emplace(options_.constraint);
+  if (!options_.constraint) return;
+  waiting_ = options_.constraint_start;
+  if (!waiting_) constraint_.emplace(options_.constraint);
 }
 
 SampledToken TokenChooser::choose(std::span<const float> logits, std::span<const int32_t> tokens) {
-  if (options_.rules.any() || constraint_) {
+  if (options_.rules.any() || options_.constraint) {
     ruled_.assign(logits.begin(), logits.end());
-    apply(options_.rules, {tokens, generated_, options_.max_tokens, options_.end_tokens}, ruled_);
-    if (constraint_) apply_constraint(*constraint_, ruled_);
+    rule_out(tokens);
     logits = ruled_;
   }
   const SampledToken token = sampler_.sample(logits, tokens, generated_);
-  if (constraint_ && !ends(token.id)) advance(*constraint_, token.id);
+  if (!ends(token.id)) learn(token.id);
   ++generated_;
   return token;
+}
+
+void TokenChooser::rule_out(std::span<const int32_t> tokens) {
+  apply(options_.rules, {tokens, generated_, options_.max_tokens, options_.end_tokens}, ruled_);
+  if (constraint_) apply_constraint(*constraint_, ruled_);
+  if (!waiting_ || !waiting_->must_come()) return;
+  for (const int32_t end : options_.end_tokens)
+    ruled_[static_cast<size_t>(end)] = -std::numeric_limits<float>::infinity();
+}
+
+void TokenChooser::learn(int32_t token) {
+  if (constraint_) return advance(*constraint_, token);
+  if (!waiting_) return;
+  const std::optional<std::string> begun = waiting_->push(options_.constraint->vocabulary().spelling(token));
+  if (!begun) return;
+  grammar::Matcher matcher(options_.constraint);
+  // What only looked like the beginning changes nothing, unless the constraint must hold from here on.
+  if (!matcher.accept(*begun) && !waiting_->must_come()) return;
+  constraint_.emplace(std::move(matcher));
+  waiting_.reset();
 }
 
 bool TokenChooser::ends(int32_t token) const {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "infer/constraint.h"
+#include "infer/constraint_start.h"
 #include "infer/sampling.h"
 #include "infer/session.h"
 #include "infer/token_rules.h"
@@ -35,6 +36,7 @@ struct GenerateOptions {
   bool context_shift = false;
   // What the answer must be; null: anything. Its end tokens finish, too.
   std::shared_ptr<grammar::TokenMasks> constraint = {};
+  std::optional<ConstraintStart> constraint_start = {};  // nothing: it holds from the first token on
 };
 
 // Chooses the tokens of one answer: what the rules and the constraint leave, sampled. Not thread-safe.
@@ -52,8 +54,12 @@ class TokenChooser {
   const GenerateOptions& options() const { return options_; }
 
  private:
+  void rule_out(std::span<const int32_t> tokens);
+  void learn(int32_t token);
+
   GenerateOptions options_;
   Sampler sampler_;
+  std::optional<ConstraintStart> waiting_;  // for the constraint to begin
   std::optional<grammar::Matcher> constraint_;
   int64_t generated_ = 0;
   std::vector<float> ruled_;

@@ -22,6 +22,8 @@ class ReasoningSplitter {
   std::vector<AnswerPiece> push(std::string_view piece);
   // What is held back, when the answer is over.
   std::vector<AnswerPiece> finish();
+  // The model is thinking, as far as is certain.
+  bool in_reasoning() const { return state_ == State::reasoning; }
 
  private:
   enum class State { before, reasoning, gap, answer };  // gap: white space before the answer

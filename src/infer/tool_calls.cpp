@@ -9,7 +9,6 @@ namespace quern::infer {
 namespace {
 
 constexpr std::string_view kPythonTag = "<|python_tag|>";
-constexpr std::string_view kArguments = "[ARGS]";
 constexpr size_t kLongestName = 256;
 
 bool is_space(char byte) { return byte == ' ' || byte == '\n' || byte == '\t' || byte == '\r'; }
@@ -25,19 +24,18 @@ Begins begins(std::string_view text, std::string_view word) {
 
 ToolCallForm tool_call_form(std::string_view chat_template) {
   const auto says = [&](std::string_view word) { return chat_template.find(word) != std::string_view::npos; };
-  if (says("<tool_call>")) return ToolCallForm::hermes;
-  if (says("[TOOL_CALLS]")) return ToolCallForm::mistral;
+  if (says(kHermesOpener)) return ToolCallForm::hermes;
+  if (says(kMistralOpener))
+    return says(kMistralArguments) ? ToolCallForm::mistral_args : ToolCallForm::mistral;
   return says(kPythonTag) ? ToolCallForm::llama : ToolCallForm::plain;
 }
 
 std::string_view ToolCallParser::opener() const {
-  if (form_ == ToolCallForm::hermes) return "<tool_call>";
-  return form_ == ToolCallForm::mistral ? "[TOOL_CALLS]" : kPythonTag;
+  if (form_ == ToolCallForm::hermes) return kHermesOpener;
+  return is_mistral() ? kMistralOpener : kPythonTag;
 }
 
-std::string_view ToolCallParser::closer() const {
-  return form_ == ToolCallForm::hermes ? "</tool_call>" : "";
-}
+std::string_view ToolCallParser::closer() const { return form_ == ToolCallForm::hermes ? kHermesCloser : ""; }
 
 std::vector<ToolPiece> ToolCallParser::push(std::string_view text) {
   held_ += text;
@@ -155,7 +153,7 @@ bool ToolCallParser::step_calls(std::vector<ToolPiece>& pieces) {
     skip(1);
     return true;
   }
-  if (form_ == ToolCallForm::mistral && !any_told_) {
+  if (is_mistral() && !any_told_) {
     state_ = State::name;
   } else {
     give_up(pieces, 0);
@@ -164,7 +162,7 @@ bool ToolCallParser::step_calls(std::vector<ToolPiece>& pieces) {
 }
 
 bool ToolCallParser::step_name(std::vector<ToolPiece>& pieces) {
-  const size_t end = held_.find(kArguments);
+  const size_t end = held_.find(kMistralArguments);
   if (end == std::string::npos) {
     if (held_.size() < kLongestName) return false;
     give_up(pieces, 0);  // no name is that long
@@ -174,7 +172,7 @@ bool ToolCallParser::step_name(std::vector<ToolPiece>& pieces) {
   // Told as if it had been written in the other way.
   for (const char byte : "{\"name\": \"" + held_.substr(0, end) + "\", \"arguments\": ") reader_.push(byte);
   bare_arguments_ = true;
-  held_.erase(0, end + kArguments.size());
+  held_.erase(0, end + kMistralArguments.size());
   return true;
 }
 

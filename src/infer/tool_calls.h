@@ -12,11 +12,15 @@
 namespace quern::infer {
 
 enum class ToolCallForm {
-  hermes,   // <tool_call>{"name", "arguments"}</tool_call>: Hermes, Qwen 2.5 and 3
-  mistral,  // [TOOL_CALLS][{"name", "arguments"}, ...], or since version 11 [TOOL_CALLS]name[ARGS]{...}
+  hermes,        // <tool_call>{"name", "arguments"}</tool_call>: Hermes, Qwen 2.5 and 3
+  mistral,       // [TOOL_CALLS][{"name", "arguments"}, ...]
+  mistral_args,  // [TOOL_CALLS]name[ARGS]{...}, since version 11; readers take both for both
   llama,  // {"name", "parameters"} as the whole answer, several with semicolons, <|python_tag|> before it or not
   plain,  // the same without a tag: what models do that were told so
 };
+inline constexpr std::string_view kHermesOpener = "<tool_call>", kHermesCloser = "</tool_call>";
+inline constexpr std::string_view kMistralOpener = "[TOOL_CALLS]", kMistralArguments = "[ARGS]";
+
 // The form that a chat template teaches; plain where it teaches none.
 ToolCallForm tool_call_form(std::string_view chat_template);
 
@@ -56,6 +60,7 @@ class ToolCallParser {
   void give_up(std::vector<ToolPiece>& pieces, size_t bytes);
   void tell(std::vector<ToolPiece>& pieces);
   void give_text(std::vector<ToolPiece>& pieces, size_t bytes);
+  bool is_mistral() const { return form_ == ToolCallForm::mistral || form_ == ToolCallForm::mistral_args; }
   std::string_view opener() const;
   std::string_view closer() const;
 

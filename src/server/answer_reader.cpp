@@ -4,7 +4,8 @@
 
 namespace quern::server {
 
-AnswerReader::AnswerReader(const ChatCall& call) : reasoning_(call.prompt) {
+AnswerReader::AnswerReader(const ChatCall& call)
+    : reasoning_(call.prompt), parallel_calls_(call.parallel_calls) {
   if (call.tools) tools_.emplace(*call.tools);
 }
 
@@ -30,9 +31,11 @@ void AnswerReader::take(std::vector<infer::AnswerPiece>&& pieces, std::vector<Pa
   }
 }
 
-void AnswerReader::take(std::vector<infer::ToolPiece>&& pieces, std::vector<Part>& parts) {
-  for (infer::ToolPiece& piece : pieces)
+void AnswerReader::take(std::vector<infer::ToolPiece>&& pieces, std::vector<Part>& parts) const {
+  for (infer::ToolPiece& piece : pieces) {
+    if (piece.call && piece.call->index > 0 && !parallel_calls_) continue;
     parts.push_back({.reasoning = {}, .content = std::move(piece.text), .call = std::move(piece.call)});
+  }
 }
 
 void Answer::add(std::vector<AnswerReader::Part>&& parts, engine::Update&& update) {

@@ -28,10 +28,11 @@ class AnswerReader {
 
  private:
   void take(std::vector<infer::AnswerPiece>&& pieces, std::vector<Part>& parts);
-  static void take(std::vector<infer::ToolPiece>&& pieces, std::vector<Part>& parts);
+  void take(std::vector<infer::ToolPiece>&& pieces, std::vector<Part>& parts) const;
 
   infer::ReasoningSplitter reasoning_;
   std::optional<infer::ToolCallParser> tools_;
+  bool parallel_calls_;
 };
 
 // The parts of an answer put together.

@@ -4,7 +4,7 @@
 
 #include <utility>
 
-#include "base/json.h"
+#include "server/tool_choice.h"
 
 namespace quern::server {
 
@@ -48,16 +48,24 @@ Result<void> read_logprobs(const Json& body, TextRequest& request) {
   return {};
 }
 
-// Whether the answer may call tools: tool_choice, which is "auto" where there are some.
-Result<bool> read_tool_choice(const Json& body, const text::ChatRequest& chat) {
-  const bool any = chat.tools.is_array() && !chat.tools.empty();
-  const Json choice = body.value("tool_choice", Json(any ? "auto" : "none"));
-  if (choice.is_null() || choice == "auto") return any;
-  if (choice == "none") return false;
-  return make_error(
-      ErrorCode::unsupported,
-      fmt::format("request: tool_choice must be \"auto\" or \"none\", got {}", json_excerpt(choice)),
-      "answers cannot be held to a tool yet");
+// What the answers are held to, now that the prompt is known: calls, or the form that was asked for, behind what the model
+// thinks aloud.
+Result<void> hold_answers(const ToolChoice& choice, ChatCall& call) {
+  infer::CompletionOptions& options = call.text.options;
+  const bool has_form = options.constraint != nullptr;
+  if (has_form && choice.required) {
+    return make_error(ErrorCode::invalid_argument,
+                      "request: tool_choice and response_format both say what the answer must be",
+                      "give one of them");
+  }
+  infer::ConstraintStart start(call.prompt);
+  if (call.tools && !has_form) {
+    QUERN_TRY(auto calls, call_constraint(choice, *call.tools, *call.text.model));
+    options.constraint = std::move(calls.masks);
+    if (!choice.required) start = infer::ConstraintStart(call.prompt, std::move(calls.trigger));
+  }
+  if (options.constraint && !start.at_once()) options.constraint_start = std::move(start);
+  return {};
 }
 
 }  // namespace
@@ -72,16 +80,18 @@ Result<ChatCall> read_chat(const Json& body, const ModelTable& models, const Cal
   if (chat.messages.empty())
     return make_error(ErrorCode::invalid_argument, "request: messages are missing",
                       "give at least one message");
-  QUERN_TRY(const bool tools, read_tool_choice(body, chat));
-  if (!tools) chat.tools = nullptr;
+  QUERN_TRY(const ToolChoice choice, read_tool_choice(body, chat.tools));
+  if (choice.functions.empty()) chat.tools = nullptr;
   const infer::LoadedModel& loaded = *call.text.model->loaded;
-  if (tools) {
+  if (!choice.functions.empty()) {
     QUERN_TRY(const std::string_view source, loaded.templates.source_for(chat));
     call.tools = infer::tool_call_form(source);
+    call.parallel_calls = choice.parallel;
   }
   QUERN_TRY(text::ChatPrompt prompt, text::render_prompt(loaded.templates, chat, loaded.tokenizer));
   call.tokens = infer::encode_chat(loaded, prompt);
   call.prompt = std::move(prompt.text);
+  QUERN_CHECK(hold_answers(choice, call));
   return call;
 }
 

@@ -16,6 +16,7 @@ struct ChatCall {
   std::string prompt;  // rendered
   std::vector<int32_t> tokens;
   std::optional<infer::ToolCallForm> tools;  // answers may call some
+  bool parallel_calls = true;                // more than one
 
   // One for each of the n answers.
   std::vector<engine::Request> requests() const;
