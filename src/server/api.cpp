@@ -23,15 +23,25 @@ void send(const std::shared_ptr<HttpReply>& reply, const Json& body) {
   reply->send({.status = 200, .body = to_bytes(body), .headers = {}});
 }
 
-Json model_json(const ServedModel& model) {
-  return {{"id", model.name},    {"object", "model"},    {"created", model.created},
-          {"owned_by", "quern"}, {"kind", model.kind()}, {"max_model_len", model.context()}};
+Json model_json(const ModelChoice& choice) {
+  const ServedModel& model = *choice.model;
+  Json json = {{"id", choice.adapter ? choice.adapter->name : model.name},
+               {"object", "model"},
+               {"created", model.created},
+               {"owned_by", "quern"},
+               {"kind", model.kind()},
+               {"max_model_len", model.context()}};
+  if (choice.adapter) json["parent"] = model.name;
+  return json;
 }
 
 void list_models(const ModelTable& models, const Caller* caller, const std::shared_ptr<HttpReply>& reply) {
   Json list = Json::array();
   for (const ServedModel& model : models.all()) {
-    if (caller == nullptr || caller->may_use(model.name)) list.push_back(model_json(model));
+    if (caller != nullptr && !caller->may_use(model.name)) continue;
+    list.push_back(model_json({&model}));
+    if (!model.adapters) continue;
+    for (const auto& adapter : model.adapters->all()) list.push_back(model_json({&model, adapter}));
   }
   send(reply, {{"object", "list"}, {"data", list}});
 }
@@ -66,7 +76,7 @@ Router api_routes(const ModelTable& models) {
              });
   router.add("GET", "/v1/models/{model...}",
              [&models](const HttpRequest& request, const PathParameters& path, const auto& reply) {
-               send(reply, model_json(*models.find(path.at("model"), request.caller.get()).value()));
+               send(reply, model_json(models.choose(path.at("model"), "", request.caller.get()).value()));
              });
   router.add("GET", "/health", [](const HttpRequest&, const PathParameters&, const auto& reply) {
     send(reply, {{"status", "ok"}});

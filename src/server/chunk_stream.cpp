@@ -13,7 +13,7 @@ Json answer_head(std::string_view id_prefix, std::string_view object, const Text
   return {{"id", new_id(id_prefix)},
           {"object", object},
           {"created", unix_seconds()},
-          {"model", request.model->name},
+          {"model", request.answered_by()},
           {"system_fingerprint", fmt::format("seed-{}", request.options.sampling.seed)}};
 }
 

@@ -30,6 +30,10 @@ class Front {
   ServingMetrics& metrics() { return metrics_; }
   // Counts what callers use; empty where nobody is known.
   ModelTable::Meter meter();
+  // Models do not answer as they did: no answer is given again.
+  void forget_answers() {
+    if (cache_) cache_->forget();
+  }
   // `router` must outlive the handler.
   HttpServer::Handler before(const Router& router);
 

@@ -185,7 +185,7 @@ void add_ollama(Router& router, const ModelTable& models) {
   add_json("GET", "/api/ps",
            [&models](const HttpRequest& request) { return running(models, request.caller.get()); });
   add_json("POST", "/api/show", [&models](const HttpRequest& request) {
-    return show(*find_ollama_model(body_of(request), models, request.caller.get()).value());
+    return show(*find_ollama_model(body_of(request), models, request.caller.get()).value().model);
   });
   add_json("GET", "/api/version", [](const HttpRequest&) { return Json{{"version", version()}}; });
 }

@@ -36,7 +36,7 @@ struct EmbedFields {
 void ollama_embed(const ModelTable& models, const HttpRequest& request,
                   const std::shared_ptr<HttpReply>& reply) {
   const Json body = body_of(request);
-  const ServedModel& model = *find_ollama_model(body, models, request.caller.get()).value();
+  const ServedModel& model = *find_ollama_model(body, models, request.caller.get()).value().model;
   model.expect_encoder().value();
   EmbedFields asked;
   fields_of(asked).load_json(body, "request").value();

@@ -102,7 +102,7 @@ Result<void> read_think(const Json& body, Json& chat) {
 }
 
 // What both routes share.
-Result<Json> read_common(const Json& body, const ServedModel& model) {
+Result<Json> read_common(const Json& body, const ModelChoice& choice) {
   QUERN_CHECK(refuse(body, "images", "models here read text only"));
   Json chat = Json::object();
   QUERN_CHECK(read_options(body, chat));
@@ -112,7 +112,7 @@ Result<Json> read_common(const Json& body, const ServedModel& model) {
   for (const char* key : {"logprobs", "top_logprobs"}) {
     if (body.contains(key)) chat[key] = body[key];
   }
-  chat["model"] = model.name;
+  chat["model"] = choice.name();
   return chat;
 }
 
@@ -171,8 +171,7 @@ bool is_zero(const Json& keep_alive) {
 
 }  // namespace
 
-Result<const ServedModel*> find_ollama_model(const Json& body, const ModelTable& models,
-                                             const Caller* caller) {
+Result<ModelChoice> find_ollama_model(const Json& body, const ModelTable& models, const Caller* caller) {
   if (!body.is_object()) return wrong_value("the body", "an object", body);
   // "name" is what the field was called once.
   Json name = body.value("model", Json());
@@ -182,15 +181,16 @@ Result<const ServedModel*> find_ollama_model(const Json& body, const ModelTable&
   constexpr std::string_view kTag = ":latest";
   const bool served = std::ranges::find(models.all(), wanted, &ServedModel::name) != models.all().end();
   if (!served && wanted.ends_with(kTag)) wanted.resize(wanted.size() - kTag.size());
-  return models.find(wanted, caller);
+  return models.choose(wanted, "", caller);
 }
 
 Result<OllamaRequest> read_ollama_request(OllamaRoute route, const Json& body, const ModelTable& models,
                                           const Caller* caller) {
   OllamaRequest request{.route = route};
-  QUERN_TRY(request.model, find_ollama_model(body, models, caller));
+  QUERN_TRY(const ModelChoice choice, find_ollama_model(body, models, caller));
+  request.model = choice.model;
   QUERN_CHECK(request.model->expect_decoder());
-  QUERN_TRY(Json chat, read_common(body, *request.model));
+  QUERN_TRY(Json chat, read_common(body, choice));
   request.unload = is_zero(body.value("keep_alive", Json()));
   if (route == OllamaRoute::chat) {
     QUERN_TRY(request.call, read_chat_call(body, std::move(chat), models, caller));

@@ -23,7 +23,6 @@ Result<OllamaRequest> read_ollama_request(OllamaRoute route, const Json& body, c
                                           const Caller* caller);
 
 // The model of a request: "name:latest" is "name" where that is served.
-Result<const ServedModel*> find_ollama_model(const Json& body, const ModelTable& models,
-                                             const Caller* caller);
+Result<ModelChoice> find_ollama_model(const Json& body, const ModelTable& models, const Caller* caller);
 
 }  // namespace quern::server

@@ -58,7 +58,7 @@ void OllamaWriter::fail(const Error& error) {
 }
 
 Json OllamaWriter::said(const std::string& content, const std::string& reasoning, const Json& calls) const {
-  Json line = ollama_head(call_.text.model->name);
+  Json line = ollama_head(call_.text.answered_by());
   if (route_ == OllamaRoute::generate) {
     line["response"] = content;
     if (!reasoning.empty()) line["thinking"] = reasoning;

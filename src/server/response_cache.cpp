@@ -32,10 +32,10 @@ bool is_repeatable(const nlohmann::json& body) {
 class LearningReply final : public ForwardingReply {
  public:
   LearningReply(std::shared_ptr<HttpReply> reply, ResponseCache& cache, std::string key)
-      : ForwardingReply(std::move(reply)), cache_(cache), key_(std::move(key)) {}
+      : ForwardingReply(std::move(reply)), cache_(cache), key_(std::move(key)), epoch_(cache.epoch()) {}
 
   void send(HttpResponse response) override {
-    if (response.status == 200) cache_.add(key_, {.response = response, .streamed = false});
+    if (response.status == 200) cache_.add(key_, {.response = response, .streamed = false}, epoch_);
     response.headers[kHeader] = "miss";
     ForwardingReply::send(std::move(response));
   }
@@ -62,13 +62,14 @@ class LearningReply final : public ForwardingReply {
   void end() override {
     // A stream that failed after it began has status 200 as well. Answers cannot hold these bytes: their quotes are escaped.
     const bool failed = answer_.response.body.find("data: {\"error\"") != std::string::npos;
-    if (known_ && !failed) cache_.add(key_, std::move(answer_));
+    if (known_ && !failed) cache_.add(key_, std::move(answer_), epoch_);
     ForwardingReply::end();
   }
 
  private:
   ResponseCache& cache_;
   const std::string key_;
+  const uint64_t epoch_;
   CachedAnswer answer_;
   bool known_ = false;  // answer_ is all of what was written
 };
@@ -96,17 +97,30 @@ std::shared_ptr<const CachedAnswer> ResponseCache::find(const std::string& key) 
   return found->second->answer;
 }
 
-void ResponseCache::add(const std::string& key, CachedAnswer answer) {
+void ResponseCache::add(const std::string& key, CachedAnswer answer, uint64_t epoch) {
   const uint64_t bytes = key.size() + answer.response.body.size() + sizeof(Entry) + sizeof(CachedAnswer);
   if (bytes > most_bytes_of_one()) return;
   const std::lock_guard lock(mutex_);
-  if (by_key_.contains(key)) return;  // two asked the same at once
+  if (epoch != epoch_ || by_key_.contains(key)) return;  // two may ask the same at once
   entries_.push_front({key, std::make_shared<const CachedAnswer>(std::move(answer)), bytes});
   by_key_.emplace(entries_.front().key, entries_.begin());
   for (bytes_ += bytes; bytes_ > most_bytes_; entries_.pop_back()) {
     bytes_ -= entries_.back().bytes;
     by_key_.erase(entries_.back().key);
   }
+}
+
+void ResponseCache::forget() {
+  const std::lock_guard lock(mutex_);
+  by_key_.clear();
+  entries_.clear();
+  bytes_ = 0;
+  ++epoch_;
+}
+
+uint64_t ResponseCache::epoch() const {
+  const std::lock_guard lock(mutex_);
+  return epoch_;
 }
 
 ResponseCache::Stats ResponseCache::stats() const {

@@ -27,8 +27,12 @@ class ResponseCache {
 
   // Null when it is not there. Counts a hit or a miss.
   std::shared_ptr<const CachedAnswer> find(const std::string& key);
-  // Nothing happens to an answer that is larger than most_bytes_of_one().
-  void add(const std::string& key, CachedAnswer answer);
+  // Nothing happens to an answer that is larger than most_bytes_of_one(), or was asked for before the last forget():
+  // `epoch` is what it was then.
+  void add(const std::string& key, CachedAnswer answer, uint64_t epoch);
+  // Forgets everything: models do not answer as they did.
+  void forget();
+  uint64_t epoch() const;
   uint64_t most_bytes_of_one() const { return most_bytes_ / 8; }
 
   struct Stats {
@@ -47,6 +51,7 @@ class ResponseCache {
   std::list<Entry> entries_;  // the latest first
   std::unordered_map<std::string_view, std::list<Entry>::iterator> by_key_;
   uint64_t bytes_ = 0;
+  uint64_t epoch_ = 0;  // times it forgot
   int64_t hits_ = 0, misses_ = 0;
 };
 

@@ -17,7 +17,7 @@ ResponseWriter::ResponseWriter(ChatCall call, const Json& echo, std::shared_ptr<
   head_ = {{"id", new_id("resp_")},
            {"object", "response"},
            {"created_at", unix_seconds()},
-           {"model", call_.text.model->name},
+           {"model", call_.text.answered_by()},
            {"temperature", sampling.temperature},
            {"top_p", sampling.top_p},
            {"seed", sampling.seed}};

@@ -14,6 +14,7 @@
 #include "engine/engine_thread.h"
 #include "grammar/grammar_cache.h"
 #include "infer/sentence_form.h"
+#include "server/adapter_table.h"
 #include "server/caller.h"
 
 namespace quern::server {
@@ -45,13 +46,14 @@ struct ServedEncoder {
   bool scores_pairs() const;
 };
 
-// A decoder, which has `loaded`, `engine` and `forms`; or an encoder, which has none of them.
+// A decoder, which has `loaded`, `engine`, `forms` and `adapters`; or an encoder, which has none of them.
 struct ServedModel {
   std::string name;
   int64_t created = 0;  // seconds since 1970
   std::shared_ptr<const infer::LoadedModel> loaded;
   std::shared_ptr<engine::EngineThread> engine;
   std::shared_ptr<Forms> forms = {};
+  std::shared_ptr<AdapterTable> adapters = {};
   std::shared_ptr<const ServedEncoder> encoder = {};
   std::shared_ptr<ModelMetrics> metrics = {};  // null: nobody measures
 
@@ -74,14 +76,26 @@ Result<ServedModel> serve_model(std::string name, std::shared_ptr<const infer::L
 Result<ServedModel> serve_encoder(std::string name, std::shared_ptr<const infer::LoadedEncoder> loaded,
                                   infer::SentenceForm form, int64_t most_waiting);
 
+// A model as a request means it.
+struct ModelChoice {
+  const ServedModel* model = nullptr;
+  std::shared_ptr<const infer::LoadedAdapter> adapter = {};
+
+  std::string name() const;  // "model", or "model:adapter"
+};
+
 // The models of a server, the default first. Thread-safe once it is made.
 class ModelTable {
  public:
   void add(ServedModel model) { models_.push_back(std::move(model)); }
   const std::vector<ServedModel>& all() const { return models_; }
-  // The only model where no name is given. not_found names those there are; permission where `caller`, if there is one,
-  // may not use it.
+  // The model of a name, of an adapter's name, or of "model:adapter"; the only one where no name is given. not_found names those
+  // there are; permission where `caller`, if there is one, may not use it.
   Result<const ServedModel*> find(const std::string& name, const Caller* caller) const;
+  // The same with the adapter that the name means, or that `adapter` names where it is not empty. not_found, too, for an unknown adapter.
+  Result<ModelChoice> choose(const std::string& name, const std::string& adapter, const Caller* caller) const;
+  // conflict where `name` means a model, or the adapter of another than `model`.
+  Result<void> check_adapter_name_is_free(const std::string& name, const ServedModel& model) const;
 
   // Who counts the tokens that callers used.
   using Meter = std::function<void(const Caller& caller, int64_t tokens)>;
@@ -90,7 +104,7 @@ class ModelTable {
   std::function<void(const engine::Usage&)> meter(const std::shared_ptr<const Caller>& caller) const;
 
  private:
-  Result<const ServedModel*> find(const std::string& name) const;
+  Result<ModelChoice> find(const std::string& name) const;
 
   std::vector<ServedModel> models_;
   Meter meter_;

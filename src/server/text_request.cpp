@@ -116,7 +116,8 @@ Result<void> take_constraint(const Json& body, TextRequest& request) {
 }  // namespace
 
 void TextRequest::fields(Fields& f) {
-  f.add("model", model_name, "name of the model");
+  f.add("model", model_name, "name of the model, or of an adapter");
+  f.add("adapter", adapter_name, "name of one of the model's adapters");
   options.sampling.fields(f);
   options.rules.fields(f);
   f.add("max_tokens", options.max_tokens, "longest answer, in tokens; -1: what the context leaves")
@@ -162,7 +163,9 @@ Result<TextRequest> read_text_request(const Json& body, std::span<const std::str
                         fmt::format("did you mean '{}'?", nearest));
     }
   }
-  QUERN_TRY(request.model, models.find(request.model_name, caller));
+  QUERN_TRY(const ModelChoice choice, models.choose(request.model_name, request.adapter_name, caller));
+  request.model = choice.model;
+  request.adapter = choice.adapter;
   QUERN_CHECK(request.model->expect_decoder());
   if (caller != nullptr) {
     request.tenant = caller->name;
@@ -186,6 +189,7 @@ Result<TextRequest> read_text_request(const Json& body, std::span<const std::str
 engine::Request to_engine_request(const TextRequest& request, std::vector<int32_t> prompt, int64_t answer) {
   engine::Request result{.prompt = std::move(prompt),
                          .options = request.options,
+                         .adapter = request.adapter,
                          .scope = fmt::format("{}/{}", request.tenant, request.cache_salt),
                          .priority = request.priority,
                          .timeout = request.timeout,

@@ -18,7 +18,9 @@ struct TextRequest {
   TextRequest() { options.max_tokens = -1; }
 
   std::string model_name;
+  std::string adapter_name;
   const ServedModel* model = nullptr;
+  std::shared_ptr<const infer::LoadedAdapter> adapter = {};
   infer::CompletionOptions options;  // max_tokens -1: what the context leaves
   int64_t n = 1;                     // answers
   int64_t best_of = 0;               // of so many; 0: n
@@ -33,6 +35,8 @@ struct TextRequest {
   std::vector<int64_t> stop_token_ids;
 
   void fields(Fields& f);
+  // What answers it, as answers say: "model", or "model:adapter".
+  std::string answered_by() const { return ModelChoice{model, adapter}.name(); }
 };
 
 // Reads `body`, leaving `own` keys to the caller. What is not said is as the model's makers sample, and a seed is drawn.

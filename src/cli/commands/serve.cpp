@@ -15,6 +15,7 @@
 #include "cli/model_options.h"
 #include "cli/speculation_flags.h"
 #include "model/load.h"
+#include "server/adapters.h"
 #include "server/api.h"
 #include "server/front.h"
 #include "server/http_server.h"
@@ -30,6 +31,8 @@ constexpr std::string_view kNotice =
 
 struct Arguments {
   std::vector<std::string> models;
+  std::vector<std::string> adapters;  // NAME=FOLDER
+  std::string adapter_folder;
   std::string dtype = "f32";
   std::string cache_dtype;
   bool no_pack = false;
@@ -139,13 +142,33 @@ Result<void> add_batches(server::Router& router, const server::ModelTable& model
   return {};
 }
 
+// NAME=FOLDER, or MODEL:NAME=FOLDER where several models are served.
+Result<void> open_adapter(const std::string& text, const server::ModelTable& models) {
+  const size_t equals = text.find('='), colon = text.substr(0, equals).rfind(':');
+  if (equals == text.npos || equals + 1 == text.size()) {
+    return make_error(ErrorCode::invalid_argument,
+                      fmt::format("--adapter: expected NAME=FOLDER, got '{}'", text),
+                      "with several models MODEL:NAME=FOLDER");
+  }
+  const std::string model = colon == text.npos ? "" : text.substr(0, colon);
+  const size_t begin = colon == text.npos ? 0 : colon + 1;
+  const std::string name = text.substr(begin, equals - begin);
+  QUERN_TRY(const server::ServedModel* served, models.find(model, nullptr));
+  QUERN_CHECK(served->expect_decoder());
+  QUERN_CHECK(models.check_adapter_name_is_free(name, *served));
+  return served->adapters->load(name, text.substr(equals + 1));
+}
+
 Result<void> serve(const Arguments& arguments, const Context& context) {
   QUERN_CHECK(check_address(arguments));
   QUERN_TRY(const std::unique_ptr<server::Front> front, open_front(arguments));
   server::ModelTable models;
   models.set_meter(front->meter());
   QUERN_CHECK(open_models(arguments, context, front->metrics(), models));
+  for (const std::string& adapter : arguments.adapters) QUERN_CHECK(open_adapter(adapter, models));
   server::Router router = server::api_routes(models);
+  server::add_adapters(router, models,
+                       {.folder = arguments.adapter_folder, .changed = [&] { front->forget_answers(); }});
   QUERN_CHECK(add_batches(router, models, arguments, context));
   server::add_metrics_route(router, front->metrics());
   server::add_page(router);
@@ -166,6 +189,13 @@ Runner define(CommandLine& line) {
   app.add_option("MODEL", arguments->models,
                  "model folders, GGUF files, or names in the store; encoders make embeddings")
       ->required();
+  app.add_option("--adapter", arguments->adapters,
+                 "NAME=FOLDER of a LoRA adapter, as PEFT writes it, that requests may name; may be repeated")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->allow_extra_args(false);
+  app.add_option("--adapter-dir", arguments->adapter_folder,
+                 "folder whose adapters /v1/adapters may load while the server runs");
   app.add_option("--host", arguments->http.host, "address to listen on")->capture_default_str();
   app.add_option("--port", arguments->http.port, "0: any that is free")->capture_default_str();
   app.add_option("--dtype", arguments->dtype, "of activations: f32, bf16 or f16")

@@ -49,22 +49,35 @@ TEST(ResponseCache, ForgetsWhatWasAskedForLongestAgo) {
     return CachedAnswer{
         .response = {.body = std::string(200, c)}};  // with all that belongs to it a tenth or so
   };
-  cache.add("a", answer('a'));
+  cache.add("a", answer('a'), 0);
   const int64_t each = cache.stats().bytes;
   const int64_t fit = 4000 / each;
-  for (int64_t i = 1; i < fit; ++i) cache.add(std::string(1, static_cast<char>('a' + i)), answer('x'));
+  for (int64_t i = 1; i < fit; ++i) cache.add(std::string(1, static_cast<char>('a' + i)), answer('x'), 0);
   EXPECT_EQ(cache.stats().answers, fit);
   EXPECT_EQ(cache.find("a")->response.body[0], 'a');
-  cache.add("z", answer('z'));
+  cache.add("z", answer('z'), 0);
   EXPECT_EQ(cache.stats().answers, fit);
   EXPECT_LE(cache.stats().bytes, 4000);
   EXPECT_NE(cache.find("a"), nullptr);
   EXPECT_EQ(cache.find("b"), nullptr);
   EXPECT_NE(cache.find("z"), nullptr);
-  cache.add("large", {.response = {.body = std::string(1000, 'x')}});
+  cache.add("large", {.response = {.body = std::string(1000, 'x')}}, 0);
   EXPECT_EQ(cache.find("large"), nullptr);
   EXPECT_EQ(cache.stats().hits, 3);
   EXPECT_EQ(cache.stats().misses, 2);
+}
+
+// An answer that was on its way when models changed is not the one they would give now.
+TEST(ResponseCache, ForgetsWhatModelsSaidBeforeTheyChanged) {
+  ResponseCache cache(4000);
+  const uint64_t before = cache.epoch();
+  cache.add("a", {.response = {.body = "old"}}, before);
+  cache.forget();
+  cache.add("a", {.response = {.body = "late"}}, before);
+  EXPECT_EQ(cache.find("a"), nullptr);
+  EXPECT_EQ(cache.stats().bytes, 0);
+  cache.add("a", {.response = {.body = "new"}}, cache.epoch());
+  EXPECT_EQ(cache.find("a")->response.body, "new");
 }
 
 class WithResponseCache : public testing::Test {
