@@ -1,11 +1,15 @@
 #include "base/nearest.h"
 
 #include <algorithm>
+#include <cctype>
 #include <vector>
 
 namespace quern {
 
-size_t edit_distance(std::string_view a, std::string_view b) {
+namespace {
+
+// The edits that turn `a` into each beginning of `b`, the whole of it last.
+std::vector<size_t> distances(std::string_view a, std::string_view b) {
   std::vector<size_t> before(b.size() + 1), previous(b.size() + 1), row(b.size() + 1);
   for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
   for (size_t i = 1; i <= a.size(); ++i) {
@@ -20,8 +24,38 @@ size_t edit_distance(std::string_view a, std::string_view b) {
       }
     }
   }
-  return row[b.size()];
+  return row;
 }
+
+std::string lower(std::string_view text) {
+  std::string result(text);
+  std::ranges::transform(result, result.begin(), [](unsigned char c) { return std::tolower(c); });
+  return result;
+}
+
+// What is as few edits away as possible, where a rest that was not typed counts as one edit and a half.
+std::string nearest_typed(std::string_view name, std::span<const std::string> known) {
+  constexpr size_t kShortestBeginning = 4;
+  const std::string typed = lower(name);
+  const std::string nearest = nearest_name(name, known);
+  const std::string* best = nullptr;
+  size_t best_cost = nearest.empty() ? std::string::npos : 2 * edit_distance(typed, lower(nearest));
+  for (const std::string& candidate : known) {
+    const std::vector<size_t> edits = distances(typed, lower(candidate));
+    const size_t beginning = std::ranges::min(edits);
+    const bool cut = typed.size() >= kShortestBeginning && beginning <= typed.size() / 6;
+    const size_t cost = edits.back() == 0 ? 0 : 2 * beginning + 3;
+    if ((cut || cost == 0) && cost < best_cost) {
+      best = &candidate;
+      best_cost = cost;
+    }
+  }
+  return best == nullptr ? nearest : *best;
+}
+
+}  // namespace
+
+size_t edit_distance(std::string_view a, std::string_view b) { return distances(a, b).back(); }
 
 std::string nearest_name(std::string_view name, std::span<const std::string> known) {
   const std::string* best = nullptr;
@@ -38,7 +72,7 @@ std::string nearest_name(std::string_view name, std::span<const std::string> kno
 }
 
 std::string suggestion(std::string_view name, std::span<const std::string> known) {
-  const std::string nearest = nearest_name(name, known);
+  const std::string nearest = nearest_typed(name, known);
   return nearest.empty() ? nearest : "did you mean '" + nearest + "'?";
 }
 

@@ -48,7 +48,9 @@ Result<infer::Chat> ChatOptions::open(infer::LoadedModel& loaded, const ModelOpt
   }
   if (!quiet && !no_template) {
     for (const infer::Finding& finding : infer::audit_template(loaded)) {
-      if (finding.is_mistake()) log::warn("chat", "{}", finding.message);
+      // A template that refuses the audit's messages may take these, and otherwise says why itself.
+      const bool said_later = finding.kind == infer::Finding::Kind::refused;
+      if (finding.is_mistake() && !said_later) log::warn("chat", "{}", finding.message);
     }
   }
   infer::ChatOptions options{

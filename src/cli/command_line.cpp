@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "base/log.h"
 #include "base/nearest.h"
@@ -22,6 +23,35 @@ bool asks_for_help(const std::vector<std::string>& arguments) {
   return std::find_if(arguments.begin(), end,
                       [](const std::string& a) { return a == "-h" || a == "--help"; }) != end;
 }
+
+// Says in the explanation of an option which others it goes with, where CLI11 puts "Excludes: NAME" beside its name.
+class HelpFormatter : public CLI::Formatter {
+ public:
+  std::string make_option_opts(const CLI::Option* option) const override {
+    const std::string text = CLI::Formatter::make_option_opts(option);
+    return text.substr(0, std::min(text.find(" Excludes:"), text.find(" Needs:")));
+  }
+  std::string make_option_desc(const CLI::Option* option) const override {
+    return option->get_description() + listed("; not with ", option->get_excludes()) +
+           listed("; only with ", option->get_needs());
+  }
+
+ private:
+  static std::string listed(std::string_view label, const std::set<CLI::Option*>& options) {
+    std::set<std::string> names;
+    for (const CLI::Option* option : options) names.insert(option->get_name());
+    return names.empty() ? "" : fmt::format("{}{}", label, fmt::join(names, ", "));
+  }
+};
+
+// The long names of an app's options, those in its groups too.
+void add_flags(const CLI::App& app, std::vector<std::string>& flags) {
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& name : option->get_lnames()) flags.push_back("--" + name);
+  }
+  for (const CLI::App* group : app.get_subcommands([](const CLI::App*) { return true; }))
+    add_flags(*group, flags);
+}
 }  // namespace
 
 CLI::Validator at_least(int64_t least) {
@@ -36,6 +66,7 @@ CLI::Validator at_least(int64_t least) {
 
 CommandLine::CommandLine(const std::string& name, const Command& command)
     : app_(command.summary, name), command_(command) {
+  app_.formatter(std::make_shared<HelpFormatter>());
   app_.set_help_flag();  // ours is in parse(), among the common options
   app_.allow_extras();
 }
@@ -96,9 +127,7 @@ Result<void> CommandLine::check_extras() {
     return make_error(ErrorCode::invalid_argument, fmt::format("unexpected argument '{}'", extras[0]), see);
   }
   std::vector<std::string> known;
-  for (const CLI::Option* option : app_.get_options()) {
-    for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
-  }
+  add_flags(app_, known);
   const std::string typed = extras[0].substr(0, extras[0].find('='));
   const std::string hint = suggestion(typed, known);
   return make_error(ErrorCode::invalid_argument, fmt::format("unknown option '{}'", typed),

@@ -72,6 +72,21 @@ void ModelOptions::fields(Fields& f) {
   completion.fields(f);
 }
 
+// What was asked for of sampling, where the likeliest answers are searched for instead.
+Result<void> ModelOptions::check_beams() const {
+  if (completion.beams <= 1) return {};
+  for (const char* key :
+       {"temperature", "top_k", "top_p", "min_p", "typical_p", "presence_penalty", "frequency_penalty"}) {
+    const Field* field = line_->fields().find(key);
+    const bool greedy = field->key() == "temperature" && completion.sampling.temperature == 0;
+    if (field->origin().empty() || greedy) continue;
+    return make_error(ErrorCode::invalid_argument,
+                      fmt::format("beam search gives the likeliest answers: it takes no {}", key),
+                      "leave it out, or say --beams 1 to sample");
+  }
+  return {};
+}
+
 Result<infer::LoadedModel> ModelOptions::open() {
   if (!stop_.empty()) completion.stop = stop_;
   QUERN_TRY(const std::filesystem::path path, store::Store().resolve(model));
@@ -95,6 +110,7 @@ Result<infer::LoadedModel> ModelOptions::open() {
   QUERN_TRY(of_model_, infer::take_defaults(loaded.sampling, settings, line_->fields()));
   completion.rules.forced_first = loaded.sampling.forced_first;
   completion.rules.forced_last = loaded.sampling.forced_last;
+  QUERN_CHECK(check_beams());
   QUERN_CHECK(constrain(loaded));
   if (verbose) terminal::print_line(describe(loaded, seconds.count()));
   return loaded;

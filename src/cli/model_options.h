@@ -36,6 +36,8 @@ struct ModelOptions {
   Result<infer::LoadedModel> open();
 
  private:
+  // invalid_argument where beams are searched and the user set what only sampling heeds.
+  Result<void> check_beams() const;
   // What --json-schema, --json-object, --regex or --grammar say.
   Result<void> constrain(const infer::LoadedModel& loaded);
   std::string describe(const infer::LoadedModel& loaded, double seconds) const;

@@ -1,11 +1,16 @@
 #include "convert/file_types.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
 #include <cctype>
 #include <charconv>
+#include <vector>
+
+#include "base/nearest.h"
+#include "quant/quantize.h"
 
 namespace quern::convert {
 
@@ -91,19 +96,43 @@ DType output_type(std::string_view type, DType base, int64_t columns, const Mode
   return DType::q6_k;
 }
 
+// invalid_argument for the name of a type that is not among the `known` ones, which can be written.
+Error no_type(std::string_view name, std::span<const std::string> known) {
+  const std::string list = fmt::format("types that can be written: {}", fmt::join(known, ", "));
+  const std::optional<DType> type = dtype_from_name(name);
+  if (type && is_block(*type)) {
+    return make_error(ErrorCode::invalid_argument,
+                      fmt::format("the type '{}' can be read, but not written", name), list);
+  }
+  const std::string meant = suggestion(name, known);
+  return make_error(ErrorCode::invalid_argument, fmt::format("there is no type '{}'", name),
+                    meant.empty() ? list : fmt::format("{} {}", meant, list));
+}
+
 }  // namespace
 
 std::span<const FileType> file_types() { return kTypes; }
 
 Result<const FileType*> find_file_type(std::string_view name) {
-  std::string wanted(name), known;
+  std::string wanted(name);
   std::ranges::transform(wanted, wanted.begin(), [](unsigned char letter) { return std::tolower(letter); });
+  std::vector<std::string> known;
   for (const FileType& type : kTypes) {
     if (type.name == wanted || type.name == wanted + "_m") return &type;
-    known += (known.empty() ? "" : ", ") + std::string(type.name);
+    known.emplace_back(type.name);
   }
-  return make_error(ErrorCode::unsupported, fmt::format("there is no file type '{}'", name),
-                    "known: " + known);
+  return no_type(name, known);
+}
+
+Result<DType> find_tensor_type(std::string_view name) {
+  const std::optional<DType> type = dtype_from_name(name);
+  if (type && quant::can_quantize(*type)) return *type;
+  std::vector<std::string> known;
+  for (int i = 0; i < kDTypeCount; ++i) {
+    const auto candidate = static_cast<DType>(i);
+    if (quant::can_quantize(candidate)) known.emplace_back(name_of(candidate));
+  }
+  return no_type(name, known);
 }
 
 DType type_in_file(const FileType& type, std::string_view name, const Shape& shape, DType current,

@@ -20,8 +20,10 @@ struct FileType {
 };
 
 std::span<const FileType> file_types();
-// In any case of letters; "q4_k" is q4_k_m. unsupported names the known ones.
+// In any case of letters; "q4_k" is q4_k_m. invalid_argument names the known ones.
 Result<const FileType*> find_file_type(std::string_view name);
+// The type of a single tensor that can be written, in any case of letters. invalid_argument names those there are.
+Result<DType> find_tensor_type(std::string_view name);
 
 // What the choice of a tensor's type depends on.
 struct ModelFacts {

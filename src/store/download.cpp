@@ -170,7 +170,12 @@ Result<Downloaded> download(HttpClient& client, const Request& request, const Ex
   PartSink sink(part, expected, path, on_bytes);
   // A part may already be whole, when the process was killed before it got its name.
   const bool whole = !expected.sha256.empty() && part.size() > 0 && part.sha256() == expected.sha256;
-  if (!whole) QUERN_CHECK(client.fetch(request, sink));
+  if (!whole) {
+    if (Result<void> fetched = client.fetch(request, sink); !fetched.ok()) {
+      if (part.size() == 0) part.discard();  // a request that was refused leaves nothing to go on from
+      return fetched;
+    }
+  }
   const std::string sha256 = part.sha256();
   if (!expected.sha256.empty() && sha256 != expected.sha256) {
     part.discard();

@@ -3,31 +3,14 @@
 #include <fmt/format.h>
 
 #include "base/file.h"
-#include "store/sha256.h"
+#include "store/check_weights.h"
 
 namespace quern::store {
 
 namespace fs = std::filesystem;
 
 namespace {
-constexpr uint64_t kMagicBytes = 4;
 constexpr size_t kMostFiles = 100000;
-
-// What claims to be a GGUF must begin like one: a page that asks to log in does not.
-Result<void> check_magic(const fs::path& file, const std::string& name) {
-  if (!name.ends_with(".gguf")) return {};
-  QUERN_TRY(const MappedFile mapped, MappedFile::open(file));
-  const std::string_view begin = mapped.text().substr(0, kMagicBytes);
-  if (begin == "GGUF") return {};
-  std::string shown;
-  for (const char c : begin)
-    shown +=
-        c >= ' ' && c <= '~' ? fmt::format("{}", c) : fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
-  return make_error(
-      ErrorCode::corrupt, fmt::format("{}: not a GGUF file: it begins with '{}'", name, shown),
-      begin.starts_with("<") ? "this looks like a web page; use the address of the file itself" : "");
-}
-
 }  // namespace
 
 Result<std::vector<Downloaded>> Gathering::fetch(const std::vector<Job>& jobs) {
@@ -53,9 +36,9 @@ Result<std::vector<Downloaded>> Gathering::fetch(const std::vector<Job>& jobs) {
 }
 
 Result<void> Gathering::place(const fs::path& file, const std::string& name, const std::string& sha256) {
-  if (Result<void> genuine = check_magic(file, name); !genuine.ok()) {
+  if (Result<void> whole = check_weights(file, name); !whole.ok()) {
     fs::remove(file);
-    return genuine;
+    return whole;
   }
   const fs::path target = staging.model() / name;
   QUERN_CHECK(make_directories(target.parent_path()));

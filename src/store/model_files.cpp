@@ -53,9 +53,6 @@ std::string_view last_name(std::string_view path) {
   return slash == std::string_view::npos ? path : path.substr(slash + 1);
 }
 
-bool is_gguf(std::string_view path) { return lower(path).ends_with(".gguf"); }
-bool is_safetensors(std::string_view path) { return path.ends_with(".safetensors"); }
-
 bool is_companion(std::string_view name) {
   return std::ranges::find(kCompanions, name) != std::end(kCompanions) || name.starts_with("chat_template") ||
          name.ends_with(".jinja") || name.ends_with(".tiktoken");
@@ -103,7 +100,7 @@ std::vector<GgufModel> gguf_models(std::span<const ListedFile> files) {
   std::map<std::string, GgufModel> models;
   for (size_t i = 0; i < files.size(); ++i) {
     const std::string& path = files[i].path;
-    if (!is_gguf(path)) continue;
+    if (!is_gguf_name(path)) continue;
     const std::optional<SplitName> split = parse_split(path);
     const std::string title = split ? split->prefix : path.substr(0, path.size() - 5);
     GgufModel& model = models[split ? fmt::format("{}/{}", title, split->parts) : path];
@@ -161,7 +158,7 @@ std::optional<std::string> safetensors_root(std::span<const ListedFile> files) {
     return folder.empty() ? 0 : 1 + std::ranges::count(folder, '/');
   };
   for (const ListedFile& file : files) {
-    if (!is_safetensors(file.path)) continue;
+    if (!is_safetensors_name(file.path)) continue;
     const std::string folder(folder_of(file.path));
     const std::string config = folder.empty() ? "config.json" : folder + "/config.json";
     const bool has_config = std::ranges::find(files, config, &ListedFile::path) != files.end();
@@ -177,7 +174,7 @@ bool is_module_folder(std::string_view folder) {
          std::ranges::all_of(folder.substr(0, mark), [](char c) { return c >= '0' && c <= '9'; });
 }
 
-bool is_shard(std::string_view name) { return name.starts_with("model-") && is_safetensors(name); }
+bool is_shard(std::string_view name) { return name.starts_with("model-") && is_safetensors_name(name); }
 
 std::vector<ChosenFile> take_folder(std::span<const ListedFile> files, const std::string& root) {
   const size_t skip = root.empty() ? 0 : root.size() + 1;
@@ -192,7 +189,7 @@ std::vector<ChosenFile> take_folder(std::span<const ListedFile> files, const std
   const bool sharded = has("model.safetensors.index.json") && any_shard;
   const bool single = !sharded && has("model.safetensors");
   const auto is_weight = [&](std::string_view name) {
-    if (!is_safetensors(name)) return false;
+    if (!is_safetensors_name(name)) return false;
     if (name == "adapter_model.safetensors") return true;
     return sharded ? is_shard(name) : !single || name == "model.safetensors";
   };
@@ -204,7 +201,7 @@ std::vector<ChosenFile> take_folder(std::span<const ListedFile> files, const std
     const std::string_view folder = folder_of(inside), name = last_name(inside);
     const bool index = name == "model.safetensors.index.json";
     const bool beside = folder.empty() && (is_weight(name) || (is_companion(name) && (!index || sharded)));
-    const bool module = is_module_folder(folder) && (name == "config.json" || is_safetensors(name));
+    const bool module = is_module_folder(folder) && (name == "config.json" || is_safetensors_name(name));
     const bool templates = folder == "additional_chat_templates" && name.ends_with(".jinja");
     if (beside || module || templates) chosen.push_back({i, std::string(inside)});
   }
@@ -224,8 +221,13 @@ Result<std::vector<ChosenFile>> choose_named(std::span<const ListedFile> files,
   std::vector<std::string> known;
   for (size_t i = 0; i < files.size(); ++i) {
     const std::string& path = files[i].path;
-    if (is_safetensors(path) && (path == selector || last_name(path) == selector)) {
+    if (is_safetensors_name(path) && (path == selector || last_name(path) == selector)) {
       return std::vector<ChosenFile>{{i, std::string(last_name(path))}};
+    }
+    if (path == selector) {
+      return make_error(ErrorCode::unsupported,
+                        fmt::format("{}: '{}' is no file of weights", source, selector),
+                        "expected a .gguf, a .safetensors, an archive, or the folder of a model");
     }
     known.push_back(path);
   }
@@ -237,6 +239,9 @@ Result<std::vector<ChosenFile>> choose_named(std::span<const ListedFile> files,
 }
 
 }  // namespace
+
+bool is_gguf_name(std::string_view path) { return lower(path).ends_with(".gguf"); }
+bool is_safetensors_name(std::string_view path) { return path.ends_with(".safetensors"); }
 
 Result<std::vector<ChosenFile>> choose_model_files(std::span<const ListedFile> files,
                                                    std::string_view selector, std::string_view source) {
@@ -250,7 +255,7 @@ Result<std::vector<ChosenFile>> choose_model_files(std::span<const ListedFile> f
   if (!models.empty())
     return which_one(models, files, fmt::format("{} has {} GGUF models", source, models.size()));
   for (size_t i = 0; i < files.size(); ++i) {
-    if (is_safetensors(files[i].path) && files.size() == 1)
+    if (is_safetensors_name(files[i].path) && files.size() == 1)
       return std::vector<ChosenFile>{{i, std::string(last_name(files[i].path))}};
   }
   std::string others;
@@ -268,7 +273,7 @@ Result<std::vector<ChosenFile>> choose_model_files(std::span<const ListedFile> f
 
 bool is_model_file(std::string_view path) {
   const std::string_view name = last_name(path);
-  return is_gguf(name) || is_safetensors(name) || is_companion(name);
+  return is_gguf_name(name) || is_safetensors_name(name) || is_companion(name);
 }
 
 std::vector<std::string> split_parts(std::string_view name) {

@@ -28,9 +28,12 @@ struct ChosenFile {
 //     other formats;
 //   - else the one GGUF, with all of its parts when it is split.
 // invalid_argument lists what there is to choose from, with sizes; not_found; unsupported when there are no
-// weights Quern reads. `source` begins the messages.
+// weights Quern reads, or `selector` names something else. `source` begins the messages.
 Result<std::vector<ChosenFile>> choose_model_files(std::span<const ListedFile> files,
                                                    std::string_view selector, std::string_view source);
+
+bool is_gguf_name(std::string_view path);
+bool is_safetensors_name(std::string_view path);
 
 // True for weights and for the small files that choose_model_files takes along, by the last name.
 bool is_model_file(std::string_view path);

@@ -39,6 +39,11 @@ Error with_resume_hint(Error error) {
   return error;
 }
 
+bool holds_files(const std::filesystem::path& folder) {
+  const Result<std::vector<ListedFile>> files = list_files(folder);
+  return !files.ok() || !files->empty();
+}
+
 HttpOptions http_options(const PullOptions& options, const Source& source) {
   HttpOptions http = options.http;
   if (http.ca_file.empty() && source.kind == SourceKind::package) http.ca_file = pip_settings().cert;
@@ -70,7 +75,7 @@ Result<PullOutcome> pull(const Store& store, const Source& source, const PullOpt
   Gathering gathering{
       .source = source, .staging = staging, .client = client, .progress = *options.progress, .claim = claim};
   if (Result<void> gathered = gather(gathering); !gathered.ok()) {
-    if (std::filesystem::is_empty(staging.downloads())) staging.discard();  // nothing to go on from
+    if (!holds_files(staging.downloads())) staging.discard();  // nothing to go on from
     return with_resume_hint(std::move(gathered).error());
   }
   model.revision = gathering.revision;

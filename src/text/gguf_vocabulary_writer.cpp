@@ -157,10 +157,6 @@ std::vector<std::string> merges_of(const nlohmann::json& model) {
   return merges;
 }
 
-bool is_byte(const std::string& token) {
-  return token.size() == 6 && token.starts_with("<0x") && token.ends_with(">");
-}
-
 // Tokens and types by id.
 void list_tokens(const Tokenizer& tokenizer, const nlohmann::json& document, int64_t rows,
                  GgufVocabulary& result) {
@@ -175,7 +171,7 @@ void list_tokens(const Tokenizer& tokenizer, const nlohmann::json& document, int
     PieceType type = found ? PieceType::normal : PieceType::unused;
     if (const auto at = added.find(id); found && at != added.end()) {
       type = at->second ? PieceType::control : PieceType::user_defined;
-    } else if (bytes_are_tokens && is_byte(token)) {
+    } else if (bytes_are_tokens && byte_of_piece(token)) {
       type = PieceType::byte;
     }
     if (is_sentencepiece && result.unk == id) type = PieceType::unknown;

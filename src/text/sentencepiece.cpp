@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <limits>
 #include <unordered_map>
 
@@ -37,6 +38,9 @@ Result<TokenId> check(const SentencePieceModel& model) {
       return corrupt(fmt::format("piece {} is not UTF-8", id));
     if (!(std::abs(piece.score) < std::numeric_limits<float>::max()))
       return corrupt(fmt::format("the score of piece {} is not a finite number", id));
+    if (piece.type == PieceType::byte && !byte_of_piece(piece.text))
+      return corrupt(
+          fmt::format("piece {} stands for a byte, and is {:?}: expected <0x00> to <0xFF>", id, piece.text));
     if (piece.type != PieceType::unknown) continue;
     if (unk != kNoToken) return corrupt(fmt::format("both {} and {} are the unknown piece", unk, id));
     unk = static_cast<TokenId>(id);
@@ -190,6 +194,13 @@ Result<Pipeline> make_pipeline(const SentencePieceModel& model) {
   QUERN_TRY(pipeline.post_processor, PostProcessor::load(Json(), pipeline.id_end()));
   pipeline.decoders.steps.push_back(make_sentencepiece_decoder(model));
   return pipeline;
+}
+
+std::optional<uint8_t> byte_of_piece(std::string_view piece) {
+  uint8_t byte = 0;
+  if (piece.size() != 6 || !piece.starts_with("<0x") || piece.back() != '>') return std::nullopt;
+  const char* const end = piece.data() + 5;
+  return std::from_chars(piece.data() + 3, end, byte, 16).ptr == end ? std::optional(byte) : std::nullopt;
 }
 
 Result<Tokenizer> make_tokenizer(const SentencePieceModel& model) {

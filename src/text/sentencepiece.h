@@ -5,6 +5,8 @@
 // ways. With it on, control symbols such as <s> in the text are read as such, which the library never does.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,7 +50,10 @@ struct SentencePieceModel {
   static Result<SentencePieceModel> parse(std::string_view bytes);
 };
 
-// Errors: corrupt (no or several unknown pieces, empty or repeated pieces, missing bytes, a broken character map),
+// The byte that a piece "<0xXX>" stands for; nothing for any other text ("<0x-1>" is six letters long, too).
+std::optional<uint8_t> byte_of_piece(std::string_view piece);
+
+// Errors: corrupt (no or several unknown pieces, empty or repeated pieces, missing bytes, byte pieces of no byte, a broken character map),
 // unsupported (unused pieces in a BPE model). What to_json() of the tokenizer gives is the nearest that
 // tokenizer.json can say.
 Result<Tokenizer> make_tokenizer(const SentencePieceModel& model);

@@ -1,6 +1,5 @@
 #include "text/sentencepiece_steps.h"
 
-#include <charconv>
 #include <unordered_map>
 
 #include "text/byte_trie.h"
@@ -97,13 +96,6 @@ class SentencePieceNormalizer : public Normalizer {
   bool trims_, prefix_, suffix_;
 };
 
-// The byte of a piece <0xXX>, or -1.
-int byte_of(std::string_view piece) {
-  unsigned byte = 0;
-  if (piece.size() != 6 || std::from_chars(&piece[3], &piece[5], byte, 16).ptr != &piece[5]) return -1;
-  return static_cast<int>(byte);
-}
-
 class SentencePieceDecoder : public Decoder {
  public:
   explicit SentencePieceDecoder(const SentencePieceModel& model)
@@ -127,7 +119,7 @@ class SentencePieceDecoder : public Decoder {
       const auto it = types_.find(token);
       const PieceType type = it == types_.end() ? PieceType::normal : it->second;
       if (type == PieceType::byte) {
-        bytes.push_back(static_cast<char>(byte_of(token)));
+        bytes.push_back(static_cast<char>(*byte_of_piece(token)));
         continue;
       }
       flush();

@@ -16,7 +16,6 @@
 #include "cli/command_line.h"
 #include "convert/gguf_source.h"
 #include "formats/gguf/importance_matrix.h"
-#include "quant/quantize.h"
 #include "store/store.h"
 
 namespace quern::cli {
@@ -32,15 +31,20 @@ struct Arguments {
 // "output=q6_k"
 Result<std::pair<std::string, DType>> parse_keep(const std::string& text) {
   const size_t at = text.find('=');
-  const std::optional<DType> dtype = at == text.npos ? std::nullopt : dtype_from_name(text.substr(at + 1));
-  if (dtype && at > 0 && quant::can_quantize(*dtype)) return std::pair{text.substr(0, at), *dtype};
-  return make_error(ErrorCode::invalid_argument, fmt::format("--keep: expected NAME=TYPE, got '{}'", text),
-                    "such as output=q6_k, or blk.0.ffn_down=f16; types are f16, q4_0, q6_k and so on");
+  if (at == text.npos || at == 0) {
+    return make_error(ErrorCode::invalid_argument, fmt::format("--keep: expected NAME=TYPE, got '{}'", text),
+                      "such as output=q6_k, or blk.0.ffn_down=f16");
+  }
+  Result<DType> type = convert::find_tensor_type(text.substr(at + 1));
+  if (!type.ok()) return std::move(type).error().within("--keep " + text);
+  return std::pair{text.substr(0, at), *type};
 }
 
 Result<convert::QuantizeOptions> options_from(const Arguments& arguments) {
   convert::QuantizeOptions options;
-  QUERN_TRY(options.type, convert::find_file_type(arguments.type));
+  Result<const convert::FileType*> type = convert::find_file_type(arguments.type);
+  if (!type.ok()) return std::move(type).error().within("--type");
+  options.type = *type;
   for (const std::string& text : arguments.keep) {
     QUERN_TRY(auto rule, parse_keep(text));
     options.keep.push_back(std::move(rule));

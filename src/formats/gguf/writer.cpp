@@ -179,6 +179,7 @@ Result<GgufWriter> GgufWriter::create(const std::filesystem::path& path, GgufMet
   for (size_t no = 0; no < files; ++no) {
     writer.paths_.push_back(files == 1 ? path : gguf_split_path(path, no, files));
   }
+  if (path.has_parent_path()) QUERN_CHECK(make_directories(path.parent_path()));
   writer.metadata_ = std::move(metadata);
   QUERN_CHECK(check(writer.metadata_));
   QUERN_CHECK(writer.next_file());

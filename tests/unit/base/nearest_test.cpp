@@ -29,5 +29,18 @@ TEST(Nearest, SuggestsOnlyWhatWasProbablyMeant) {
   EXPECT_EQ(suggestion("zzzzz", verbs), "");
 }
 
+TEST(Nearest, SuggestsWhatWasTypedInOtherLettersOrCutShort) {
+  const std::vector<std::string> models = {"org/qwen", "smollm2-135m-instruct-q4_1", "tiny"};
+  EXPECT_EQ(suggestion("SmolLM2-135M-Instruct-Q4_1", models), "did you mean 'smollm2-135m-instruct-q4_1'?");
+  EXPECT_EQ(suggestion("smollm2", models), "did you mean 'smollm2-135m-instruct-q4_1'?");
+  EXPECT_EQ(suggestion("smolm2-135m", models), "did you mean 'smollm2-135m-instruct-q4_1'?");
+  EXPECT_EQ(suggestion("tny", models), "did you mean 'tiny'?");
+  EXPECT_EQ(suggestion("sm", models), "");
+  EXPECT_EQ(suggestion("llama-3", models), "");
+  const std::vector<std::string> flags = {"--keep", "--temperature", "--top-k"};
+  EXPECT_EQ(suggestion("--temp", flags), "did you mean '--temperature'?");
+  EXPECT_EQ(suggestion("--kep", flags), "did you mean '--keep'?");
+}
+
 }  // namespace
 }  // namespace quern

@@ -10,6 +10,7 @@ namespace quern::cli {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 struct Settings {
   int64_t steps = 10;
@@ -96,6 +97,21 @@ TEST_F(CommandLineTest, HelpShowsOptionsSettingsAndExamples) {
 
 TEST_F(CommandLineTest, UnknownOptionsNameTheNearest) {
   EXPECT_THAT(parse({"--resum"}), HasSubstr("unknown option '--resum'\n  hint: did you mean '--resume'?"));
+}
+
+TEST_F(CommandLineTest, OptionsOfGroupsAreNearToo) {
+  bool schema = false;
+  line.app().add_option_group("form")->add_flag("--json-schema", schema);
+  EXPECT_THAT(parse({"--json-shema"}), HasSubstr("did you mean '--json-schema'?"));
+}
+
+TEST_F(CommandLineTest, HelpSaysWhichOptionsDoNotGoTogether) {
+  bool fresh = false;
+  line.app().add_flag("--fresh", fresh, "begin again")->excludes("--resume");
+  EXPECT_EQ(parse({"--help"}), "stop");
+  EXPECT_THAT(out, HasSubstr("begin again; not with --resume"));
+  EXPECT_THAT(out, HasSubstr("go on; not with --fresh"));
+  EXPECT_THAT(out, Not(HasSubstr("Excludes")));
 }
 
 TEST_F(CommandLineTest, ChoicesAreNamedWhenNoneFits) {

@@ -118,8 +118,25 @@ TEST(FileTypes, AreFoundByName) {
   EXPECT_EQ(find_file_type("Q4_K_M").value()->id, 15u);
   EXPECT_EQ(find_file_type("q5_k").value()->name, "q5_k_m");
   const auto unknown = find_file_type("q9_9");
-  EXPECT_EQ(unknown.error().code, ErrorCode::unsupported);
+  EXPECT_EQ(unknown.error().code, ErrorCode::invalid_argument);
   EXPECT_NE(unknown.error().hint.find("q4_k_m"), std::string::npos);
+  const auto misspelt = find_file_type("q4_km");
+  EXPECT_EQ(misspelt.error().message, "there is no type 'q4_km'");
+  EXPECT_TRUE(
+      misspelt.error().hint.starts_with("did you mean 'q4_k_m'? types that can be written: f32, f16"));
+  const auto only_read = find_file_type("iq2_xs");
+  EXPECT_EQ(only_read.error().code, ErrorCode::invalid_argument);
+  EXPECT_EQ(only_read.error().message, "the type 'iq2_xs' can be read, but not written");
+}
+
+TEST(FileTypes, SingleTensorsTakeTypesThatCanBeWritten) {
+  EXPECT_EQ(find_tensor_type("Q6_K").value(), DType::q6_k);
+  EXPECT_EQ(find_tensor_type("f16").value(), DType::f16);
+  for (const char* name : {"zz", "iq2_xs", "i32", "q4_k_m"}) {
+    const Error error = find_tensor_type(name).error();
+    EXPECT_EQ(error.code, ErrorCode::invalid_argument) << name;
+    EXPECT_NE(error.hint.find("Q6_K"), std::string::npos) << name;
+  }
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "infer/gguf_tokenizer.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -78,6 +79,23 @@ TEST(GgufTokenizer, RefusesWhatIsWrong) {
   EXPECT_EQ(text::make_tokenizer(outside).error().code, ErrorCode::corrupt);
   const text::Tokenizer tokenizer = text::make_tokenizer(gguf_vocabulary(metadata()).value()).value();
   EXPECT_FALSE(gguf_templates(with("tokenizer.chat_template", std::string("{% if %}")), tokenizer).ok());
+}
+
+// llama.cpp #26690: the elements of an array were read as what they should have been.
+TEST(GgufTokenizer, RefusesArraysOfOtherElements) {
+  const GgufArray strings(std::vector<std::string>(7, "x"));
+  const GgufArray floats(std::vector<float>(7, 1e30f));
+  const std::vector<std::pair<const char*, GgufArray>> attacks = {
+      {"tokens", floats},     {"scores", strings}, {"token_type", strings},
+      {"token_type", floats}, {"merges", floats},  {"precompiled_charsmap", strings}};
+  for (const auto& [key, array] : attacks) {
+    GgufMetadata m = metadata();
+    m.set(fmt::format("tokenizer.ggml.{}", key), array);
+    const auto refused = gguf_vocabulary(m);
+    ASSERT_FALSE(refused.ok()) << key;
+    EXPECT_EQ(refused.error().code, ErrorCode::corrupt) << key;
+    EXPECT_THAT(refused.error().message, HasSubstr(key));
+  }
 }
 
 }  // namespace

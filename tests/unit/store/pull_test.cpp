@@ -65,23 +65,25 @@ class PullTest : public ::testing::Test {
 
   test::TempDir folder_;
   const Store store_{folder_ / "root"};
-  const std::string gguf_ = "GGUF" + std::string(1000, 'w');
+  // Version 3, no tensors, no metadata, and something behind them.
+  const std::string gguf_ = std::string("GGUF\3\0\0\0", 8) + std::string(16, '\0') + std::string(980, 'w');
+  const std::string safetensors_ = std::string("\2\0\0\0\0\0\0\0{}", 10);
 };
 
 TEST_F(PullTest, FromTheHub) {
   Files files;
   files.content["/api/models/org/repo/revision/main?blobs=true"] = fmt::format(
       R"({{"sha": "c0ffee", "siblings": [{{"rfilename": "config.json", "size": 2}}, {{"rfilename": "pytorch_model.bin", "size": 9}},
-         {{"rfilename": "model.safetensors", "size": 7, "lfs": {{"sha256": "{}"}}}}]}})",
-      sha256_of("tensors"));
+         {{"rfilename": "model.safetensors", "size": 10, "lfs": {{"sha256": "{}"}}}}]}})",
+      sha256_of(safetensors_));
   files.content["/org/repo/resolve/c0ffee/config.json"] = "{}";
-  files.content["/org/repo/resolve/c0ffee/model.safetensors"] = "tensors";
+  files.content["/org/repo/resolve/c0ffee/model.safetensors"] = safetensors_;
   const LoopbackServer server(files);
   ::setenv("HF_ENDPOINT", server.url("").c_str(), 1);
   const PullOutcome outcome = run("hf:org/repo").value();
   EXPECT_EQ(outcome.model.name, "org/repo");
   EXPECT_EQ(outcome.model.revision, "c0ffee");
-  EXPECT_EQ(content("org/repo", "model.safetensors"), "tensors");
+  EXPECT_EQ(content("org/repo", "model.safetensors"), safetensors_);
   EXPECT_FALSE(outcome.was_there);
   const size_t requests = server.calls().size();
   EXPECT_TRUE(run("hf:org/repo").value().was_there);
@@ -114,7 +116,7 @@ TEST_F(PullTest, FromTheWeb) {
   EXPECT_EQ(run(server.url("/page.html")).error().code, ErrorCode::unsupported);
   EXPECT_EQ(run(server.url("/x.gguf#sha256=12")).error().code, ErrorCode::invalid_argument);
   EXPECT_EQ(run(server.url("/..%2Fx.gguf")).error().code, ErrorCode::invalid_argument);
-  EXPECT_EQ(store_.unfinished().size(), 1u) << "only the part of none.gguf";
+  EXPECT_TRUE(store_.unfinished().empty()) << "what was refused leaves nothing to go on from";
   EXPECT_EQ(store_.list().size(), 1u);
 }
 
@@ -162,7 +164,7 @@ TEST_F(PullTest, FromFilesAndFolders) {
     std::ofstream(folder_ / name) << text;
   };
   write("in/config.json", "{}");
-  write("in/model.safetensors", "tensors");
+  write("in/model.safetensors", safetensors_);
   write("in/notes.txt", "private");
   write("A.gguf", gguf_);
   EXPECT_EQ(run((folder_ / "in").string()).value().model.name, "in");
@@ -173,6 +175,39 @@ TEST_F(PullTest, FromFilesAndFolders) {
   EXPECT_TRUE(store_.unfinished().empty());
   make_archive(folder_ / "b.zip", {{"x/Z.gguf", gguf_, "", ""}});
   EXPECT_EQ(run((folder_ / "b.zip").string()).value().model.name, "b");
+}
+
+TEST_F(PullTest, TakesNoTextForAModel) {
+  std::ofstream(folder_ / "notes.txt") << "hello";
+  const Error error = run((folder_ / "notes.txt").string()).error();
+  EXPECT_EQ(error.code, ErrorCode::unsupported);
+  EXPECT_THAT(error.message, HasSubstr("'notes.txt' is no file of weights"));
+  EXPECT_THAT(error.hint, ::testing::Not(HasSubstr("did you mean")));
+}
+
+TEST_F(PullTest, TakesNoWeightsThatAreCutShort) {
+  // One f32 tensor of 8 elements at offset 0: 32 bytes from byte 64.
+  std::string gguf = std::string("GGUF\3\0\0\0\1", 9) + std::string(15, '\0');
+  gguf += std::string("\1\0\0\0\0\0\0\0t\1\0\0\0\x8\0\0\0\0\0\0\0", 21) + std::string(12 + 7, '\0') +
+          std::string(32, 'w');
+  ASSERT_EQ(gguf.size(), 96u);
+  const std::string json = R"({"t": {"dtype": "F32", "shape": [8], "data_offsets": [0, 32]}})";
+  const std::string safetensors =
+      std::string(1, static_cast<char>(json.size())) + std::string(7, '\0') + json + std::string(32, 'w');
+  for (const auto& [name, bytes] : {std::pair{"g.gguf", gguf}, {"s.safetensors", safetensors}}) {
+    const LoopbackServer server(Files{{{fmt::format("/cut/{}", name), bytes.substr(0, bytes.size() - 1)},
+                                       {fmt::format("/{}", name), bytes}}});
+    const Error error = run(server.url(fmt::format("/cut/{}", name))).error();
+    EXPECT_EQ(error.code, ErrorCode::corrupt) << name;
+    EXPECT_THAT(error.message, HasSubstr(name));
+    EXPECT_THAT(error.hint, HasSubstr("did not come whole"));
+    EXPECT_TRUE(store_.list().empty());
+    EXPECT_TRUE(store_.unfinished().empty());
+    ASSERT_TRUE(run(server.url(fmt::format("/{}", name))).ok()) << name;
+    std::ofstream(folder_ / name, std::ios::binary) << bytes.substr(0, 50);
+    EXPECT_EQ(run((folder_ / name).string(), "other").error().code, ErrorCode::corrupt);
+    ASSERT_TRUE(store_.remove(store_.list().front().name).ok());
+  }
 }
 
 TEST_F(PullTest, ATakenNameIsRefusedBeforeTheDownload) {

@@ -219,6 +219,33 @@ TEST(GgufVocabulary, RefusesWhatDoesNotFit) {
   EXPECT_EQ(changed([](auto& v) { v.tokens = {}; }).code, ErrorCode::corrupt);
 }
 
+// llama.cpp #25969: a token that says it is a byte, and is none, was written before the beginning of a table.
+TEST(GgufVocabulary, RefusesBytesThatAreNone) {
+  for (const char* model : {"llama", "t5"}) {
+    GgufVocabulary vocabulary{.model = model, .tokens = {"<unk>", "a"}, .types = {2, 1}, .unk = 0};
+    for (int byte = 0; byte < 256; ++byte) {
+      vocabulary.tokens.push_back(fmt::format("<0x{:02X}>", byte));
+      vocabulary.types.push_back(6);
+    }
+    vocabulary.scores.resize(vocabulary.tokens.size());
+    const Tokenizer whole = make_tokenizer(vocabulary).value();
+    EXPECT_EQ(whole.decode(std::vector<TokenId>{2 + 'b'}), "b") << model;
+    for (const char* token :
+         {"<0x-1>", "<0x+1>", "<0x 1>", "<0x1>", "<0x100>", "<0xGG>", "b", "000x41", "<0x41 "}) {
+      GgufVocabulary hostile = vocabulary;
+      hostile.tokens.emplace_back(token);
+      hostile.types.push_back(6);
+      hostile.scores.push_back(0);
+      const auto refused = make_tokenizer(hostile);
+      ASSERT_FALSE(refused.ok()) << model << ' ' << token;
+      EXPECT_EQ(refused.error().code, ErrorCode::corrupt);
+      EXPECT_THAT(refused.error().message, testing::HasSubstr(fmt::format("{:?}", token)));
+      hostile.types.back() = 1;  // an ordinary piece may be spelt like that
+      EXPECT_TRUE(make_tokenizer(hostile).ok()) << model << ' ' << token;
+    }
+  }
+}
+
 // A golden that no test reads proves nothing.
 TEST(SentencePiece, EveryFileIsRead) {
   const Json rows = Json::parse(read_file(kFolder / "sentencepiece.json").value());
