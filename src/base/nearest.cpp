@@ -37,20 +37,20 @@ std::string lower(std::string_view text) {
 std::string nearest_typed(std::string_view name, std::span<const std::string> known) {
   constexpr size_t kShortestBeginning = 4;
   const std::string typed = lower(name);
-  const std::string nearest = nearest_name(name, known);
-  const std::string* best = nullptr;
-  size_t best_cost = nearest.empty() ? std::string::npos : 2 * edit_distance(typed, lower(nearest));
-  for (const std::string& candidate : known) {
-    const std::vector<size_t> edits = distances(typed, lower(candidate));
-    const size_t beginning = std::ranges::min(edits);
+  std::vector<std::string> candidates;
+  candidates.reserve(known.size());
+  for (const std::string& candidate : known) candidates.push_back(lower(candidate));
+  const std::string nearest = nearest_name(typed, candidates);
+  size_t best = static_cast<size_t>(std::ranges::find(candidates, nearest) - candidates.begin());
+  size_t best_cost = nearest.empty() ? std::string::npos : 2 * edit_distance(typed, nearest);
+  for (size_t i = 0; i < candidates.size(); ++i) {
+    const size_t beginning = std::ranges::min(distances(typed, candidates[i]));
     const bool cut = typed.size() >= kShortestBeginning && beginning <= typed.size() / 6;
-    const size_t cost = edits.back() == 0 ? 0 : 2 * beginning + 3;
-    if ((cut || cost == 0) && cost < best_cost) {
-      best = &candidate;
-      best_cost = cost;
-    }
+    if (!cut || 2 * beginning + 3 >= best_cost) continue;
+    best = i;
+    best_cost = 2 * beginning + 3;
   }
-  return best == nullptr ? nearest : *best;
+  return best_cost == std::string::npos ? std::string() : known[best];
 }
 
 }  // namespace

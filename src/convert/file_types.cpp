@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/nearest.h"
+#include "model/gguf_config.h"
 #include "quant/quantize.h"
 
 namespace quern::convert {
@@ -139,9 +140,7 @@ DType type_in_file(const FileType& type, std::string_view name, const Shape& sha
                    const ModelFacts& facts) {
   const auto is = [&](std::string_view module) { return name.find(module) != name.npos; };
   const bool weight = name.ends_with(".weight") && shape.rank() >= 2 && shape.numel() > shape.cols();
-  const bool wide = is("_norm.weight") || is("ffn_gate_inp.weight") || name == "position_embd.weight" ||
-                    name == "token_types.weight";
-  if (!weight || wide) return current;
+  if (!weight || is("_norm.weight") || model::gguf_keeps_wide(name)) return current;
   if (!is_block(type.base)) return type.base;
   const int64_t layer = layer_of(name);
   DType wanted = type.base;

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "formats/hf_folder.h"
 #include "infer/sentence_form.h"
+#include "model/gguf_config.h"
 #include "model/load.h"
 #include "model/save.h"
 #include "ops/cast.h"
@@ -15,11 +16,18 @@ namespace {
 
 Result<formats::GgufContents> weights_of(const std::filesystem::path& folder,
                                          const model::ModelConfig& config, std::optional<DType> dtype) {
-  if (config.kind != model::Kind::encoder) {
+  QUERN_CHECK(model::check_gguf_family(config));
+  if (config.kind == model::Kind::decoder) {
     QUERN_TRY(const model::Decoder model, model::load_model(folder));
     return model::gguf_contents(model, dtype);
   }
+  if (config.kind == model::Kind::encoder_decoder) {
+    QUERN_TRY(const model::EncoderDecoder model, model::load_encoder_decoder(folder));
+    return model::gguf_contents(model, dtype);
+  }
   QUERN_TRY(const model::Encoder model, model::load_encoder(folder));
+  if (config.head == model::Head::masked_lm)
+    log::warn("convert", "what fills masks is left out: GGUF files have encoders without a head");
   QUERN_TRY(formats::GgufContents contents, model::gguf_contents(model, dtype));
   QUERN_TRY(const auto form, infer::read_sentence_form(folder));
   if (form) QUERN_CHECK(infer::write_sentence_form(*form, contents.metadata));
@@ -55,9 +63,7 @@ Result<formats::GgufContents> from_folder(const std::filesystem::path& path, std
 // A tensor of another file in `dtype`, where it is a matrix that is not kept wide.
 void convert_to(DType dtype, formats::GgufEntry& entry) {
   const bool number = is_float(entry.dtype) || is_block(entry.dtype);
-  if (entry.shape.rank() < 2 || !number || entry.name.starts_with("position_embd.") ||
-      entry.name.starts_with("token_types.") || entry.name.find(".ffn_gate_inp.") != std::string::npos)
-    return;
+  if (entry.shape.rank() < 2 || !number || model::gguf_keeps_wide(entry.name)) return;
   entry.dtype = dtype;
   entry.tensor = [before = entry.tensor, dtype]() -> Result<Tensor> {
     QUERN_TRY(const Tensor tensor, before());

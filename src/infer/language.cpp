@@ -99,6 +99,9 @@ Result<Language> read_gguf(const formats::GgufMetadata& metadata) {
   Language language{.tokenizer = std::move(tokenizer), .templates = std::move(templates)};
   QUERN_TRY(language.listed_ends, gguf_end_tokens(metadata));
   QUERN_TRY(language.sampling, gguf_sampling(metadata));
+  // As of folders: nobody samples from encoder-decoders unless told to.
+  QUERN_TRY(const auto architecture, metadata.get_or<std::string>("general.architecture", ""));
+  if (architecture == "t5" && !language.sampling.temperature) language.sampling.temperature = 0.0;
   if (adds_bos(language.tokenizer)) language.chat_bos = language.tokenizer.special_ids().bos;
   return language;
 }

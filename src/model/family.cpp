@@ -19,6 +19,7 @@ bool same_value(const nlohmann::ordered_json& a, const nlohmann::ordered_json& b
 ModelConfig with_layout(ModelConfig config, const ModelConfig& layout) {
   config.norm_offset = layout.norm_offset;
   config.rope.half_split = layout.rope.half_split;
+  config.position_offset = layout.position_offset;
   return config;
 }
 
@@ -39,7 +40,9 @@ std::string class_name(const Family& family, const ModelConfig& config) {
 }
 
 ModelConfig hf_layout(const ModelConfig& config) {
-  return with_layout(config, find_family(config.family).value()->defaults());
+  ModelConfig layout = find_family(config.family).value()->defaults();
+  if (config.position_offset > 0) layout.position_offset = config.position_offset;
+  return with_layout(config, layout);
 }
 
 ModelConfig gguf_layout(const ModelConfig& config) {

@@ -28,6 +28,9 @@ struct GgufForm {
   std::string_view architecture = {};  // general.architecture; families may share one; empty: GGUF has none
   // A key without the architecture before it, which tells the family from others of the architecture.
   std::string_view marker = {};
+  // tokenizer.ggml.model of the family's files, and a tensor that they lack, where these tell it from the others.
+  std::string_view tokenizer = {};
+  std::string_view without = {};
   // Choices that such files make without a key for them; `config` has its sizes. Null: none.
   void (*imply)(ModelConfig& config) = nullptr;
   // Every tensor of a file, in the order of Decoder::visit.
@@ -63,8 +66,8 @@ struct Family {
 // transformers' class of a model: "LlamaForCausalLM", "BertForMaskedLM".
 std::string class_name(const Family& family, const ModelConfig& config);
 
-// `config` with the layout of weights (norm_offset, rope.half_split) that files of its family have: a Hugging Face
-// folder, a GGUF file. Precondition: the family is known.
+// `config` with the layout of weights (norm_offset, rope.half_split, position_offset) that files of its family have: a
+// Hugging Face folder, a GGUF file. Precondition: the family is known.
 ModelConfig hf_layout(const ModelConfig& config);
 ModelConfig gguf_layout(const ModelConfig& config);
 

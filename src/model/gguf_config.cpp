@@ -1,6 +1,7 @@
 #include "model/gguf_config.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <map>
@@ -32,24 +33,36 @@ bool has_marker(const GgufMetadata& metadata, const std::string& key) {
   return !number.ok() || *number != 0;
 }
 
-// The family of `architecture` whose marker is there, else the one without a marker.
-Result<const Family*> find_gguf_family(const GgufMetadata& metadata, const std::string& architecture) {
+bool has_signs(const GgufForm& form) {
+  return !form.marker.empty() || !form.tokenizer.empty() || !form.without.empty();
+}
+
+// Whether `source` has what tells the files of a family from others of its architecture.
+bool fits(const GgufForm& form, const Source& source) {
+  const GgufMetadata& metadata = source.metadata;
+  if (!form.marker.empty() && !has_marker(metadata, fmt::format("{}.{}", form.architecture, form.marker)))
+    return false;
+  const Result<std::string> tokenizer = metadata.get_or<std::string>("tokenizer.ggml.model", "");
+  if (!form.tokenizer.empty() && (!tokenizer.ok() || *tokenizer != form.tokenizer)) return false;
+  return form.without.empty() || !source.shape(form.without);
+}
+
+// The family of `architecture` whose signs are there, else the one without signs.
+Result<const Family*> find_gguf_family(const Source& source, const std::string& architecture) {
   const Family* found = nullptr;
-  std::string known;
+  std::vector<std::string_view> known;
   for (const Family* family : families()) {
     const GgufForm& form = family->gguf;
     if (form.architecture.empty()) continue;
-    if (form.marker.empty()) known += (known.empty() ? "" : ", ") + std::string(form.architecture);
-    if (form.architecture != architecture) continue;
-    const bool marked =
-        !form.marker.empty() && has_marker(metadata, fmt::format("{}.{}", architecture, form.marker));
-    if (marked || form.marker.empty()) found = family;
-    if (marked) break;
+    if (std::ranges::find(known, form.architecture) == known.end()) known.push_back(form.architecture);
+    if (form.architecture != architecture || !fits(form, source)) continue;
+    if (found == nullptr || has_signs(form)) found = family;
+    if (has_signs(form)) break;
   }
   if (found) return found;
   return make_error(ErrorCode::unsupported,
                     fmt::format("gguf: the architecture '{}' is not known", architecture),
-                    "Quern knows: " + known);
+                    fmt::format("Quern knows: {}", fmt::join(known, ", ")));
 }
 
 // Of a family with experts; others have none.
@@ -105,6 +118,16 @@ void read_attention(GgufKeys& keys, ModelConfig& c) {
   }
 }
 
+// An encoder-decoder, of which the sizes are those of both halves; what its tensors tell, too.
+void read_encoder_decoder(GgufKeys& keys, const Source& source, ModelConfig& c) {
+  c.encoder_layers = c.layers;
+  c.layers = keys.count("decoder_block_count", 1, kMaxGgufLayers, c.encoder_layers);
+  c.relative_buckets = keys.count("attention.relative_buckets_count", 4, kMaxSize);
+  c.start_token = keys.count("decoder_start_token_id", 0, c.vocab_size - 1, 0);
+  c.gated_mlp = source.shape("enc.blk.0.ffn_gate.weight").has_value();
+  c.tied_embeddings = !source.shape("output.weight");
+}
+
 void read_encoder(GgufKeys& keys, const Source& source, ModelConfig& c) {
   if (keys.flag("attention.causal", false)) keys.wrong("attention.causal", "false");
   const std::optional<Shape> types = source.shape("token_types.weight");
@@ -153,17 +176,19 @@ Result<void> read_tokens(const GgufMetadata& metadata, ModelConfig& c) {
 
 Result<ModelConfig> read(const Source& source) {
   QUERN_TRY(const std::string architecture, source.metadata.get<std::string>("general.architecture"));
-  QUERN_TRY(const Family* family, find_gguf_family(source.metadata, architecture));
+  QUERN_TRY(const Family* family, find_gguf_family(source, architecture));
   ModelConfig c = family->defaults();
   GgufKeys keys(source.metadata, architecture);
   read_sizes(keys, source, c);
+  const bool answers = c.kind == Kind::encoder_decoder;
+  if (answers) read_encoder_decoder(keys, source, c);
   if (family->gguf.imply) family->gguf.imply(c);
   read_attention(keys, c);
   if (c.kind == Kind::encoder) read_encoder(keys, source, c);
   if (c.positions == Positions::rope) read_gguf_rope(keys, source.tensor, c);
   QUERN_CHECK(keys.finish());
   QUERN_CHECK(c.validate());
-  read_optional_tensors(source, family->gguf, c);
+  if (!answers) read_optional_tensors(source, family->gguf, c);
   QUERN_CHECK(read_tokens(source.metadata, c));
   return c.resolved();
 }
@@ -179,6 +204,7 @@ Result<ModelConfig> read_gguf_config(const formats::GgufArchive& archive) {
       read({archive.metadata(), shape, [&](std::string_view name) { return archive.tensor(name); }});
   if (!config.ok()) return std::move(config).error().within(archive.path().string());
   const formats::GgufTensor* matrix = archive.find("blk.0.attn_output.weight");
+  if (matrix == nullptr) matrix = archive.find("enc.blk.0.attn_o.weight");
   const std::optional<DType> dtype = matrix ? matrix->type->dtype : std::nullopt;
   config->dtype = dtype && is_float(*dtype) ? *dtype : DType::f16;
   return config;
@@ -223,19 +249,30 @@ std::vector<std::string_view> not_compared(const ModelConfig& c) {
 }
 }  // namespace
 
+Result<void> check_gguf_family(const ModelConfig& config) {
+  QUERN_TRY(const Family* family, find_family(config.family));
+  if (!family->gguf.architecture.empty()) return {};
+  return make_error(ErrorCode::unsupported,
+                    fmt::format("GGUF has no architecture for models of family '{}'", family->name),
+                    "'quern convert --to hf' writes them as a folder");
+}
+
+bool gguf_keeps_wide(std::string_view tensor) {
+  return tensor.starts_with("position_embd.") || tensor.starts_with("token_types.") ||
+         tensor.find(".ffn_gate_inp") != tensor.npos || tensor.find(".attn_rel_b.") != tensor.npos;
+}
+
 Result<formats::GgufContents> write_gguf_config(const ModelConfig& config) {
   QUERN_CHECK(config.validate());
+  QUERN_CHECK(check_gguf_family(config));
   QUERN_TRY(const Family* family, find_family(config.family));
-  if (family->gguf.architecture.empty()) {
-    return make_error(ErrorCode::unsupported,
-                      fmt::format("GGUF has no architecture for models of family '{}'", family->name));
-  }
   const ModelConfig c = gguf_layout(config.resolved());
   formats::GgufContents file;
   file.metadata.set("general.architecture", std::string(family->gguf.architecture));
   file.metadata.set("general.type", std::string("model"));
   KeyWriter keys(file.metadata, family->gguf.architecture);
-  keys.count("block_count", c.layers);
+  const bool answers = c.kind == Kind::encoder_decoder;
+  keys.count("block_count", answers ? c.encoder_layers : c.layers);
   keys.count("context_length", c.max_positions);
   keys.count("embedding_length", c.hidden);
   keys.count("feed_forward_length", c.intermediate);
@@ -263,7 +300,14 @@ Result<formats::GgufContents> write_gguf_config(const ModelConfig& config) {
 
   if (c.kind == Kind::encoder) {
     keys.put("attention.causal", false);
-    file.metadata.set("tokenizer.ggml.token_type_count", static_cast<uint32_t>(c.token_types));
+    // llama.cpp asks for one at least, also where there is no table of them.
+    file.metadata.set("tokenizer.ggml.token_type_count",
+                      static_cast<uint32_t>(std::max<int64_t>(c.token_types, 1)));
+  }
+  if (answers) {
+    keys.count("decoder_block_count", c.layers);
+    keys.count("attention.relative_buckets_count", c.relative_buckets);
+    keys.count("decoder_start_token_id", c.start_token);
   }
 
   // What the file would be read as must be the config again.
@@ -279,10 +323,13 @@ Result<formats::GgufContents> write_gguf_config(const ModelConfig& config) {
     return make_error(ErrorCode::not_found, std::string(name));
   };
   QUERN_TRY(const ModelConfig read_back, read({file.metadata, shape, tensor}));
-  QUERN_CHECK(check_expressed(c, read_back,
-                              fmt::format("a GGUF file of architecture '{}'", family->gguf.architecture),
-                              not_compared(c)));
-  return file;
+  Result<void> expressed = check_expressed(
+      c, read_back, fmt::format("a GGUF file of architecture '{}'", family->gguf.architecture),
+      not_compared(c));
+  if (expressed.ok()) return file;
+  Error error = std::move(expressed).error();
+  error.hint = "'quern convert --to hf' keeps it";
+  return error;
 }
 
 }  // namespace quern::model

@@ -9,6 +9,12 @@ namespace quern::model {
 // More than any GGUF model has.
 inline constexpr int64_t kMaxGgufLayers = 512;
 
+// unsupported where GGUF has no architecture for the config's family.
+Result<void> check_gguf_family(const ModelConfig& config);
+
+// A matrix that files hold as f32 whatever the others are: positions, token types, routers, relative positions.
+bool gguf_keeps_wide(std::string_view tensor);
+
 // The config of a model in GGUF, validated. Which biases there are, and whether the head is tied, follows from
 // its tensors. Errors: unsupported for another architecture (names the known ones) or what Quern does not compute;
 // corrupt names the key, its value and its limits; not_found a key that is missing.

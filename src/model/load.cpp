@@ -237,6 +237,16 @@ Result<ModelConfig> with_head_of(ModelConfig config, const formats::Checkpoint& 
 Result<EncoderDecoder> load_encoder_decoder(const std::filesystem::path& path, const LoadOptions& options) {
   QUERN_TRY(const ModelConfig config, load_config(path));
   QUERN_CHECK(check_kind(config, Kind::encoder_decoder));
+  if (formats::is_gguf(path)) {
+    QUERN_TRY(const formats::GgufArchive archive, formats::GgufArchive::open(path));
+    QUERN_TRY(EncoderDecoder model, load_as<EncoderDecoder>(config, archive, options));
+    if (options.pack) {
+      model.encoder().pack();
+      model.decoder().pack();
+      archive.release();
+    }
+    return model;
+  }
   QUERN_TRY(const formats::Checkpoint archive, open_weights(path));
   QUERN_TRY(const ModelConfig held, with_head_of(config, archive));
   return load_as<EncoderDecoder>(held, archive, options);

@@ -31,7 +31,7 @@ Result<Decoder> load_model(const std::filesystem::path& path, const LoadOptions&
 // The same of an encoder. Weights of heads that its class has not are left out with a warning; an encoder
 // without a head may lack its pooler, and then has none.
 Result<Encoder> load_encoder(const std::filesystem::path& path, const LoadOptions& options = {});
-// The same of a folder's encoder-decoder. Whether its output projection is the table of embeddings follows from the
+// The same of an encoder-decoder. Whether the output projection of a folder is the table of embeddings follows from the
 // weights, as in transformers: a projection that differs from the table stands.
 Result<EncoderDecoder> load_encoder_decoder(const std::filesystem::path& path,
                                             const LoadOptions& options = {});

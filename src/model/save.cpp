@@ -40,9 +40,7 @@ Tensor file_tensor(const TensorName& name, const std::map<std::string, Tensor>& 
 DType gguf_dtype(const TensorName& name, const std::map<std::string, Tensor>& masters,
                  std::optional<DType> wanted) {
   const Tensor& first = masters.at(name.parameters.front());
-  if (first.shape().rank() < 2 || name.file.starts_with("position_embd.") ||
-      name.file.starts_with("token_types.") || name.file.find(".ffn_gate_inp") != name.file.npos)
-    return DType::f32;
+  if (first.shape().rank() < 2 || gguf_keeps_wide(name.file)) return DType::f32;
   if (wanted) return *wanted;
   const auto same = [&](const std::string& other) { return masters.at(other).dtype() == first.dtype(); };
   return std::ranges::all_of(name.parameters, same) ? first.dtype() : DType::f16;
@@ -54,10 +52,14 @@ Result<formats::GgufContents> contents_of(const nn::Module& model, const ModelCo
   const ModelConfig config = gguf_layout(own);
   QUERN_TRY(formats::GgufContents contents, write_gguf_config(config));
   QUERN_TRY(const Family* family, find_family(config.family));
-  const auto masters = std::make_shared<const std::map<std::string, Tensor>>(masters_of(model));
+  std::map<std::string, Tensor> all = masters_of(model);
+  if (own.kind == Kind::encoder_decoder && !own.tied_embeddings)
+    all.try_emplace("decoder.head.weight", all.at("encoder.embedding.weight"));
+  const auto masters = std::make_shared<const std::map<std::string, Tensor>>(std::move(all));
   for (const TensorName& name : family->gguf.tensors(config)) {
     std::vector<Shape> shapes;
     for (const std::string& parameter : name.parameters) shapes.push_back(masters->at(parameter).shape());
+    if (name.file.starts_with("position_embd.")) shapes = {{config.max_positions, config.hidden}};
     const DType kept = gguf_dtype(name, *masters, dtype);
     contents.tensors.push_back(
         {name.file, file_shape(name, shapes), kept, [masters, name, own, config, kept] {
@@ -118,12 +120,20 @@ Result<formats::GgufContents> gguf_contents(const Decoder& model, std::optional<
 
 Result<formats::GgufContents> gguf_contents(const Encoder& model, std::optional<DType> dtype) {
   ModelConfig config = model.config();
-  if (config.head != Head::none) {
-    return make_error(ErrorCode::unsupported, "a GGUF file has encoders without a head, this one has one",
-                      "the folder of the encoder alone has no ForMaskedLM or ForSequenceClassification under "
-                      "\"architectures\"");
+  QUERN_CHECK(check_gguf_family(config));
+  if (config.head != Head::none && config.head != Head::masked_lm) {
+    return make_error(ErrorCode::unsupported, "a GGUF file has encoders without a head, and this one has one",
+                      "'quern convert --to hf' keeps the head");
   }
+  config.head = Head::none;
   config.head_activation = ops::Activation::identity;
+  return contents_of(model, config, dtype);
+}
+
+Result<formats::GgufContents> gguf_contents(const EncoderDecoder& model, std::optional<DType> dtype) {
+  ModelConfig config = model.config();
+  // A tied projection means scaled states in a file: one without has the table a second time.
+  if (config.final_state_scale == 1.0) config.tied_embeddings = false;
   return contents_of(model, config, dtype);
 }
 

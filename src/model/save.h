@@ -24,7 +24,9 @@ Result<void> save_model(const Decoder& model, const std::filesystem::path& folde
 // vectors and positions as f32. Metadata but for the tokenizer's. Tensors are made when they are asked for, from the
 // weights that the model had at this call. Errors as for save_model.
 Result<formats::GgufContents> gguf_contents(const Decoder& model, std::optional<DType> dtype);
-// The same of an encoder without its pooler, which such files do not have; unsupported for one with another head.
+// The same of an encoder without its pooler, or without what fills masks, which such files do not have; unsupported for one
+// with another head.
 Result<formats::GgufContents> gguf_contents(const Encoder& model, std::optional<DType> dtype);
+Result<formats::GgufContents> gguf_contents(const EncoderDecoder& model, std::optional<DType> dtype);
 
 }  // namespace quern::model

@@ -67,6 +67,14 @@ Tensor regrouped(const Tensor& whole, const std::vector<int64_t>& rows, int64_t 
   return result;
 }
 
+// A table of positions with `rows` of zeros put before it, or so many taken from its beginning.
+Tensor with_rows_before(const Tensor& table, int64_t rows) {
+  if (rows < 0) return table.sliced(-rows, table.dim(0));
+  Tensor result = Tensor::zeros({table.dim(0) + rows, table.dim(1)}, table.dtype());
+  result.sliced(rows, result.dim(0)).copy_from(table);
+  return result;
+}
+
 // A stack seen as one of single parameters.
 Tensor one_by_one(const Tensor& stack, const std::vector<Shape>& parameters) {
   const Shape& one = parameters.front();
@@ -152,6 +160,8 @@ Tensor relaid(const Tensor& value, std::string_view name, const ModelConfig& fro
     for (float& weight : result.span<float>())
       weight += static_cast<float>(from.norm_offset - to.norm_offset);
   }
+  if (name.ends_with("position.weight") && from.position_offset != to.position_offset)
+    result = with_rows_before(result, to.position_offset - from.position_offset);
   return result;
 }
 

@@ -18,8 +18,8 @@ std::vector<Tensor> split(const TensorName& name, const Tensor& tensor, const st
 // The inverse of split; parameters of one dtype.
 Tensor join(const TensorName& name, const std::vector<Tensor>& parameters);
 
-// `value` of the Decoder's parameter `name` where the layout of the weights (norm_offset, rope.half_split) is that
-// of `to` in place of `from`, configs of one model: `value` itself where nothing changes. Norms are f32.
+// `value` of the Decoder's parameter `name` where the layout of the weights (norm_offset, rope.half_split,
+// position_offset) is that of `to` in place of `from`, configs of one model: `value` itself where nothing changes. Norms are f32.
 Tensor relaid(const Tensor& value, std::string_view name, const ModelConfig& from, const ModelConfig& to);
 
 }  // namespace quern::model

@@ -173,7 +173,7 @@ Result<Downloaded> download(HttpClient& client, const Request& request, const Ex
   if (!whole) {
     if (Result<void> fetched = client.fetch(request, sink); !fetched.ok()) {
       if (part.size() == 0) part.discard();  // a request that was refused leaves nothing to go on from
-      return fetched;
+      return std::move(fetched).error();
     }
   }
   const std::string sha256 = part.sha256();

@@ -1,6 +1,8 @@
 """llama.cpp (xllamacpp) as the other side of a comparison."""
 
+import ctypes
 import json
+from pathlib import Path
 
 import xllamacpp
 
@@ -72,6 +74,48 @@ class Peer:
     def steps(cls, answer):
         steps = cls.parsed(answer)["choices"][0]["logprobs"]["content"]
         return [(step["id"], step["logprob"], step["top_logprobs"][1]["logprob"]) for step in steps]
+
+
+class EncoderDecoderPeer:
+    """An encoder-decoder in llama.cpp, by its C interface: the server knows decoders alone."""
+
+    class Settings(ctypes.Structure):
+        """More bytes than any of its structs of settings has, which are only passed on."""
+        _fields_ = [("bytes", ctypes.c_byte * 1024)]
+
+    class Batch(ctypes.Structure):
+        _fields_ = [("count", ctypes.c_int32), *((name, ctypes.c_void_p) for name in ("token", "embd", "pos", "n_seq", "seq", "out"))]
+
+    def __init__(self, path):
+        [library] = Path(xllamacpp.__file__).parent.glob("xllamacpp*.so")
+        self.library = library = ctypes.CDLL(str(library))
+        for name in "llama_model_default_params", "llama_context_default_params":
+            getattr(library, name).restype = self.Settings
+        for name in "llama_model_load_from_file", "llama_init_from_model":
+            getattr(library, name).restype = ctypes.c_void_p
+        library.llama_batch_get_one.restype = self.Batch
+        library.llama_get_logits_ith.restype = ctypes.POINTER(ctypes.c_float)
+        library.llama_backend_init()
+        self.model = ctypes.c_void_p(
+            library.llama_model_load_from_file(str(path).encode(), library.llama_model_default_params()))
+        assert self.model, path
+
+    def logits(self, source, answer):
+        """Of the token after `answer`, which begins with the start token, in sight of `source`: lists of ids."""
+        library = self.library
+        context = ctypes.c_void_p(library.llama_init_from_model(self.model, library.llama_context_default_params()))
+        for ids, run in (source, library.llama_encode), (answer, library.llama_decode):
+            row = (ctypes.c_int32 * len(ids))(*ids)
+            status = run(context, library.llama_batch_get_one(row, len(ids)))
+            assert status == 0, status
+        vocabulary = library.llama_vocab_n_tokens(ctypes.c_void_p(self.vocabulary()))
+        result = library.llama_get_logits_ith(context, -1)[:vocabulary]
+        library.llama_free(context)
+        return result
+
+    def vocabulary(self):
+        self.library.llama_model_get_vocab.restype = ctypes.c_void_p
+        return self.library.llama_model_get_vocab(self.model)
 
 
 def agree(ours, theirs, tolerance, measured):

@@ -1,7 +1,6 @@
 // BERT (Devlin et al. 2018, arXiv 1810.04805): learned positions and segments, norms after the branches.
 #include "model/families/encoder_like.h"
 #include "model/families/families.h"
-#include "model/families/gguf_names.h"
 
 namespace quern::model {
 
@@ -43,26 +42,16 @@ std::vector<TensorName> tensors(const ModelConfig& config) {
   return tensor_names(config, "bert.encoder.layer.", rows);
 }
 
-// Files hold no head.
-void imply(ModelConfig& config) { config.head_activation = ops::Activation::identity; }
-
-std::vector<TensorName> named_as_gguf(const ModelConfig& config) {
-  return gguf_tensors(config, {{"token_types", {"token_type"}},
-                               {"token_embd_norm", {"embedding_norm"}},
-                               {"attn_output_norm", {"attention_norm"}},
-                               {"layer_output_norm", {"mlp_norm"}}});
-}
-
 }  // namespace
 
-const Family kBert =
-    encoder_relative({.name = "bert",
-                      .architecture = "Bert",
-                      .prefix = "bert.",
-                      .defaults = defaults,
-                      .read = read,
-                      .write = write,
-                      .tensors = tensors,
-                      .gguf = {.architecture = "bert", .imply = imply, .tensors = named_as_gguf}});
+const Family kBert = encoder_relative(
+    {.name = "bert",
+     .architecture = "Bert",
+     .prefix = "bert.",
+     .defaults = defaults,
+     .read = read,
+     .write = write,
+     .tensors = tensors,
+     .gguf = {.architecture = "bert", .imply = imply_bert_gguf, .tensors = bert_gguf_tensors}});
 
 }  // namespace quern::model

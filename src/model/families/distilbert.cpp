@@ -62,6 +62,10 @@ const Family kDistilBert = encoder_relative({.name = "distilbert",
                                              .defaults = defaults,
                                              .read = read,
                                              .write = write,
-                                             .tensors = tensors});
+                                             .tensors = tensors,
+                                             .gguf = {.architecture = "bert",
+                                                      .without = "token_types.weight",
+                                                      .imply = imply_bert_gguf,
+                                                      .tensors = bert_gguf_tensors}});
 
 }  // namespace quern::model

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "model/families/gguf_names.h"
+
 namespace quern::model {
 
 ModelConfig encoder_defaults(std::string_view family) {
@@ -81,6 +83,18 @@ std::vector<ModuleName> bert_blocks() {
 void add_label_heads(const ModelConfig& config, std::vector<ModuleName>& rows) {
   if (config.head == Head::question_answering) rows.push_back({"qa_outputs", {"head"}});
   if (config.head == Head::token_classification) rows.push_back({"classifier", {"head"}});
+}
+
+void imply_bert_gguf(ModelConfig& config) {
+  config.head_activation = ops::Activation::identity;
+  config.position_offset = 0;
+}
+
+std::vector<TensorName> bert_gguf_tensors(const ModelConfig& config) {
+  return gguf_tensors(config, {{"token_types", {"token_type"}},
+                               {"token_embd_norm", {"embedding_norm"}},
+                               {"attn_output_norm", {"attention_norm"}},
+                               {"layer_output_norm", {"mlp_norm"}}});
 }
 
 std::string encoder_current_name(std::string_view name) {

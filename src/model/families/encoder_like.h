@@ -31,6 +31,10 @@ std::vector<ModuleName> bert_blocks();
 // Modules outside blocks that have the same names in all families: outputs of classes and of spans.
 void add_label_heads(const ModelConfig& config, std::vector<ModuleName>& rows);
 
+// How GGUF files hold BERT and those of its form, "bert": without a head, positions from the first row on.
+void imply_bert_gguf(ModelConfig& config);
+std::vector<TensorName> bert_gguf_tensors(const ModelConfig& config);
+
 // gamma and beta of norms are old names; the bias of a tied projection lies under two.
 std::string encoder_current_name(std::string_view name);
 // Buffers of old versions and second copies of tied weights.

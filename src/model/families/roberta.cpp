@@ -61,14 +61,21 @@ const Family kRoberta = encoder_relative({.name = "roberta",
                                           .defaults = defaults,
                                           .read = read,
                                           .write = write,
-                                          .tensors = tensors});
+                                          .tensors = tensors,
+                                          .gguf = {.architecture = "bert",
+                                                   .tokenizer = "gpt2",
+                                                   .imply = imply_bert_gguf,
+                                                   .tensors = bert_gguf_tensors}});
 
-const Family kXlmRoberta = encoder_relative({.name = "xlm-roberta",
-                                             .architecture = "XLMRoberta",
-                                             .prefix = "roberta.",
-                                             .defaults = xlm_defaults,
-                                             .read = read,
-                                             .write = write,
-                                             .tensors = tensors});
+const Family kXlmRoberta = encoder_relative(
+    {.name = "xlm-roberta",
+     .architecture = "XLMRoberta",
+     .prefix = "roberta.",
+     .defaults = xlm_defaults,
+     .read = read,
+     .write = write,
+     .tensors = tensors,
+     .gguf = {
+         .architecture = "bert", .tokenizer = "t5", .imply = imply_bert_gguf, .tensors = bert_gguf_tensors}});
 
 }  // namespace quern::model

@@ -127,6 +127,40 @@ std::vector<TensorName> tensors(const ModelConfig& config) {
                        {"decoder.block.", rows_of(config, "decoder", 2)});
 }
 
+// How GGUF names the parts of one half.
+std::vector<ModuleName> gguf_rows(bool encoder) {
+  return {{"token_embd", {"embedding"}},
+          {encoder ? "enc.blk.0.attn_rel_b" : "dec.blk.0.attn_rel_b", {"relative"}},
+          {"attn_norm", {"attention_norm"}},
+          {"attn_q", {"attention.q"}},
+          {"attn_k", {"attention.k"}},
+          {"attn_v", {"attention.v"}},
+          {"attn_o", {"attention.o"}},
+          {"cross_attn_norm", {"cross_norm"}},
+          {"cross_attn_q", {"cross_attention.q"}},
+          {"cross_attn_k", {"cross_attention.k"}},
+          {"cross_attn_v", {"cross_attention.v"}},
+          {"cross_attn_o", {"cross_attention.o"}},
+          {"ffn_norm", {"mlp_norm"}},
+          {"ffn_gate", {"mlp.gate"}},
+          {"ffn_up", {"mlp.up"}},
+          {"ffn_down", {"mlp.down"}},
+          {encoder ? "enc.output_norm" : "dec.output_norm", {"final_norm"}},
+          {"output", {"head"}}};
+}
+
+std::vector<TensorName> gguf_tensors_of_halves(const ModelConfig& config) {
+  return seq2seq_names(config, {"enc.blk.", gguf_rows(true)}, {"dec.blk.", gguf_rows(false)});
+}
+
+// As llama.cpp computes: an MLP with gates has GELU. A tied projection is that of the first version, whose scale is that of
+// transformers; llama.cpp leaves it out, which changes no order.
+void imply_gguf(ModelConfig& config) {
+  config.activation = config.gated_mlp ? ops::Activation::gelu_tanh : ops::Activation::relu;
+  config.final_state_scale =
+      config.tied_embeddings ? 1.0 / std::sqrt(static_cast<double>(config.hidden)) : 1.0;
+}
+
 // Copies of the shared table, and a table of cross-attention that the first versions saved and never read.
 bool ignores(std::string_view name) {
   return name.ends_with(".embed_tokens.weight") || name == "lm_head.weight" ||
@@ -141,7 +175,8 @@ const Family kT5{.name = "t5",
                  .read = read,
                  .write = write,
                  .tensors = tensors,
-                 .ignores = ignores};
+                 .ignores = ignores,
+                 .gguf = {.architecture = "t5", .imply = imply_gguf, .tensors = gguf_tensors_of_halves}};
 
 const Family kMt5{.name = "mt5",
                   .architecture = "MT5ForConditionalGeneration",
@@ -149,6 +184,7 @@ const Family kMt5{.name = "mt5",
                   .read = read,
                   .write = write,
                   .tensors = tensors,
-                  .ignores = ignores};
+                  .ignores = ignores,
+                  .gguf = {.architecture = "t5", .imply = imply_gguf, .tensors = gguf_tensors_of_halves}};
 
 }  // namespace quern::model

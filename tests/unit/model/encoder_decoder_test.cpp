@@ -3,14 +3,17 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <map>
 
 #include "autograd/graph.h"
 #include "base/exception.h"
+#include "formats/gguf/contents.h"
 #include "formats/safetensors.h"
 #include "model/load.h"
 #include "model/save.h"
 #include "model/tensor_layout.h"
+#include "support/temp_dir.h"
 #include "unit/model/tiny_models.h"
 
 namespace quern::model {
@@ -102,6 +105,63 @@ TEST_P(Seq2SeqGradients, LossAndEveryGradientAgree) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, Seq2SeqGradients, testing::Values("t5", "bart"));
+
+// A T5 of `family`, whose distances are those that GGUF files imply.
+ModelConfig tiny_t5(const std::string& family, bool tied) {
+  ModelConfig config = tiny_config(family);
+  config.encoder_layers = 3;
+  config.head_dim = 8;
+  config.relative_buckets = 8;
+  config.tied_embeddings = tied;
+  if (tied && family == "t5") config.final_state_scale = 1.0 / std::sqrt(static_cast<double>(config.hidden));
+  return config;
+}
+
+Tensor answer_of(const EncoderDecoder& model) {
+  const autograd::NoGrad no_grad;
+  const Tensor source = random_tokens(2, 9, model.config().vocab_size, 5);
+  nn::ForwardContext context = nn::ForwardContext::causal(2, 6);
+  context.source = read_source(model.encoder(), model.decoder(), source, {9, 4});
+  return model.decoder().logits(
+      model.decoder().hidden(random_tokens(2, 6, model.config().vocab_size, 6), context));
+}
+
+TEST(EncoderDecoder, ComputesTheSameFromGguf) {
+  for (const ModelConfig& config :
+       {tiny_t5("t5", true), tiny_t5("t5", false), tiny_t5("mt5", false), tiny_t5("mt5", true)}) {
+    const EncoderDecoder model = EncoderDecoder::create(config, 3).value();
+    const auto contents = gguf_contents(model, DType::f32);
+    ASSERT_TRUE(contents.ok()) << contents.error().to_string();
+    EXPECT_EQ(contents->find("output.weight") == nullptr, config.final_state_scale != 1.0);
+    const fs::path path = test::process_temp_dir() / "t5.gguf", folder = test::process_temp_dir() / "t5";
+    formats::write_gguf(path, *contents, null_progress()).value();
+    const auto again = load_encoder_decoder(path);
+    ASSERT_TRUE(again.ok()) << again.error().to_string();
+    EXPECT_EQ(again->config().encoder_layers, 3);
+    EXPECT_EQ(again->config().layers, 2);
+    EXPECT_TRUE(same_bits(answer_of(*again), answer_of(model)));
+    // And back to a folder.
+    fs::remove_all(folder);
+    const auto saved = save_model(*again, folder, DType::f32);
+    ASSERT_TRUE(saved.ok()) << saved.error().to_string();
+    EXPECT_TRUE(same_bits(answer_of(load_encoder_decoder(folder).value()), answer_of(model)));
+  }
+}
+
+TEST(EncoderDecoder, RefusesToWriteWhatGgufCannotSay) {
+  const auto error_of = [](const ModelConfig& config) {
+    return gguf_contents(EncoderDecoder::create(config, 3).value(), DType::f32).error();
+  };
+  ModelConfig far = tiny_t5("t5", false);
+  far.relative_max_distance = 64;
+  EXPECT_EQ(
+      error_of(far).message,
+      "a GGUF file of architecture 't5' cannot say relative_max_distance = 64 (it would be read as 128)");
+  EXPECT_EQ(error_of(far).hint, "'quern convert --to hf' keeps it");
+  const EncoderDecoder bart = load_encoder_decoder(kGolden / "bart").value();
+  EXPECT_EQ(gguf_contents(bart, DType::f32).error().message,
+            "GGUF has no architecture for models of family 'bart'");
+}
 
 TEST(EncoderDecoder, ADecoderNeedsItsSource) {
   const EncoderDecoder model = load_encoder_decoder(kGolden / "bart").value();

@@ -307,12 +307,52 @@ TEST(GgufModel, HoldsEncodersWithoutAHead) {
   EXPECT_NE(refused.error().message.find("encoders without a head"), std::string::npos);
 }
 
+// Relatives of BERT share its architecture: positions from the first row on, and the way the file is made tells whose it is.
+TEST(GgufModel, HoldsRelativesOfBert) {
+  for (const auto& [name, tokenizer] :
+       {std::pair{"roberta", "gpt2"}, {"xlm-roberta", "t5"}, {"distilbert", "bert"}}) {
+    ModelConfig config = tiny_config(name);
+    config.head = Head::masked_lm;  // left out
+    config.head_activation = config.activation;
+    const Encoder model = Encoder::create(config, 3).value();
+    GgufContents contents = gguf_contents(model, DType::f32).value();
+    contents.metadata.set("tokenizer.ggml.model", std::string(tokenizer));
+    contents.metadata.set("tokenizer.ggml.padding_token_id",
+                          static_cast<uint32_t>(std::max<int64_t>(config.pad_token, 0)));
+    EXPECT_EQ(contents.metadata.get<std::string>("general.architecture").value(), "bert");
+    EXPECT_EQ(contents.find("position_embd.weight")->shape, (Shape{config.max_positions, config.hidden}));
+    EXPECT_GE(contents.metadata.get<int64_t>("tokenizer.ggml.token_type_count").value(), 1);
+    const Encoder again = load_encoder(write(contents)).value();
+    EXPECT_EQ(again.config().family, name);
+    EXPECT_EQ(again.config().position_offset, 0);
+    EXPECT_EQ(again.config().max_positions, config.max_positions);
+    const autograd::NoGrad no_grad;
+    const Tensor tokens = random_tokens(2, 11, config.vocab_size, 5);
+    const std::vector<int64_t> lengths{11, 7};
+    const auto context = nn::ForwardContext::padded(lengths, 11);
+    const Tensor states = model.hidden(tokens, context);
+    EXPECT_LE(max_difference(again.hidden(tokens, context), states), 1e-6) << name;
+
+    const std::filesystem::path folder = fresh_path("_folder");
+    const auto saved = save_model(again, folder, DType::f32);
+    ASSERT_TRUE(saved.ok()) << name << ": " << saved.error().to_string();
+    const Encoder third = load_encoder(folder).value();
+    EXPECT_EQ(third.config().position_offset, tiny_config(name).position_offset);
+    EXPECT_LE(max_difference(third.hidden(tokens, context), states), 1e-6) << name;
+  }
+}
+
 TEST(GgufModel, RefusesFamiliesItHasNoArchitectureFor) {
   const auto contents = gguf_contents(Decoder::create(tiny_config("opt"), 1).value(), DType::f32);
   ASSERT_FALSE(contents.ok());
   EXPECT_EQ(contents.error().code, ErrorCode::unsupported);
   EXPECT_NE(contents.error().message.find("GGUF has no architecture for models of family 'opt'"),
             std::string::npos);
+  EXPECT_EQ(contents.error().hint, "'quern convert --to hf' writes them as a folder");
+  for (const char* family : {"albert", "electra", "mpnet", "deberta-v2"})
+    EXPECT_EQ(gguf_contents(Encoder::create(tiny_config(family), 1).value(), DType::f32).error().code,
+              ErrorCode::unsupported)
+        << family;
 }
 
 TEST(GgufModel, MatricesAreOfTheDtypeAskedForVectorsAndPositionsF32) {
