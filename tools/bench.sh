@@ -3,6 +3,7 @@
 # project; their parts are skipped, and say so, unless they are named:
 #   LLMC=DIR       a build of llm.c with ./train_gpt2 and its gpt2_124M.bin: run with B=4, T=64
 #   LLAMA_CPP=DIR  the programs of llama.cpp, built for this machine;  MODELS="FILE..."  GGUF files that both run
+#   MODEL=FILE     a small GGUF file that is served;  SOAK=1  to serve it for ten minutes, too
 #   PEER=PYTHON    a Python with Hugging Face tokenizers
 #   TEXT=FILE      English text for the tokenizer;  SHAKESPEARE=FILE  tiny_shakespeare, for nanoGPT's recipe
 set -eu
@@ -42,6 +43,22 @@ if [ -n "${LLAMA_CPP:-}" ] && [ -n "${MODELS:-}" ]; then
   python3 bench/scenarios/inference_against_llama_cpp.py "$quern" "$LLAMA_CPP/llama-bench" $MODELS
 else
   skip "set LLAMA_CPP and MODELS"
+fi
+
+title "serving, in turns with llama-server (wanted: 1.3x, 1.4x and 1.5x its tokens/s with 1, 8 and 32 clients, and no later first tokens)"
+if [ -n "${LLAMA_CPP:-}" ] && [ -n "${MODELS:-}" ]; then
+  # shellcheck disable=SC2086  # several files
+  python3 bench/scenarios/serving_against_llama_server.py "$quern" "$LLAMA_CPP/llama-server" $MODELS
+else
+  skip "set LLAMA_CPP and MODELS"
+fi
+if [ -n "${MODEL:-}" ]; then
+  for scenario in shared_prompt json_schema slow_streams ${SOAK:+soak}; do
+    title "serving: $scenario"
+    python3 "bench/scenarios/serving_$scenario.py" "$quern" "$MODEL"
+  done
+else
+  skip "set MODEL"
 fi
 
 title "tokenizer (wanted: encoding at 60 MB/s on one thread)"
