@@ -16,6 +16,15 @@ from transformers.utils.chat_template_utils import render_jinja_template
 # Its Python source holds the templates of some 25 families as text; nothing of it is installed or run.
 PACKAGE = "unsloth==2026.10.9"
 PACKAGES = Path("build/conformance/packages").resolve()
+# The 20 chat models that people meet most, by the package's name of the template: the families that hubs and local runners list
+# first, each form once, chosen by hand. Hermes, SmolLM2, Qwen 1.5 and 2 and many tunes have ChatML; Llama 3.2 and 3.3 have 3.1's.
+MOST_USED = {
+    "Llama 2 Chat": "llama", "Llama 3 Instruct": "llama3", "Llama 3.1 Instruct": "llama31", "Mistral 7B Instruct": "mistral",
+    "Zephyr": "zephyr", "Vicuna 1.5": "vicuna", "Starling": "starling", "Yi Chat": "yi_chat", "Hermes (ChatML)": "chatml",
+    "Qwen 2.5 Instruct": "qwen25", "Qwen 3": "qwen3", "Qwen 3 Instruct 2507": "qwen3_instruct",
+    "Qwen 3 Thinking 2507": "qwen3_thinking", "Gemma 2": "gemma", "Gemma 3": "gemma3", "Gemma 4": "gemma4",
+    "Phi-3": "phi3", "Phi-4": "phi4", "gpt-oss": "gptoss", "LFM2": "liquid_lfm2",
+}
 TOKENS = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
 
 
@@ -96,13 +105,18 @@ def test_typed_special_tokens_stay_text(quern, measured, tmp_path):
 def test_renders_the_same(quern, measured, tmp_path):
     templates = published()
     assert len(templates) > 20
-    different = []
+    different, rendered = [], {}
     for name, template in templates.items():
         (tmp_path / "tokenizer_config.json").write_text(json.dumps({"chat_template": template, **TOKENS}))
         rows = requests()
         prompts = quern.json_lines("tokenizer", "chat", tmp_path, "--jsonl", "-", rows=rows)
-        different += [(name, row) for row, prompt in zip(rows, prompts, strict=True)
-                      if prompt.get("text") != expected(template, row)]
+        wanted = [expected(template, row) for row in rows]
+        different += [(name, row) for row, prompt, text in zip(rows, prompts, wanted, strict=True) if prompt.get("text") != text]
+        rendered[name] = sum(text is not None for text in wanted)
     measured("templates", len(templates))
     measured("prompts", len(templates) * len(requests()))
+    assert len(MOST_USED) == len(set(MOST_USED.values())) == 20
+    for model, name in MOST_USED.items():
+        assert rendered.get(name, 0) > 10, f"{model}: {rendered.get(name)} prompts were rendered and compared"
+    measured("of the 20 most used models", len(MOST_USED))
     assert not different, f"{len(different)} prompts differ, the first: {different[0]}"
