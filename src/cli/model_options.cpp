@@ -8,8 +8,10 @@
 
 #include "base/file.h"
 #include "base/terminal.h"
+#include "base/units.h"
 #include "grammar/grammar_cache.h"
 #include "infer/loaded_adapter.h"
+#include "model/cache.h"
 #include "store/store.h"
 
 namespace quern::cli {
@@ -140,6 +142,30 @@ Result<void> ModelOptions::constrain(const infer::LoadedModel& loaded) {
   return {};
 }
 
+namespace {
+
+// What a model holds in memory beside the program: copies of weights that products read fast, the rest of them as they lie in
+// the mapped file, and keys and values of a full context.
+std::string describe_memory(const model::Decoder& model, int64_t context) {
+  int64_t packed = 0, in_file = 0;
+  nn::visit(model, [&](const std::string&, const nn::Parameter& parameter) {
+    const bool copied = parameter.strips().defined();
+    (copied ? packed : in_file) += (copied ? parameter.strips() : parameter.value()).bytes();
+  });
+  const int64_t tokens = context > 0 ? context : model.config().max_positions;
+  const nn::KvCacheSpec cache = model::cache_spec(
+      model.config(), {.capacity = tokens, .chunk = model::kPromptChunk}, model.cache_dtype());
+  const auto size = [](int64_t bytes) { return human_bytes(static_cast<uint64_t>(bytes)); };
+  const std::string copies =
+      packed == 0
+          ? ""
+          : fmt::format("{} of weights copied for fast products (not with --no-pack), ", size(packed));
+  return fmt::format("memory: {}{} of weights as they lie in the file, {} of keys and values of {} tokens",
+                     copies, size(in_file), size(cache.bytes()), tokens);
+}
+
+}  // namespace
+
 std::string ModelOptions::describe(const infer::LoadedModel& loaded, double seconds) const {
   const infer::SamplingOptions& s = completion.sampling;
   std::vector<std::string> sampling, ends;
@@ -157,9 +183,10 @@ std::string ModelOptions::describe(const infer::LoadedModel& loaded, double seco
     ends.push_back(fmt::format("{} ({})", loaded.tokenizer.id_to_token(id).value_or("?"), id));
   }
   return fmt::format(
-      "opened in {:.0f} ms; {}, {} tokens of vocabulary, {} positions\nsampling: {}\nend tokens: {}",
+      "opened in {:.0f} ms; {}, {} tokens of vocabulary, {} positions\n{}\nsampling: {}\nend tokens: {}",
       1e3 * seconds, loaded.model.config().family, loaded.tokenizer.vocab_size(),
-      loaded.model.config().max_positions, fmt::join(sampling, ", "), fmt::join(ends, ", "));
+      loaded.model.config().max_positions, describe_memory(loaded.model, context), fmt::join(sampling, ", "),
+      fmt::join(ends, ", "));
 }
 
 nlohmann::ordered_json to_json(const infer::Completion& c) {
