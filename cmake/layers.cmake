@@ -26,6 +26,8 @@ quern_asset(quern_eval report_perplexity_js ${CMAKE_SOURCE_DIR}/web/report/perpl
 quern_folder(recipes      DEPS train infer plan report)
 quern_asset(quern_recipes report_recipe_js ${CMAKE_SOURCE_DIR}/web/report/recipe.js)
 quern_folder(store        DEPS formats base CURL::libcurl OpenSSL::Crypto LibArchive::LibArchive)
+quern_asset(quern_recipes report_examples_js ${CMAKE_SOURCE_DIR}/web/report/examples.js)
+quern_folder(store        DEPS base CURL::libcurl OpenSSL::Crypto LibArchive::LibArchive)
 quern_folder(server       DEPS engine OpenSSL::SSL OpenSSL::Crypto Threads::Threads)
 include(cmake/page_assets.cmake)
 quern_folder(cli          DEPS server recipes eval convert store CLI11::CLI11)

@@ -1,5 +1,6 @@
-// quern data synth | info
+// quern data synth | info | prepare
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -10,6 +11,8 @@
 #include "cli/command_line.h"
 #include "data/corpus_info.h"
 #include "data/synth/corpus.h"
+#include "recipes/prepare.h"
+#include "store/store.h"
 
 namespace quern::cli {
 
@@ -144,6 +147,53 @@ Runner define_info(CommandLine& line) {
   return [arguments](Context& context) { return info(*arguments, context); };
 }
 
+// One line per side, and one per reason why rows are left out; then an example with what is learnt of it.
+std::string prepared_text(const data::PreparationReport& report) {
+  TextTable table({"", ""});
+  const auto share = [](const data::PreparedSide& side) {
+    return fmt::format(
+        "{} examples, {} tokens, {} of them learnt", side.examples, side.tokens,
+        percent(static_cast<double>(side.learnt) / static_cast<double>(std::max<int64_t>(side.tokens, 1))));
+  };
+  table.add({report.train.path.string(), share(report.train)});
+  if (!report.validation.path.empty()) table.add({report.validation.path.string(), share(report.validation)});
+  table.add({"longest", fmt::format("{} tokens", report.longest)});
+  if (report.truncated > 0) table.add({"cut", fmt::format("{} examples", report.truncated)});
+  table.add({"left out", fmt::format("{} of {} rows", report.refused_count(), report.row_count())});
+  for (size_t i = 0; i < report.faults.size(); ++i) {
+    if (report.faults[i] == 0) continue;
+    const auto fault = static_cast<data::Fault>(i);
+    const auto first =
+        std::ranges::find_if(report.refused, [&](const auto& row) { return row.refusal.fault == fault; });
+    std::string place;
+    if (first != report.refused.end())
+      place = fmt::format(", first {}:{}: {}", report.files[first->file].string(), first->line,
+                          first->refusal.what);
+    table.add({fmt::format("  {}", name_of(fault)), fmt::format("{}{}", report.faults[i], place)});
+  }
+  std::string text = table.to_string(0);
+  if (report.samples.empty()) return text;
+  text += "\nWhat is learnt of the first:\n";
+  const bool colours = ::isatty(STDOUT_FILENO) == 1;
+  for (const auto& runs : report.samples[0].documents) text += "\n" + data::show_learnt(runs, colours) + "\n";
+  return text;
+}
+
+Result<void> prepare(recipes::PrepareConfig& config, Context& context) {
+  const InterruptGuard guard;
+  QUERN_TRY(const std::filesystem::path tokenizer, store::Store().resolve(config.tokenizer));
+  config.tokenizer = tokenizer.string();
+  QUERN_TRY(const data::PreparationReport report, recipes::prepare(config, *context.progress));
+  context.print(context.json ? recipes::summary_of(report).dump(2) + "\n" : prepared_text(report));
+  return {};
+}
+
+Runner define_prepare(CommandLine& line) {
+  auto config = std::make_shared<recipes::PrepareConfig>();
+  line.config(*config, "CONFIG");
+  return [config](Context& context) { return prepare(*config, context); };
+}
+
 }  // namespace
 
 Command data_command() {
@@ -164,13 +214,29 @@ Command data_command() {
                .examples = "quern data info docs/handbook",
                .define = define_info,
                .subcommands = {}};
+  Command prepare{
+      .name = "prepare",
+      .group = Group::data,
+      .summary = "check, render and tokenize examples to tune a model on",
+      .details =
+          "Reads Alpaca, ShareGPT, OpenAI messages, prompts with completions, preferences and unpaired "
+          "answers, and "
+          "renders\nthem with the chat template of the model. Writes train.tokens, validation.tokens, "
+          "report.html (what is "
+          "learnt, in\ncolour) and refused.jsonl (every row that is left out, and why) into the folder "
+          "`out`.",
+      .examples =
+          "quern data prepare configs/prepare.yaml\n"
+          "quern data prepare --set inputs=alpaca.json --set tokenizer=MODEL --set out=data/alpaca",
+      .define = define_prepare,
+      .subcommands = {}};
   return {.name = "data",
           .group = Group::data,
-          .summary = "make and inspect corpora",
+          .summary = "make and inspect corpora, and prepare examples to tune on",
           .details = {},
           .examples = "quern data synth --out data/tales",
           .define = nullptr,
-          .subcommands = {std::move(synth), std::move(info)}};
+          .subcommands = {std::move(synth), std::move(info), std::move(prepare)}};
 }
 
 }  // namespace quern::cli

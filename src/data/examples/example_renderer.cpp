@@ -7,7 +7,7 @@
 #include <string_view>
 #include <tuple>
 
-#include "base/exception.h"
+#include "base/terminal.h"
 #include "data/examples/messages.h"
 #include "text/unicode.h"
 
@@ -112,6 +112,22 @@ Result<void> ExampleRenderer::probe() {
   if (bos && document.tokens.size() > 1 && document.tokens[0] == *bos && document.tokens[1] == *bos)
     return refuse("prompts begin with two beginning-of-text tokens");
   return {};
+}
+
+Hash128 ExampleRenderer::fingerprint() const {
+  Hasher hasher;
+  hasher.add(language_.tokenizer.to_json());
+  for (const std::string& name : language_.templates.names()) {
+    text::ChatRequest request;
+    request.template_name = name;
+    if (const auto source = language_.templates.source_for(request); source.ok())
+      hasher.add(name).add(*source);
+  }
+  for (const auto& [name, token] : language_.templates.special_tokens()) hasher.add(name).add(token);
+  for (const int32_t end : language_.end_tokens) hasher.add(static_cast<uint64_t>(end));
+  hasher.add(static_cast<uint64_t>(language_.chat_bos.value_or(-1)));
+  hasher.add(static_cast<uint64_t>(choices_.learn)).add(uint64_t{choices_.special_tokens});
+  return hasher.result();
 }
 
 Refusal ExampleRenderer::render(const Example& example, std::vector<TokenDocument>& documents) const {
@@ -313,6 +329,18 @@ std::vector<std::string> learnt_runs(const text::Tokenizer& tokenizer, const Tok
     runs.push_back(tokenizer.decode(std::span(document.tokens).subspan(begin, end - begin)));
   }
   return runs;
+}
+
+std::string show_learnt(const std::vector<std::string>& runs, bool colours) {
+  std::string text;
+  for (size_t i = 0; i < runs.size(); ++i) {
+    const std::string run = terminal::without_controls(runs[i]);
+    if (i % 2 == 0)
+      text += run;
+    else
+      text += colours ? "\x1b[30;42m" + run + "\x1b[0m" : "[[" + run + "]]";
+  }
+  return text;
 }
 
 }  // namespace quern::data

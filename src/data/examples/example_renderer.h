@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "base/hash.h"
 #include "base/result.h"
 #include "data/examples/example.h"
 #include "data/token_dataset.h"
@@ -61,6 +62,8 @@ class ExampleRenderer {
   Refusal render(const Example& example, std::vector<TokenDocument>& documents) const;
 
   const text::Tokenizer& tokenizer() const { return language_.tokenizer; }
+  // Of everything that decides what examples become, but for the date.
+  Hash128 fingerprint() const;
 
  private:
   struct Chat;
@@ -91,5 +94,7 @@ class ExampleRenderer {
 // The text of the document in runs of tokens that are not learnt and that are, in turn, for people to see; the first run
 // is not learnt, and may be empty.
 std::vector<std::string> learnt_runs(const text::Tokenizer& tokenizer, const TokenDocument& document);
+// These for a terminal, what is learnt on green ground; without colours, between [[ and ]].
+std::string show_learnt(const std::vector<std::string>& runs, bool colours);
 
 }  // namespace quern::data

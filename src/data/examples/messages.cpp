@@ -83,7 +83,8 @@ Refusal read_inner(const Json& json, std::string_view field, Json& inner) {
 Refusal read_call(const Json& json, const std::string& field, Json& call) {
   const Json* function = &json;
   if (json.is_object() && json.contains("function")) function = &json["function"];
-  if (!function->is_object() || !function->value("name", Json()).is_string() || (*function)["name"] == "")
+  const Json name = function->is_object() ? function->value("name", Json()) : Json();
+  if (!name.is_string() || name.get_ref<const std::string&>().empty())
     return bad_value(field, R"({"name": ..., "arguments": {...}})", json);
   Json arguments = Json::object();
   const char* key =
@@ -95,7 +96,7 @@ Refusal read_call(const Json& json, const std::string& field, Json& call) {
   call = Json::object();
   if (function != &json && json.value("id", Json()).is_string()) call["id"] = json["id"];
   call["type"] = "function";
-  call["function"] = {{"name", (*function)["name"]}, {"arguments", std::move(arguments)}};
+  call["function"] = {{"name", name}, {"arguments", std::move(arguments)}};
   return {};
 }
 
@@ -119,9 +120,9 @@ Refusal read_learnt(const Json& json, const std::string& field, bool assistant, 
   for (const char* key : {"train", "weight"}) {
     const Json value = json.value(key, Json());
     if (value.is_null()) continue;
-    const bool is_flag = value.is_boolean() || value == 0 || value == 1;
-    if (!is_flag) return bad_value(fmt::format("{}.{}", field, key), "true or false, 1 or 0", value);
-    learnt = value == true || value == 1;
+    const std::optional<bool> flag = flag_of(value);
+    if (!flag) return bad_value(fmt::format("{}.{}", field, key), "true or false, 1 or 0", value);
+    learnt = *flag;
     if (learnt && !assistant)
       return {Fault::bad_value, fmt::format("{}.{}: only what the assistant says can be learnt", field, key)};
   }
@@ -183,6 +184,14 @@ Refusal read_message(const Json& json, const std::string& field, Json& message, 
 
 }  // namespace
 
+std::optional<bool> flag_of(const Json& json) {
+  if (json.is_boolean()) return json.get<bool>();
+  if (!json.is_number()) return std::nullopt;
+  const auto number = json.get<double>();
+  if (number != 0.0 && number != 1.0) return std::nullopt;
+  return number == 1.0;
+}
+
 Json message_of(std::string_view role, std::string_view content) {
   return {{"role", std::string(role)}, {"content", std::string(content)}};
 }
@@ -206,7 +215,8 @@ Refusal read_messages(const Json& json, std::string_view field, Json& messages) 
 }
 
 Refusal read_tools(const Json& json, Json& tools) {
-  if (json.is_null() || json == "") return {};
+  const bool is_empty_text = json.is_string() && json.get_ref<const std::string&>().empty();
+  if (json.is_null() || is_empty_text) return {};
   Json list;
   if (Refusal refusal = read_inner(json, "tools", list)) return refusal;
   if (!list.is_array()) return bad_value("tools", "a list", list);

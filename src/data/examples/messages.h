@@ -2,6 +2,7 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string_view>
 
 #include "data/examples/example.h"
@@ -21,6 +22,9 @@ Refusal read_tools(const nlohmann::ordered_json& json, nlohmann::ordered_json& t
 // Whether `messages` can follow each other: a system message only first, questions and results of tools in turn with
 // what the assistant says, results only after calls.
 Refusal check_order(const nlohmann::ordered_json& messages);
+
+// true or false, 1 or 0; nothing else.
+std::optional<bool> flag_of(const nlohmann::ordered_json& json);
 
 // A message of its own.
 nlohmann::ordered_json message_of(std::string_view role, std::string_view content);

@@ -242,9 +242,9 @@ class RowReader {
     example_.kind = ExampleKind::unpaired;
     const char* label = label_field();
     if (label == nullptr) return {Fault::missing_field, "label"};
-    const Json& value = row_[label];
-    if (!value.is_boolean() && value != 0 && value != 1) return bad_value(label, "true or false", value);
-    example_.wanted = value == true || value == 1;
+    const std::optional<bool> wanted = flag_of(row_[label]);
+    if (!wanted) return bad_value(label, "true or false", row_[label]);
+    example_.wanted = *wanted;
     if (Refusal refusal = read_prompt()) return refusal;
     if (const char* field = first_of(row_, {"completion", "output"})) {
       if (Refusal refusal = read_answer(field, example_.answer)) return refusal;
