@@ -3,14 +3,18 @@
 
     python tools/goldens/assistant_masks.py        # needs: pip install transformers (5.x) jinja2 trl datasets
 
-Templates with {% generation %} marks: return_assistant_tokens_mask. Without: prompt and completion tokenized as TRL's
-SFTTrainer does it for prompt-completion rows (apply_chat_template of the prompt, then of both). The tokenizer is that of
-tests/golden/tokenizer/byte_level.json with the special tokens below.
+"assistant": return_assistant_tokens_mask of transformers over the template with {% generation %} marks, which are also the
+labels of TRL's SFTTrainer with assistant_only_loss (checked here). "completion": the labels of SFTTrainer over rows of prompt
+and completion, with the template without marks. The tokenizer is that of tests/golden/tokenizer/byte_level.json with the
+special tokens below.
 """
 import json
 import pathlib
+import tempfile
 
-from transformers import PreTrainedTokenizerFast
+from datasets import Dataset
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from trl import SFTConfig, SFTTrainer
 
 GOLDEN = pathlib.Path(__file__).parents[2] / "tests/golden"
 
@@ -41,34 +45,38 @@ def messages(chat):
     return [{"role": role, "content": content} for role, content in chat]
 
 
+def labels(tokenizer, template, rows, **options):
+    """What SFTTrainer learns of the rows: token ids and whether each is learnt."""
+    tokenizer.chat_template = template
+    model = LlamaForCausalLM(LlamaConfig(vocab_size=1000, hidden_size=16, intermediate_size=16, num_hidden_layers=1,
+                                         num_attention_heads=2))
+    with tempfile.TemporaryDirectory() as folder:
+        config = SFTConfig(output_dir=folder, report_to=[], max_length=None, use_cpu=True, bf16=False, **options)
+        trainer = SFTTrainer(model=model, args=config, train_dataset=Dataset.from_list(rows), processing_class=tokenizer)
+        return [(row["input_ids"], [int(label != -100) for label in row["labels"]]) for row in trainer.train_dataset]
+
+
 def main():
     tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(GOLDEN / "tokenizer/byte_level.json"), bos_token="<s>",
-                                        eos_token="</s>", additional_special_tokens=SPECIAL[2:])
+                                        eos_token="</s>", pad_token="</s>", additional_special_tokens=SPECIAL[2:])
     rows = []
     for name, plain, marked in (("chatml", CHATML, CHATML_MARKED), ("instruct", INSTRUCT, INSTRUCT_MARKED)):
-        for chat in CHATS:
-            all_messages = messages(chat)
-            out = tokenizer.apply_chat_template(all_messages, chat_template=marked, tokenize=True, return_dict=True,
+        chats = [messages(chat) for chat in CHATS]
+        assistant = labels(tokenizer, marked, [{"messages": chat} for chat in chats], assistant_only_loss=True)
+        completion = labels(tokenizer, plain, [{"prompt": chat[:-1], "completion": chat[-1:]} for chat in chats])
+        for chat, learnt, completed in zip(chats, assistant, completion):
+            out = tokenizer.apply_chat_template(chat, chat_template=marked, tokenize=True, return_dict=True,
                                                 return_assistant_tokens_mask=True)
-            mask = out.get("assistant_masks")
-            # TRL: SFTTrainer's tokenization of a prompt-completion row with messages.
-            prompt = tokenizer.apply_chat_template(all_messages[:-1], chat_template=plain, tokenize=True,
-                                                   add_generation_prompt=True, return_dict=True)["input_ids"]
-            whole = tokenizer.apply_chat_template(all_messages, chat_template=plain, tokenize=True,
-                                                  return_dict=True)["input_ids"]
-            rows.append({"template": name, "messages": all_messages, "ids": out["input_ids"], "assistant": mask,
-                         "prompt_is_prefix": whole[:len(prompt)] == prompt,
-                         "completion": [0] * len(prompt) + [1] * (len(whole) - len(prompt)), "completion_ids": whole})
+            assert (out["input_ids"], out["assistant_masks"]) == learnt
+            assert out["input_ids"] == completed[0]
+            rows.append({"template": name, "messages": chat, "ids": completed[0], "assistant": learnt[1],
+                         "completion": completed[1]})
     out = GOLDEN / "examples"
     out.mkdir(exist_ok=True)
-    tokenizer.save_pretrained(out / "tmp")
-    (out / "tokenizer.json").write_text((out / "tmp/tokenizer.json").read_text())
-    for file in (out / "tmp").iterdir():
-        file.unlink()
-    (out / "tmp").rmdir()
-    (out / "masks.json").write_text(json.dumps(
-        {"templates": {"chatml": [CHATML, CHATML_MARKED], "instruct": [INSTRUCT, INSTRUCT_MARKED]}, "rows": rows},
-        ensure_ascii=False, indent=1) + "\n")
+    (out / "tokenizer.json").write_text(tokenizer.backend_tokenizer.to_str(pretty=True))
+    (out / "masks.json").write_text("{\"templates\": " + json.dumps(
+        {"chatml": [CHATML, CHATML_MARKED], "instruct": [INSTRUCT, INSTRUCT_MARKED]}, indent=1) + ",\n\"rows\": [\n" + ",\n".join(
+            json.dumps(row, ensure_ascii=False) for row in rows) + "\n]}\n")
 
 
 main()

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <cmath>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -98,7 +99,7 @@ std::string histogram(const data::CorpusInfo& info) {
     const int64_t count = info.lengths[digits];
     if (count == 0) continue;
     const auto bar =
-        static_cast<size_t>(kBar * static_cast<double>(count) / static_cast<double>(fullest) + 0.5);
+        static_cast<size_t>(std::lround(kBar * static_cast<double>(count) / static_cast<double>(fullest)));
     table.add({"< " + human_bytes(uint64_t{1} << digits), std::to_string(count), std::string(bar, '#')});
   }
   return table.to_string();

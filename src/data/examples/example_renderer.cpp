@@ -47,6 +47,16 @@ std::optional<size_t> take_out(std::string& text, std::string_view sign) {
   return at;
 }
 
+// The first of the functions that the text does not name: templates that know nothing of tools pass over them.
+std::optional<std::string> first_left_out(const Json& functions, std::string_view text) {
+  if (!functions.is_array()) return std::nullopt;
+  for (const Json& function : functions) {
+    const auto name = function["function"]["name"].get<std::string>();
+    if (text.find(name) == text.npos) return name;
+  }
+  return std::nullopt;
+}
+
 Refusal not_located(size_t message, std::string_view why) {
   return {Fault::not_located,
           fmt::format("message {}: the chat template hides what the assistant says: {}", message, why)};
@@ -192,6 +202,8 @@ Refusal ExampleRenderer::render_chat(const Json& prompt, const Json& answer, con
                                       language_.tokenizer, chat.options);
   if (!rendered.ok()) return {Fault::template_refused, std::move(rendered).error().message};
   chat.prompt = *std::move(rendered);
+  if (const auto tool = first_left_out(tools, chat.text()))
+    return {Fault::template_refused, fmt::format("the chat template leaves out the tool {}", *tool)};
   chat.tokens = language_.tokenizer.encode_with_spans(
       chat.text(), {.add_special_tokens = false, .plain = chat.prompt.typed});
   if (language_.chat_bos) document.tokens.push_back(*language_.chat_bos);
@@ -278,6 +290,9 @@ Refusal ExampleRenderer::find_end(const Chat& chat, size_t message, size_t limit
                      text.substr(answer.begin, answer.end - answer.begin).find(said) != text.npos;
   if (!holds && said.find("</think>") == said.npos)
     return not_located(message, "what the template writes there does not hold it");
+  if (const auto call = first_left_out(chat.messages[message].value("tool_calls", Json()),
+                                       text.substr(answer.begin, answer.end - answer.begin)))
+    return not_located(message, fmt::format("it leaves out the call of {}", *call));
   return {};
 }
 
@@ -298,7 +313,7 @@ Refusal ExampleRenderer::find_begin(const Chat& chat, size_t message, size_t& be
 // message is found by a sign behind its last character, which must change nothing else.
 Refusal ExampleRenderer::find_by_tail(const Chat& chat, size_t message, const std::string& prompt,
                                       size_t& begin) const {
-  const Refusal lost = not_located(message, "the conversation does not go on from the prompt it answers");
+  Refusal lost = not_located(message, "the conversation does not go on from the prompt it answers");
   const auto& question = chat.messages[message - 1]["content"].get_ref<const std::string&>();
   const size_t last = question.find_last_not_of(kSpaces);
   if (last == std::string::npos) return lost;

@@ -169,6 +169,27 @@ TEST_F(ExampleRendererTest, RefusesTemplatesThatHideAnswers) {
             std::string::npos);
 }
 
+// A template that knows nothing of tools would have an empty answer learnt instead of a call.
+TEST_F(ExampleRendererTest, RefusesTemplatesThatPassOverTools) {
+  constexpr const char* kWithTools =
+      "{% for t in tools or [] %}{{ t.function.name + '\n' }}{% endfor %}{% for m in messages %}"
+      "{{ '<|im_start|>' + m.role + '\n' + m.content }}{% for c in m.tool_calls or [] %}{{ c.function.name + "
+      "'!' }}"
+      "{% endfor %}{{ '<|im_end|>' + '\n' }}{% endfor %}"
+      "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
+  Example example = conversation({{"user", "Q"}, {"assistant", ""}, {"tool", "R"}, {"assistant", "A"}});
+  example.answer[1]["tool_calls"] =
+      Json::parse(R"([{"type": "function", "function": {"name": "look", "arguments": {}}}])");
+  const std::string turns =
+      "<|im_start|>user\nQ<|im_end|>\n<|im_start|>assistant\n[look!<|im_end|>]\n"
+      "<|im_start|>tool\nR<|im_end|>\n<|im_start|>assistant\n[A<|im_end|>]\n";
+  EXPECT_EQ(learnt(renderer(kChatMl), example), "not_located");
+  EXPECT_EQ(learnt(renderer(kWithTools), example), turns);
+  example.tools = example.answer[1]["tool_calls"];
+  EXPECT_EQ(learnt(renderer(kChatMl), example), "template_refused");
+  EXPECT_EQ(learnt(renderer(kWithTools), example), "look\n" + turns);
+}
+
 TEST_F(ExampleRendererTest, WritesOneBeginningOfText) {
   ExampleLanguage two = language(std::string("<s>") + kChatMl);
   const text::Tokenizer with_bos =
