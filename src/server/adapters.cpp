@@ -4,7 +4,9 @@
 
 #include "base/config.h"
 #include "base/exception.h"
+#include "server/api_error.h"
 #include "server/api_format.h"
+#include "server/model_table.h"
 
 namespace quern::server {
 
@@ -76,9 +78,10 @@ class Handlers {
 
   void list(const HttpRequest& request, HttpReply& reply) const {
     Json list = Json::array();
-    for (const ServedModel& model : models_.all()) {
-      if (!model.adapters || (request.caller && !request.caller->may_use(model.name))) continue;
-      for (const auto& adapter : model.adapters->all()) list.push_back(adapter_json(model, *adapter));
+    for (const ModelStatus& status : models_.all(request.caller.get())) {
+      if (!status.model || !status.model->adapters) continue;
+      for (const auto& adapter : status.model->adapters->all())
+        list.push_back(adapter_json(*status.model, *adapter));
     }
     reply.send({.status = 200, .body = to_bytes({{"object", "list"}, {"data", list}}), .headers = {}});
   }
@@ -86,7 +89,8 @@ class Handlers {
   void load(const HttpRequest& request, const std::shared_ptr<HttpReply>& reply) const {
     expect_admin(request);
     const AdapterFields fields = read(request);
-    const ServedModel& model = *models_.find(fields.model, request.caller.get()).value();
+    const ModelLease lease = models_.find(fields.model, request.caller.get()).value();
+    const ServedModel& model = *lease;
     model.expect_decoder().value();
     models_.check_adapter_name_is_free(fields.name, model).value();
     model.adapters->load(fields.name, allowed(routes_.folder, fields.path)).value();
@@ -97,8 +101,8 @@ class Handlers {
   void unload(const HttpRequest& request, const std::string& name,
               const std::shared_ptr<HttpReply>& reply) const {
     expect_admin(request);
-    for (const ServedModel& model : models_.all()) {
-      if (!model.adapters || !model.adapters->unload(name)) continue;
+    for (const ModelStatus& status : models_.all()) {
+      if (!status.model || !status.model->adapters || !status.model->adapters->unload(name)) continue;
       if (routes_.changed) routes_.changed();
       return send(reply, {{"id", name}, {"object", "adapter"}, {"deleted", true}});
     }
@@ -120,8 +124,11 @@ void add_adapters(Router& router, const ModelTable& models, AdapterRoutes routes
              });
   for (const char* path : {"/v1/adapters", "/v1/load_lora_adapter"}) {
     router.add("POST", path,
-               [handlers](const HttpRequest& request, const PathParameters&, const auto& reply) {
-                 handlers->load(request, reply);
+               [handlers, &models](const HttpRequest& request, const PathParameters&, const auto& reply) {
+                 when_loaded(
+                     models, request, reply,
+                     [handlers](const HttpRequest& again, const auto& to) { handlers->load(again, to); },
+                     [](const Error& error) { return to_response(api_error_of(error)); });
                });
   }
   router.add("DELETE", "/v1/adapters/{name}",

@@ -5,7 +5,7 @@
 #include <functional>
 
 #include "server/router.h"
-#include "server/served_model.h"
+#include "server/model_table.h"
 
 namespace quern::server {
 

@@ -67,13 +67,15 @@ class Asked : public std::enable_shared_from_this<Asked> {
     if (update.error) {
       over_ = true;
       cancel_all(engine);
-      return writer_->fail(*update.error);
+      writer_->fail(*update.error);
+      return writer_.reset();  // and its lease of the model
     }
     const bool last = update.last();
     writer_->update(index, std::move(update));
     if (!last || --open_ > 0) return;
     over_ = true;
     writer_->finish();
+    writer_.reset();
   }
 
   std::weak_ptr<engine::EngineThread> engine_;

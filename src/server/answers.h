@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "server/http_message.h"
-#include "server/served_model.h"
+#include "server/model_table.h"
 
 namespace quern::server {
 

@@ -4,8 +4,8 @@
 #include <filesystem>
 
 #include "server/batch_service.h"
+#include "server/model_table.h"
 #include "server/router.h"
-#include "server/served_model.h"
 
 namespace quern::server {
 

@@ -143,7 +143,7 @@ void chat_completions(const ModelTable& models, const HttpRequest& request,
                       const std::shared_ptr<HttpReply>& reply) {
   const Json body = body_of(request);
   ChatCall call = read_chat(body, models, request.caller.get()).value();
-  const ServedModel& model = *call.text.model;
+  const ModelLease model = call.text.model;
   std::vector<engine::Request> requests = call.requests();
   std::shared_ptr<AnswerWriter> writer;
   if (call.text.stream) {
@@ -151,7 +151,7 @@ void chat_completions(const ModelTable& models, const HttpRequest& request,
   } else {
     writer = std::make_shared<WholeChat>(std::move(call), reply);
   }
-  ask(model, std::move(requests), std::move(writer), reply, models.meter(request.caller)).value();
+  ask(*model, std::move(requests), std::move(writer), reply, models.meter(request.caller)).value();
 }
 
 }  // namespace quern::server

@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "server/http_message.h"
-#include "server/served_model.h"
+#include "server/model_table.h"
 
 namespace quern::server {
 

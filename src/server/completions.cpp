@@ -256,7 +256,7 @@ void completions(const ModelTable& models, const HttpRequest& request,
                  const std::shared_ptr<HttpReply>& reply) {
   const Json body = body_of(request);
   CompletionCall call = read_completion(body, models, request.caller.get()).value();
-  const ServedModel& model = *call.text.model;
+  const ModelLease model = call.text.model;
   std::vector<engine::Request> requests;
   for (const std::vector<int32_t>& prompt : call.prompts) {
     for (int64_t i = 0; i < call.tries(); ++i) {
@@ -270,7 +270,7 @@ void completions(const ModelTable& models, const HttpRequest& request,
   } else {
     writer = std::make_shared<WholeCompletion>(std::move(call), reply);
   }
-  ask(model, std::move(requests), std::move(writer), reply, models.meter(request.caller)).value();
+  ask(*model, std::move(requests), std::move(writer), reply, models.meter(request.caller)).value();
 }
 
 }  // namespace quern::server

@@ -111,15 +111,15 @@ std::string body_of(const std::vector<infer::Embedding>& vectors, bool base64, c
 
 }  // namespace
 
-Result<void> embed(const ServedModel& model, EncoderInputs inputs, int64_t dimensions,
+Result<void> embed(const ModelLease& model, EncoderInputs inputs, int64_t dimensions,
                    std::function<void(std::vector<infer::Embedding>&&)> done,
                    const std::shared_ptr<HttpReply>& reply, Spent spent) {
-  QUERN_CHECK(model.expect_encoder());
-  const ServedEncoder& encoder = *model.encoder;
+  QUERN_CHECK(model->expect_encoder());
+  const ServedEncoder& encoder = *model->encoder;
   if (encoder.scores_pairs()) {
     return make_error(
         ErrorCode::invalid_argument,
-        fmt::format("the model '{}' scores pairs of texts, and makes no embeddings", model.name),
+        fmt::format("the model '{}' scores pairs of texts, and makes no embeddings", model->name),
         "ask POST /v1/rerank");
   }
   const int64_t width =
@@ -127,7 +127,7 @@ Result<void> embed(const ServedModel& model, EncoderInputs inputs, int64_t dimen
   if (dimensions > width) {
     return make_error(ErrorCode::invalid_argument,
                       fmt::format("request: dimensions must be at most {}, those of '{}', got {}", width,
-                                  model.name, dimensions));
+                                  model->name, dimensions));
   }
   const auto vectors = std::make_shared<std::vector<infer::Embedding>>(inputs.size());
   const auto receive = [vectors, dimensions, form = encoder.form](size_t index, const Tensor& result) {
@@ -149,11 +149,11 @@ void embeddings(const ModelTable& models, const HttpRequest& request,
   const Json body = body_of(request);
   EmbeddingFields fields;
   fields_of(fields).load_json(body, "request").value();
-  const ServedModel& model = *models.find(fields.model, request.caller.get()).value();
-  model.expect_encoder().value();
-  EncoderInputs inputs = read_inputs(body, model, fields.truncate).value();
+  const ModelLease model = models.find(fields.model, request.caller.get()).value();
+  model->expect_encoder().value();
+  EncoderInputs inputs = read_inputs(body, *model, fields.truncate).value();
   const int64_t tokens = tokens_of(inputs);
-  const auto answer = [reply, tokens, name = model.name,
+  const auto answer = [reply, tokens, name = model->name,
                        base64 = fields.format ==
                                 EmbeddingFields::Format::base64](std::vector<infer::Embedding>&& vectors) {
     reply->send({.status = 200, .body = body_of(vectors, base64, name, tokens), .headers = {}});

@@ -13,7 +13,7 @@ namespace quern::server {
 
 // Vectors for `inputs`, in their order. Errors of ask_encoder; invalid_argument where the model makes none, or none of so
 // many `dimensions` (0: all it has; fewer: its first ones, to length 1 again).
-Result<void> embed(const ServedModel& model, EncoderInputs inputs, int64_t dimensions,
+Result<void> embed(const ModelLease& model, EncoderInputs inputs, int64_t dimensions,
                    std::function<void(std::vector<infer::Embedding>&&)> done,
                    const std::shared_ptr<HttpReply>& reply, Spent spent);
 

@@ -15,12 +15,12 @@ int64_t tokens_of(const EncoderInputs& inputs) {
   return tokens;
 }
 
-Result<void> ask_encoder(const ServedModel& model, EncoderQuestion question,
+Result<void> ask_encoder(const ModelLease& model, EncoderQuestion question,
                          const std::shared_ptr<HttpReply>& reply, Spent spent) {
   const std::shared_ptr<RequestNotes> notes = reply->notes();
-  if (notes) notes->set_model(model.name);
+  if (notes) notes->set_model(model->name);
   const int64_t tokens = tokens_of(question.inputs);
-  const auto done = [tokens, notes, reply, time = Stopwatch(), metrics = model.metrics,
+  const auto done = [model, tokens, notes, reply, time = Stopwatch(), metrics = model->metrics,
                      spent = std::move(spent),
                      finish = std::move(question.finish)](const std::optional<Error>& error) {
     if (metrics) metrics->observe_whole(time.seconds(), error ? "error" : "stop");
@@ -29,12 +29,12 @@ Result<void> ask_encoder(const ServedModel& model, EncoderQuestion question,
     if (spent) spent({.prompt_tokens = tokens});
     finish();
   };
-  const std::shared_ptr<engine::EncoderThread>& thread = model.encoder->thread;
+  const std::shared_ptr<engine::EncoderThread>& thread = model->encoder->thread;
   QUERN_TRY(const engine::EncoderThread::Id id, thread->submit({.inputs = std::move(question.inputs),
                                                                 .head = question.head,
                                                                 .receive = std::move(question.receive),
                                                                 .done = done}));
-  reply->on_close([id, weak = std::weak_ptr(thread), metrics = model.metrics] {
+  reply->on_close([id, weak = std::weak_ptr(thread), metrics = model->metrics] {
     const auto running = weak.lock();
     if (running && running->cancel(id) && metrics) metrics->observe_whole(0.0, "cancelled");
   });

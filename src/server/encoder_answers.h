@@ -9,7 +9,7 @@
 
 #include "server/answers.h"
 #include "server/http_message.h"
-#include "server/served_model.h"
+#include "server/model_table.h"
 
 namespace quern::server {
 
@@ -26,7 +26,7 @@ int64_t tokens_of(const EncoderInputs& inputs);
 
 // Precondition: the model is an encoder. Failures are answered to `reply`; when its client leaves, what is unfinished is
 // cancelled. Errors of EncoderThread::submit: nothing was called then.
-Result<void> ask_encoder(const ServedModel& model, EncoderQuestion question,
+Result<void> ask_encoder(const ModelLease& model, EncoderQuestion question,
                          const std::shared_ptr<HttpReply>& reply, Spent spent);
 
 // A text as the model reads it. invalid_argument, unless it may be cut, for one that is too long.

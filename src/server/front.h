@@ -9,6 +9,7 @@
 #include "server/audit_log.h"
 #include "server/auth.h"
 #include "server/cors.h"
+#include "server/model_table.h"
 #include "server/response_cache.h"
 #include "server/serving_metrics.h"
 

@@ -21,8 +21,6 @@ namespace quern::server {
 
 namespace {
 
-using Handler = std::function<void(const HttpRequest&, const std::shared_ptr<HttpReply>&)>;
-
 std::string time_of(int64_t seconds) {
   return iso_time(std::chrono::system_clock::time_point(std::chrono::seconds(seconds)));
 }
@@ -65,36 +63,44 @@ Json details_of(const ServedModel& model, const Weights& weights) {
           {"quantization_level", weights.type}};
 }
 
-Json model_json(const ServedModel& model) {
-  const Weights weights = weights_of(model);
-  return {{"name", model.name},
-          {"model", model.name},
-          {"modified_at", time_of(model.created)},
+// Of a model that is not loaded little is known.
+Json model_json(const ModelStatus& status) {
+  const Weights weights = status.model ? weights_of(*status.model) : Weights{0, status.bytes, {}};
+  Json details = {{"parent_model", ""},  {"format", ""},         {"family", ""},
+                  {"families", nullptr}, {"parameter_size", ""}, {"quantization_level", ""}};
+  return {{"name", status.name},
+          {"model", status.name},
+          {"modified_at", time_of(status.created)},
           {"size", weights.bytes},
           // Stands for the model in clients' lists; weights are not hashed here.
-          {"digest", hash128(model.name).hex()},
-          {"details", details_of(model, weights)}};
+          {"digest", hash128(status.name).hex()},
+          {"details", status.model ? details_of(*status.model, weights) : std::move(details)}};
 }
 
 Json tags(const ModelTable& models, const Caller* caller) {
   Json list = Json::array();
-  for (const ServedModel& model : models.all()) {
-    if (caller == nullptr || caller->may_use(model.name)) list.push_back(model_json(model));
-  }
+  for (const ModelStatus& status : models.all(caller)) list.push_back(model_json(status));
   return {{"models", std::move(list)}};
 }
 
-// Every model is there until the server ends.
+std::string expiry_of(const ModelStatus& status) {
+  if (!status.seconds) return "9999-12-31T23:59:59Z";
+  return time_of(unix_seconds() + static_cast<int64_t>(*status.seconds));
+}
+
 Json running(const ModelTable& models, const Caller* caller) {
-  Json list = tags(models, caller);
-  for (size_t i = 0; i < list["models"].size(); ++i) {
-    Json& model = list["models"][i];
+  Json list = Json::array();
+  for (const ModelStatus& status : models.all(caller)) {
+    if (!status.model) continue;
+    Json model = model_json(status);
     model.erase("modified_at");
-    model["expires_at"] = "9999-12-31T23:59:59Z";
+    model["size"] = status.bytes;
+    model["expires_at"] = expiry_of(status);
     model["size_vram"] = 0;
-    model["context_length"] = models.find(model["name"].get<std::string>(), caller).value()->context();
+    model["context_length"] = status.model->context();
+    list.push_back(std::move(model));
   }
-  return list;
+  return {{"models", std::move(list)}};
 }
 
 std::optional<std::string_view> template_of(const ServedModel& model) {
@@ -143,22 +149,24 @@ void answer(OllamaRoute route, const ModelTable& models, const HttpRequest& http
     }
     loaded["done"] = true;
     loaded["done_reason"] = request.unload ? "unload" : "load";
+    if (request.unload) models.slots().unload(request.model->name).ok();  // those that stay, stay
     return reply->send({.status = 200, .body = to_bytes(loaded), .headers = {}});
   }
+  const ModelLease model = request.model;
   std::vector<engine::Request> requests = request.call->requests();
   auto writer = std::make_shared<OllamaWriter>(route, *std::move(request.call), reply);
-  ask(*request.model, std::move(requests), std::move(writer), reply, models.meter(http.caller)).value();
+  ask(*model, std::move(requests), std::move(writer), reply, models.meter(http.caller)).value();
 }
 
 }  // namespace
 
 void add_ollama(Router& router, const ModelTable& models) {
-  const auto add = [&](const char* method, const char* path, Handler handler) {
+  const auto add = [&](const char* method, const char* path, const ModelHandler& handler) {
     router.add(method, path,
-               [handler = std::move(handler)](const HttpRequest& request, const PathParameters&,
-                                              const std::shared_ptr<HttpReply>& reply) {
+               [&models, handler](const HttpRequest& request, const PathParameters&,
+                                  const std::shared_ptr<HttpReply>& reply) {
                  try {
-                   handler(request, reply);
+                   when_loaded(models, request, reply, handler, ollama_error);
                  } catch (const Exception& refused) {
                    reply->send(ollama_error(refused.error()));
                  }

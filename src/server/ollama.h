@@ -2,8 +2,8 @@
 // /api/ps, /api/version.
 #pragma once
 
+#include "server/model_table.h"
 #include "server/router.h"
-#include "server/served_model.h"
 
 namespace quern::server {
 

@@ -36,8 +36,9 @@ struct EmbedFields {
 void ollama_embed(const ModelTable& models, const HttpRequest& request,
                   const std::shared_ptr<HttpReply>& reply) {
   const Json body = body_of(request);
-  const ServedModel& model = *find_ollama_model(body, models, request.caller.get()).value().model;
-  model.expect_encoder().value();
+  const ModelLease model = find_ollama_model(body, models, request.caller.get()).value().model;
+  model->expect_encoder().value();
+  keep_ollama_model(body, *model, models).value();
   EmbedFields asked;
   fields_of(asked).load_json(body, "request").value();
   const bool many = request.path == "/api/embed";
@@ -46,9 +47,9 @@ void ollama_embed(const ModelTable& models, const HttpRequest& request,
     throw Exception(wrong_value("input", fmt::format("at most {} texts", kMostInputs), asked.input.size()));
   EncoderInputs inputs;
   for (const std::string& text : asked.input)
-    inputs.push_back(read_text(model, text, std::nullopt, asked.truncate).value());
+    inputs.push_back(read_text(*model, text, std::nullopt, asked.truncate).value());
   const int64_t tokens = tokens_of(inputs);
-  const auto answer = [reply, many, tokens, name = model.name,
+  const auto answer = [reply, many, tokens, name = model->name,
                        time = Stopwatch()](const std::vector<infer::Embedding>& vectors) {
     Json told = {{"model", name}};
     if (many) {

@@ -6,6 +6,7 @@
 #include <array>
 #include <utility>
 
+#include "base/duration.h"
 #include "base/json.h"
 #include "server/api_format.h"
 
@@ -162,13 +163,6 @@ Result<std::optional<ChatCall>> read_generate_call(const Json& body, Json chat, 
   return std::optional(std::move(call));
 }
 
-// Zero, as a number or a duration: "0", "0s".
-bool is_zero(const Json& keep_alive) {
-  if (keep_alive.is_number()) return keep_alive == 0;
-  return keep_alive.is_string() &&
-         (keep_alive == "0" || keep_alive.get_ref<const std::string&>().starts_with("0s"));
-}
-
 }  // namespace
 
 Result<ModelChoice> find_ollama_model(const Json& body, const ModelTable& models, const Caller* caller) {
@@ -179,9 +173,22 @@ Result<ModelChoice> find_ollama_model(const Json& body, const ModelTable& models
   if (!name.is_string()) return wrong_value("model", "text", name);
   auto wanted = name.get<std::string>();
   constexpr std::string_view kTag = ":latest";
-  const bool served = std::ranges::find(models.all(), wanted, &ServedModel::name) != models.all().end();
-  if (!served && wanted.ends_with(kTag)) wanted.resize(wanted.size() - kTag.size());
+  if (!models.has(wanted) && wanted.ends_with(kTag)) wanted.resize(wanted.size() - kTag.size());
   return models.choose(wanted, "", caller);
+}
+
+Result<bool> keep_ollama_model(const Json& body, const ServedModel& model, const ModelTable& models) {
+  const Json given = body.value("keep_alive", Json());
+  std::optional<double> seconds;
+  if (given.is_number()) {
+    seconds = given.get<double>();
+  } else if (given.is_string()) {
+    QUERN_TRY(seconds, parse_duration(given.get<std::string>()));
+  } else if (!given.is_null()) {
+    return wrong_value("keep_alive", "seconds, or a duration such as \"5m\"", given);
+  }
+  models.slots().keep(model.name, seconds);
+  return seconds == 0.0;
 }
 
 Result<OllamaRequest> read_ollama_request(OllamaRoute route, const Json& body, const ModelTable& models,
@@ -191,7 +198,7 @@ Result<OllamaRequest> read_ollama_request(OllamaRoute route, const Json& body, c
   request.model = choice.model;
   QUERN_CHECK(request.model->expect_decoder());
   QUERN_TRY(Json chat, read_common(body, choice));
-  request.unload = is_zero(body.value("keep_alive", Json()));
+  QUERN_TRY(request.unload, keep_ollama_model(body, *request.model, models));
   if (route == OllamaRoute::chat) {
     QUERN_TRY(request.call, read_chat_call(body, std::move(chat), models, caller));
   } else {

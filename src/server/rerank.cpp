@@ -51,7 +51,7 @@ Result<std::vector<std::string>> read_documents(const Json& body) {
 }
 
 struct RerankCall {
-  const ServedModel* model = nullptr;
+  ModelLease model = {};
   RerankFields fields = {};
   std::vector<std::string> documents = {};
   int64_t tokens = 0;
@@ -93,7 +93,7 @@ Result<void> score_pairs(const std::shared_ptr<RerankCall>& call, Spent spent) {
   const auto receive = [scores](size_t index, const Tensor& result) {
     (*scores)[index] = 1.0 / (1.0 + std::exp(-static_cast<double>(result.span<float>()[0])));
   };
-  return ask_encoder(*call->model,
+  return ask_encoder(call->model,
                      {.inputs = std::move(inputs),
                       .head = true,
                       .receive = receive,
@@ -116,7 +116,7 @@ Result<void> compare(const std::shared_ptr<RerankCall>& call, Spent spent) {
     for (size_t i = 1; i < vectors.size(); ++i) scores.push_back(infer::cosine(vectors[0], vectors[i]));
     send(*call, scores);
   };
-  return embed(*call->model, std::move(inputs), 0, done, call->reply, std::move(spent));
+  return embed(call->model, std::move(inputs), 0, done, call->reply, std::move(spent));
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include "base/exception.h"
 #include "base/json.h"
+#include "server/api_error.h"
 #include "server/api_format.h"
 #include "server/response_request.h"
 #include "server/response_writer.h"
@@ -44,7 +45,7 @@ void create(const ModelTable& models, const std::shared_ptr<ResponseStore>& stor
     all.insert(all.begin(), Json({{"role", "system"}, {"content", request.instructions}}));
   }
   ChatCall call = read_chat(request.chat, models, http.caller.get()).value();
-  const ServedModel& model = *call.text.model;
+  const ModelLease model = call.text.model;
   std::vector<engine::Request> requests = call.requests();
   ResponseWriter::Keep keep;
   if (request.store) {
@@ -56,16 +57,20 @@ void create(const ModelTable& models, const std::shared_ptr<ResponseStore>& stor
     };
   }
   auto writer = std::make_shared<ResponseWriter>(std::move(call), request.echo, reply, std::move(keep));
-  ask(model, std::move(requests), std::move(writer), reply, models.meter(http.caller)).value();
+  ask(*model, std::move(requests), std::move(writer), reply, models.meter(http.caller)).value();
 }
 
 }  // namespace
 
 void add_responses(Router& router, const ModelTable& models, std::shared_ptr<ResponseStore> store) {
-  router.add("POST", "/v1/responses",
-             [&models, store](const HttpRequest& request, const PathParameters&, const auto& reply) {
-               create(models, store, request, reply);
-             });
+  router.add(
+      "POST", "/v1/responses",
+      [&models, store](const HttpRequest& request, const PathParameters&, const auto& reply) {
+        when_loaded(
+            models, request, reply,
+            [&models, store](const HttpRequest& again, const auto& to) { create(models, store, again, to); },
+            [](const Error& error) { return to_response(api_error_of(error)); });
+      });
   router.add("GET", "/v1/responses/{id}",
              [store](const HttpRequest& request, const PathParameters& path, const auto& reply) {
                std::string response = find(*store, path.at("id"), request.caller.get()).response;

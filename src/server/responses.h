@@ -3,9 +3,9 @@
 
 #include <memory>
 
+#include "server/model_table.h"
 #include "server/response_store.h"
 #include "server/router.h"
-#include "server/served_model.h"
 
 namespace quern::server {
 

@@ -2,20 +2,17 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "engine/encoder_thread.h"
 #include "engine/engine_thread.h"
 #include "grammar/grammar_cache.h"
 #include "infer/sentence_form.h"
 #include "server/adapter_table.h"
-#include "server/caller.h"
 
 namespace quern::server {
 
@@ -63,6 +60,7 @@ struct ServedModel {
     return encoder ? encoder->loaded->tokenizer : loaded->tokenizer;
   }
   int64_t context() const;  // tokens of a text at most
+  int64_t bytes() const;    // memory of weights and cache
   // invalid_argument, with what it is for, unless it is a decoder, or an encoder.
   Result<void> expect_decoder() const;
   Result<void> expect_encoder() const;
@@ -75,40 +73,6 @@ Result<ServedModel> serve_model(std::string name, std::shared_ptr<const infer::L
 // An encoder in a thread of its own. invalid_argument where the model cannot make vectors of `form`.
 Result<ServedModel> serve_encoder(std::string name, std::shared_ptr<const infer::LoadedEncoder> loaded,
                                   infer::SentenceForm form, int64_t most_waiting);
-
-// A model as a request means it.
-struct ModelChoice {
-  const ServedModel* model = nullptr;
-  std::shared_ptr<const infer::LoadedAdapter> adapter = {};
-
-  std::string name() const;  // "model", or "model:adapter"
-};
-
-// The models of a server, the default first. Thread-safe once it is made.
-class ModelTable {
- public:
-  void add(ServedModel model) { models_.push_back(std::move(model)); }
-  const std::vector<ServedModel>& all() const { return models_; }
-  // The model of a name, of an adapter's name, or of "model:adapter"; the only one where no name is given. not_found names those
-  // there are; permission where `caller`, if there is one, may not use it.
-  Result<const ServedModel*> find(const std::string& name, const Caller* caller) const;
-  // The same with the adapter that the name means, or that `adapter` names where it is not empty. not_found, too, for an unknown adapter.
-  Result<ModelChoice> choose(const std::string& name, const std::string& adapter, const Caller* caller) const;
-  // conflict where `name` means a model, or the adapter of another than `model`.
-  Result<void> check_adapter_name_is_free(const std::string& name, const ServedModel& model) const;
-
-  // Who counts the tokens that callers used.
-  using Meter = std::function<void(const Caller& caller, int64_t tokens)>;
-  void set_meter(Meter meter) { meter_ = std::move(meter); }
-  // Counts an answer of `caller`; empty where nobody is known or counts.
-  std::function<void(const engine::Usage&)> meter(const std::shared_ptr<const Caller>& caller) const;
-
- private:
-  Result<ModelChoice> find(const std::string& name) const;
-
-  std::vector<ServedModel> models_;
-  Meter meter_;
-};
 
 // Bytes of a token as they appear in text, behind another one.
 std::string token_text(const text::Tokenizer& tokenizer, int32_t token);

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "engine/request.h"
-#include "server/served_model.h"
+#include "server/model_table.h"
 
 namespace quern::server {
 
@@ -19,7 +19,7 @@ struct TextRequest {
 
   std::string model_name;
   std::string adapter_name;
-  const ServedModel* model = nullptr;
+  ModelLease model;
   std::shared_ptr<const infer::LoadedAdapter> adapter = {};
   infer::CompletionOptions options;  // max_tokens -1: what the context leaves
   int64_t n = 1;                     // answers

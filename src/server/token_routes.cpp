@@ -33,7 +33,7 @@ struct TokenFields {
 struct Asked {
   Json body;
   TokenFields fields = {};
-  const ServedModel* model = nullptr;
+  ModelLease model = {};
 };
 
 Asked read(const ModelTable& models, const HttpRequest& request) {

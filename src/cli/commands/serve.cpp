@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "base/clock.h"
+#include "base/duration.h"
 #include "base/interrupt.h"
 #include "base/terminal.h"
 #include "base/units.h"
@@ -48,6 +49,11 @@ struct Arguments {
   server::BatchRunner::Options batches;
   double drain_seconds = 30.0;
   bool open = false;
+  std::string models_memory, keep_alive;
+  server::ModelLimits limits;
+
+  // Models come and go, instead of being there from the start on.
+  bool on_demand() const { return limits.bytes > 0 || limits.count > 0 || !keep_alive.empty(); }
 };
 
 // The name that clients call a model by: that of its folder or file, or as it is in the store.
@@ -111,19 +117,64 @@ Result<std::unique_ptr<server::Front>> open_front(const Arguments& arguments) {
   return server::Front::open(std::move(options));
 }
 
+// Bytes of the files that hold a model's weights.
+int64_t weight_bytes(const std::filesystem::path& path) {
+  if (!std::filesystem::is_directory(path)) return static_cast<int64_t>(std::filesystem::file_size(path));
+  int64_t bytes = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(path)) {
+    const auto ending = entry.path().extension();
+    if (ending == ".safetensors" || ending == ".bin") bytes += static_cast<int64_t>(entry.file_size());
+  }
+  return bytes;
+}
+
 Result<void> open_models(const Arguments& arguments, const Context& context, server::ServingMetrics& metrics,
                          server::ModelTable& models) {
   QUERN_TRY(const auto speculation,
             arguments.speculation.open(*dtype_from_name(arguments.dtype), !arguments.no_pack));
+  models.set_limits(arguments.limits);
   for (const std::string& model : arguments.models) {
-    const Stopwatch time;
-    QUERN_TRY(server::ServedModel served, open(model, arguments, speculation));
-    if (!context.quiet) {
-      terminal::print_line(fmt::format("{}: opened in {}, {}", served.name, human_duration(time.seconds()),
-                                       description(served)));
+    const auto opener = [model, speculation, &arguments, &context,
+                         &metrics]() -> Result<server::ServedModel> {
+      const Stopwatch time;
+      QUERN_TRY(server::ServedModel served, open(model, arguments, speculation));
+      if (!context.quiet) {
+        terminal::print_line(fmt::format("{}: opened in {}, {}", served.name, human_duration(time.seconds()),
+                                         description(served)));
+      }
+      metrics.measure(served);
+      return served;
+    };
+    if (!arguments.on_demand()) {
+      QUERN_TRY(server::ServedModel served, opener());
+      models.add(std::move(served));
+      continue;
     }
-    metrics.measure(served);
-    models.add(std::move(served));
+    QUERN_TRY(const std::filesystem::path path, store::Store().resolve(model));
+    QUERN_TRY(const model::ModelConfig config, model::load_config(path));
+    models.add({.name = name_of(model, path), .bytes = weight_bytes(path), .open = opener});
+    if (!context.quiet) {
+      terminal::print_line(fmt::format("{}: a {} of {}, opened when somebody asks for it",
+                                       name_of(model, path), config.family,
+                                       human_bytes(static_cast<uint64_t>(weight_bytes(path)))));
+    }
+  }
+  return {};
+}
+
+// The flags that are written with units.
+Result<void> read_limits(Arguments& arguments) {
+  if (arguments.on_demand() && !arguments.adapters.empty()) {
+    return make_error(ErrorCode::invalid_argument, "--adapter is for models that stay loaded",
+                      "leave out --models-memory, --models-max and --keep-alive, or load it with /v1/adapters");
+  }
+  arguments.limits.waiting = arguments.queue;
+  if (!arguments.models_memory.empty()) {
+    QUERN_TRY(const uint64_t bytes, parse_bytes(arguments.models_memory));
+    arguments.limits.bytes = static_cast<int64_t>(bytes);
+  }
+  if (!arguments.keep_alive.empty()) {
+    QUERN_TRY(arguments.limits.keep_alive, parse_duration(arguments.keep_alive));
   }
   return {};
 }
@@ -143,23 +194,31 @@ Result<void> add_batches(server::Router& router, const server::ModelTable& model
 }
 
 // NAME=FOLDER, or MODEL:NAME=FOLDER where several models are served.
-Result<void> open_adapter(const std::string& text, const server::ModelTable& models) {
+struct AdapterFlag {
+  std::string model, name, folder;
+};
+Result<AdapterFlag> read_adapter(const std::string& text) {
   const size_t equals = text.find('='), colon = text.substr(0, equals).rfind(':');
   if (equals == text.npos || equals + 1 == text.size()) {
     return make_error(ErrorCode::invalid_argument,
                       fmt::format("--adapter: expected NAME=FOLDER, got '{}'", text),
                       "with several models MODEL:NAME=FOLDER");
   }
-  const std::string model = colon == text.npos ? "" : text.substr(0, colon);
   const size_t begin = colon == text.npos ? 0 : colon + 1;
-  const std::string name = text.substr(begin, equals - begin);
-  QUERN_TRY(const server::ServedModel* served, models.find(model, nullptr));
-  QUERN_CHECK(served->expect_decoder());
-  QUERN_CHECK(models.check_adapter_name_is_free(name, *served));
-  return served->adapters->load(name, text.substr(equals + 1));
+  return AdapterFlag{colon == text.npos ? "" : text.substr(0, colon), text.substr(begin, equals - begin),
+                     text.substr(equals + 1)};
 }
 
-Result<void> serve(const Arguments& arguments, const Context& context) {
+Result<void> open_adapter(const std::string& text, const server::ModelTable& models) {
+  QUERN_TRY(const AdapterFlag flag, read_adapter(text));
+  QUERN_TRY(const server::ModelLease served, models.find(flag.model, nullptr));
+  QUERN_CHECK(served->expect_decoder());
+  QUERN_CHECK(models.check_adapter_name_is_free(flag.name, *served));
+  return served->adapters->load(flag.name, flag.folder);
+}
+
+Result<void> serve(Arguments& arguments, const Context& context) {
+  QUERN_CHECK(read_limits(arguments));
   QUERN_CHECK(check_address(arguments));
   QUERN_TRY(const std::unique_ptr<server::Front> front, open_front(arguments));
   server::ModelTable models;
@@ -211,6 +270,16 @@ Runner define(CommandLine& line) {
   app.add_option("--pass-tokens", arguments->engine.limits.tokens, "tokens of one forward pass")
       ->capture_default_str();
   arguments->speculation.define(app);
+  app.add_option("--models-memory", arguments->models_memory,
+                 "open models when they are asked for, in so much memory for all, such as 8G: "
+                 "the one that was used the longest ago goes");
+  app.add_option("--models-max", arguments->limits.count,
+                 "open models when they are asked for, so many at a time; 0: any")
+      ->capture_default_str();
+  app.add_option(
+      "--keep-alive", arguments->keep_alive,
+      "open models when they are asked for, and let go of one that nobody asks for so long, such as 5m; "
+      "-1: never");
   app.add_option("--queue", arguments->queue, "requests that may wait; more are asked to come later")
       ->capture_default_str();
   app.add_option("--tls-certificate", arguments->http.certificate_file, "PEM file; with --tls-key: HTTPS");

@@ -32,7 +32,7 @@ class AdapterRoutesTest : public ApiTest {
     add_adapters(router_, models_, {.folder = folder_, .changed = [this] { ++changes_; }});
   }
   void write_adapter(const std::string& name, uint64_t seed) const {
-    const infer::LoadedModel& loaded = *models_.all().front().loaded;
+    const infer::LoadedModel& loaded = *models_.all().front().model->loaded;
     const formats::PeftConfig settings{.rank = 2, .targets = {std::string(model::kAllLinear)}};
     nn::LoraAdapter adapter =
         model::make_adapter(loaded.model, loaded.model.config(), settings, seed).value();
@@ -105,7 +105,7 @@ TEST_F(AdapterRoutesTest, AreNamedAsVllmDoes) {
   post("/v1/load_lora_adapter", {{"lora_name", "ada"}, {"lora_path", "first"}});
   EXPECT_NE(say({{"model", "ada"}}), say(Json::object()));
   post("/v1/unload_lora_adapter", {{"lora_name", "ada"}});
-  EXPECT_EQ(models_.all().front().adapters->find("ada"), nullptr);
+  EXPECT_EQ(models_.all().front().model->adapters->find("ada"), nullptr);
 }
 
 TEST_F(AdapterRoutesTest, ComeFromTheirFolderAlone) {

@@ -142,7 +142,7 @@ TEST_F(ApiTest, GoesOnFromTextsAndTokens) {
   const Json one = post("/v1/completions", {{"prompt", "abcd"}, {"temperature", 0}});
   EXPECT_EQ(one["object"], "text_completion");
   EXPECT_EQ(one["choices"][0]["text"], "Hello \u00fc!");
-  const auto ids = models_.all()[0].loaded->tokenizer.encode("abcd");
+  const auto ids = models_.all()[0].model->loaded->tokenizer.encode("abcd");
   EXPECT_EQ(post("/v1/completions", {{"prompt", ids}, {"temperature", 0}})["choices"][0]["text"],
             "Hello \u00fc!");
   const Json many =
@@ -231,8 +231,8 @@ TEST_F(ApiTest, AClientThatLeavesIsNotAnswered) {
   request.body = hi_.dump();
   router.handle(std::move(request), reply);
   reply->close();
-  models.all()[0].engine->drain();
-  EXPECT_EQ(models.all()[0].engine->stats().cancelled, 1);
+  models.all()[0].model->engine->drain();
+  EXPECT_EQ(models.all()[0].model->engine->stats().cancelled, 1);
 }
 
 }  // namespace

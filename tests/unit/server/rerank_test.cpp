@@ -59,7 +59,7 @@ void expect_scores(const Json& answer, const std::vector<double>& wanted) {
 
 TEST_F(RerankTest, CrossEncodersReadTheQueryWithEachDocument) {
   const Json answer = post({{"model", "scorer"}, {"query", "wind"}, {"documents", documents_}});
-  const infer::EncoderSession& session = models_.all()[1].encoder->thread->session();
+  const infer::EncoderSession& session = models_.all()[1].model->encoder->thread->session();
   std::vector<infer::TextOrPair> pairs;
   for (const std::string& document : documents_) pairs.push_back({"wind", document});
   std::vector<double> wanted;
@@ -71,11 +71,11 @@ TEST_F(RerankTest, CrossEncodersReadTheQueryWithEachDocument) {
 }
 
 TEST_F(RerankTest, EncodersReadThemApart) {
-  const infer::EncoderSession& session = models_.all()[0].encoder->thread->session();
+  const infer::EncoderSession& session = models_.all()[0].model->encoder->thread->session();
   std::vector<std::string> texts = documents_;
   texts.insert(texts.begin(), "wind");
   const auto vectors =
-      infer::embed(session, texts, models_.all()[0].encoder->form, infer::TooLong::refuse).value();
+      infer::embed(session, texts, models_.all()[0].model->encoder->form, infer::TooLong::refuse).value();
   std::vector<double> wanted;
   for (size_t i = 1; i < vectors.size(); ++i) wanted.push_back(infer::cosine(vectors[0], vectors[i]));
   expect_scores(post({{"model", "tiny"}, {"query", "wind"}, {"documents", documents_}}), wanted);

@@ -36,7 +36,7 @@ class ServingMetricsTest : public testing::Test {
   void chat(const std::string& more = "") {
     ask("POST", "/v1/chat/completions",
         R"({"messages": [{"role": "user", "content": "hi"}], "temperature": 0)" + more + "}");
-    models_.all()[0].engine->drain();  // its counters are those of its last pass
+    models_.all()[0].model->engine->drain();  // its counters are those of its last pass
   }
 
   ServingMetrics metrics_;  // outlives the models

@@ -46,6 +46,9 @@ async function request(path, {body, signal} = {}) {
 const json = async (path, options) => (await request(path, options)).json();
 
 export const listModels = async () => (await json('/v1/models')).data;
+// Answers when the model is there, or on its way out.
+export const loadModel = model => json('/v1/models/load', {body: {model}});
+export const unloadModel = model => json('/v1/models/unload', {body: {model}});
 export const version = async () => (await json('/version')).version;
 export const metrics = async signal => (await request('/metrics', {signal})).text();
 export const isThere = () => fetch('/health').then(response => response.ok, () => false);
