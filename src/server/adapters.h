@@ -4,8 +4,8 @@
 #include <filesystem>
 #include <functional>
 
-#include "server/router.h"
 #include "server/model_table.h"
+#include "server/router.h"
 
 namespace quern::server {
 

@@ -54,10 +54,9 @@ Result<ModelName> ModelTable::resolve(const std::string& name) const {
 Result<ModelName> ModelTable::resolve(const std::string& name, const Caller* caller) const {
   QUERN_TRY(ModelName meant, resolve(name));
   if (caller == nullptr || caller->may_use(meant.model)) return meant;
-  return make_error(
-      ErrorCode::permission,
-      fmt::format("the key of '{}' does not allow the model '{}'", caller->name, meant.model),
-      fmt::format("it allows: {}", fmt::join(caller->models, ", ")));
+  return make_error(ErrorCode::permission,
+                    fmt::format("the key of '{}' does not allow the model '{}'", caller->name, meant.model),
+                    fmt::format("it allows: {}", fmt::join(caller->models, ", ")));
 }
 
 Result<ModelChoice> ModelTable::choose(const std::string& name, const std::string& adapter,

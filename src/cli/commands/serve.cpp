@@ -165,8 +165,9 @@ Result<void> open_models(const Arguments& arguments, const Context& context, ser
 // The flags that are written with units.
 Result<void> read_limits(Arguments& arguments) {
   if (arguments.on_demand() && !arguments.adapters.empty()) {
-    return make_error(ErrorCode::invalid_argument, "--adapter is for models that stay loaded",
-                      "leave out --models-memory, --models-max and --keep-alive, or load it with /v1/adapters");
+    return make_error(
+        ErrorCode::invalid_argument, "--adapter is for models that stay loaded",
+        "leave out --models-memory, --models-max and --keep-alive, or load it with /v1/adapters");
   }
   arguments.limits.waiting = arguments.queue;
   if (!arguments.models_memory.empty()) {

@@ -111,8 +111,9 @@ TEST_F(ModelTableTest, OllamaSaysHowLongAModelStays) {
   EXPECT_GT(running[0]["size"], 0);
   EXPECT_GT(status("a")["unloads_in"], 3000.0);
   EXPECT_EQ(Json::parse(ask("GET", "/api/tags")->body())["models"].size(), 2u);
-  EXPECT_THAT(post("/api/generate", {{"model", "a"}, {"keep_alive", "soon"}}, 400)["error"].get<std::string>(),
-              HasSubstr("'soon'"));
+  EXPECT_THAT(
+      post("/api/generate", {{"model", "a"}, {"keep_alive", "soon"}}, 400)["error"].get<std::string>(),
+      HasSubstr("'soon'"));
   EXPECT_EQ(post("/api/generate", {{"model", "a"}, {"keep_alive", 0}})["done_reason"], "unload");
   expect_becomes("a", "unloaded");
 }
