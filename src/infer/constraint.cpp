@@ -72,11 +72,16 @@ void apply_constraint(grammar::Matcher& matcher, std::span<float> logits) {
   std::vector<uint64_t> mask(matcher.vocabulary().mask_words());
   matcher.fill_mask(mask).value();
   mask.resize((logits.size() + 63) / 64);
+  constexpr float kNever = -std::numeric_limits<float>::infinity();
   bool any = false;
-  for (size_t i = 0; i < logits.size(); ++i) {
-    const bool allowed = grammar::has_bit(mask, static_cast<int32_t>(i));
-    any = any || (allowed && std::isfinite(logits[i]));
-    if (!allowed) logits[i] = -std::numeric_limits<float>::infinity();
+  for (size_t word = 0; word < mask.size(); ++word) {
+    const std::span<float> part = logits.subspan(64 * word, std::min<size_t>(64, logits.size() - 64 * word));
+    if (mask[word] == 0) {
+      std::ranges::fill(part, kNever);
+      continue;
+    }
+    for (size_t i = 0; i < part.size(); ++i) part[i] = (mask[word] >> i & 1) != 0 ? part[i] : kNever;
+    any = any || std::ranges::any_of(part, [](float logit) { return std::isfinite(logit); });
   }
   if (any) return;
   throw Exception(make_error(ErrorCode::invalid_argument,

@@ -102,6 +102,8 @@ inline Vec keep(FirstLanes lanes, Vec a, Vec b) {
 }
 
 inline Vec round(Vec a) { return _mm256_round_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+// Of exp, below which it is 0: times_power_of_two reaches no further.
+constexpr float kLeastExponent = -104.0f;
 inline Vec times_power_of_two(Vec a, Vec n) {
   const auto power = [](__m256i e) {
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(e, _mm256_set1_epi32(127)), 23));

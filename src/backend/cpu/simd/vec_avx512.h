@@ -99,6 +99,9 @@ inline Vec keep(AllLanes, Vec a, Vec) { return a; }
 inline Vec keep(FirstLanes lanes, Vec a, Vec b) { return select(Vec::mask(lanes), a, b); }
 
 inline Vec round(Vec a) { return _mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+// Of exp, below which it is 0. What is rounded to 0 from nearby takes a hundred times as long as what is far below, where
+// softmax and attention meet the -inf of a mask.
+constexpr float kLeastExponent = -1000.0f;
 inline Vec times_power_of_two(Vec a, Vec n) { return _mm512_scalef_ps(a.v, n.v); }
 
 inline void unzip(Vec first, Vec second, Vec& even, Vec& odd) {

@@ -14,7 +14,7 @@ inline Vec polynomial(Vec x, float c0, Rest... rest) {
 
 // e^x, 1.02 ulp; subnormal results and overflow to infinity included.
 inline Vec exp(Vec x) {
-  x = min(Vec(89.0f), max(Vec(-104.0f), x));
+  x = min(Vec(89.0f), max(Vec(kLeastExponent), x));
   const Vec n = round(x * Vec(0x1.715476p0f));
   // x - n ln 2 with ln 2 in two parts, the first short enough for an exact product.
   const Vec r = fnma(n, Vec(-0x1.bd0106p-13f), fnma(n, Vec(0x1.63p-1f), x));

@@ -82,6 +82,8 @@ inline Vec round(Vec a) {
   constexpr float kMagic = 0x1.8p23f;
   return Vec((a.v + kMagic) - kMagic);
 }
+// Of exp, below which it is 0: times_power_of_two reaches no further.
+constexpr float kLeastExponent = -104.0f;
 // a * 2^n, correctly rounded up to a double rounding among subnormals. Precondition: n is an integer in
 // [-252, 252].
 inline Vec times_power_of_two(Vec a, Vec n) {
