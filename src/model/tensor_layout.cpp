@@ -113,6 +113,7 @@ std::vector<Tensor> split(const TensorName& name, const Tensor& tensor, const st
     whole = regrouped(whole, rows, name.groups, false);
   }
   std::vector<Tensor> parts;
+  parts.reserve(shapes.size());
   int64_t row = 0;
   for (const Shape& shape : shapes) {
     parts.push_back(whole.sliced(row, row + shape[0]));
