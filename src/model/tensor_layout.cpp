@@ -109,6 +109,7 @@ std::vector<Tensor> split(const TensorName& name, const Tensor& tensor, const st
   if (shapes.size() == 1) return {whole};
   if (name.groups > 1) {
     std::vector<int64_t> rows;
+    rows.reserve(shapes.size());
     for (const Shape& shape : shapes) rows.push_back(shape[0]);
     whole = regrouped(whole, rows, name.groups, false);
   }

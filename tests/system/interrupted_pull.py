@@ -13,6 +13,7 @@ import json
 import os
 import random
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -23,7 +24,8 @@ from pathlib import Path
 
 CANCELLED, CONFLICT = 7, 11  # exit statuses (src/base/error.cpp)
 PIECE = 16 << 10
-CONTENT = b"GGUF" + random.Random(1).randbytes(1 << 20)
+# A file without tensors and metadata, and something behind it.
+CONTENT = b"GGUF" + struct.pack("<IQQ", 3, 0, 0) + random.Random(1).randbytes(1 << 20)
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
 LISTING = {"sha": "c0ffee", "siblings": [{"rfilename": "Tiny.Q8_0.gguf", "size": len(CONTENT), "lfs": {"sha256": DIGEST}}]}
 
