@@ -202,6 +202,14 @@ Refusal ExampleRenderer::render_chat(const Json& prompt, const Json& answer, con
                                       language_.tokenizer, chat.options);
   if (!rendered.ok()) return {Fault::template_refused, std::move(rendered).error().message};
   chat.prompt = *std::move(rendered);
+  // Some templates write the system message only where a question is last, which is so when serving alone.
+  for (size_t i = 0; i < chat.messages.size(); ++i) {
+    const Json& message = chat.messages[i];
+    const bool asks = message["role"] == "system" || message["role"] == "user";
+    if (asks &&
+        chat.text().find(stripped(message["content"].get_ref<const std::string&>())) == std::string::npos)
+      return {Fault::template_refused, fmt::format("message {}: the chat template leaves it out", i)};
+  }
   if (const auto tool = first_left_out(tools, chat.text()))
     return {Fault::template_refused, fmt::format("the chat template leaves out the tool {}", *tool)};
   chat.tokens = language_.tokenizer.encode_with_spans(

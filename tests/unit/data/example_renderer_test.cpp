@@ -169,6 +169,15 @@ TEST_F(ExampleRendererTest, RefusesTemplatesThatHideAnswers) {
             std::string::npos);
 }
 
+TEST_F(ExampleRendererTest, RefusesTemplatesThatDropMessages) {
+  const std::string drops =
+      "{% for m in messages %}{% if m.role != 'system' %}{{ m.role + ':' + m.content + '</s>' }}{% endif "
+      "%}{% endfor %}";
+  EXPECT_EQ(learnt(renderer(drops), kTwoTurns), "template_refused");
+  EXPECT_EQ(learnt(renderer(drops), conversation({{"user", "Q"}, {"assistant", "A"}})),
+            "user:Q</s>[assistant:A</s>]");
+}
+
 // A template that knows nothing of tools would have an empty answer learnt instead of a call.
 TEST_F(ExampleRendererTest, RefusesTemplatesThatPassOverTools) {
   constexpr const char* kWithTools =
