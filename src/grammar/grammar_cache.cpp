@@ -1,7 +1,6 @@
 #include "grammar/grammar_cache.h"
 
-#include <algorithm>
-
+#include "base/hash.h"
 #include "grammar/gbnf.h"
 #include "grammar/regex.h"
 
@@ -45,11 +44,17 @@ Result<std::shared_ptr<const Grammar>> compile(const Constraint& constraint, con
   return Grammar::compile(std::move(rules), root);
 }
 
+size_t GrammarCache::Hash::operator()(const Constraint& constraint) const {
+  Hasher hasher;
+  const auto kind = static_cast<char>(constraint.kind), space = static_cast<char>(constraint.space);
+  hasher.add(std::string{kind, space}).add(constraint.text);
+  for (const auto& [name, schema] : constraint.schemas) hasher.add(name).add(schema);
+  return hasher.result().low;
+}
+
 std::shared_ptr<TokenMasks> GrammarCache::find(const Constraint& constraint) {
-  const auto found = std::ranges::find(entries_, constraint, &Entry::constraint);
-  if (found == entries_.end()) return nullptr;
-  entries_.splice(entries_.begin(), entries_, found);
-  return found->masks;
+  const auto* const known = masks_.find(constraint);
+  return known == nullptr ? nullptr : *known;
 }
 
 Result<std::shared_ptr<TokenMasks>> GrammarCache::get(const Constraint& constraint) {
@@ -61,14 +66,13 @@ Result<std::shared_ptr<TokenMasks>> GrammarCache::get(const Constraint& constrai
   auto masks = std::make_shared<TokenMasks>(std::move(grammar), vocabulary_, shared_);
   const std::lock_guard lock(mutex_);
   if (auto known = find(constraint)) return known;
-  entries_.push_front({constraint, masks});
-  if (entries_.size() > capacity_) entries_.pop_back();
+  masks_.put(constraint, masks);
   return masks;
 }
 
 size_t GrammarCache::size() const {
   const std::lock_guard lock(mutex_);
-  return entries_.size();
+  return masks_.count();
 }
 
 }  // namespace quern::grammar

@@ -1,12 +1,12 @@
 // From the text of a constraint to its masks, once: requests of a server come with the same few schemas.
 #pragma once
 
-#include <list>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <string>
 
+#include "base/lru_cache.h"
 #include "base/result.h"
 #include "grammar/json_schema.h"
 #include "grammar/token_masks.h"
@@ -36,24 +36,22 @@ Result<std::shared_ptr<const Grammar>> compile(const Constraint& constraint, con
 class GrammarCache {
  public:
   explicit GrammarCache(std::shared_ptr<const Vocabulary> vocabulary, size_t capacity = 32)
-      : vocabulary_(std::move(vocabulary)), capacity_(capacity) {}
+      : vocabulary_(std::move(vocabulary)), masks_(capacity) {}
 
   // Errors of compile().
   Result<std::shared_ptr<TokenMasks>> get(const Constraint& constraint);
   size_t size() const;
 
  private:
-  struct Entry {
-    Constraint constraint;
-    std::shared_ptr<TokenMasks> masks;
+  struct Hash {
+    size_t operator()(const Constraint& constraint) const;
   };
   std::shared_ptr<TokenMasks> find(const Constraint& constraint);
 
   const std::shared_ptr<const Vocabulary> vocabulary_;
   const std::shared_ptr<SharedMasks> shared_ = std::make_shared<SharedMasks>();
-  const size_t capacity_;
   mutable std::mutex mutex_;
-  std::list<Entry> entries_;  // the last used first
+  LruCache<Constraint, std::shared_ptr<TokenMasks>, Hash> masks_;
 };
 
 }  // namespace quern::grammar

@@ -14,6 +14,7 @@ namespace quern::server {
 namespace {
 
 constexpr const char* kHeader = "x-quern-cache";
+constexpr uint64_t kOverhead = 128;  // of an entry beside its texts
 // Of answers that are sampled, and of those that never are.
 constexpr std::array<std::string_view, 2> kSampled = {"/v1/chat/completions", "/v1/completions"};
 constexpr std::array<std::string_view, 3> kComputed = {"/v1/embeddings", "/v1/rerank", "/rerank"};
@@ -87,34 +88,21 @@ void replay(const CachedAnswer& answer, HttpReply& reply) {
 
 std::shared_ptr<const CachedAnswer> ResponseCache::find(const std::string& key) {
   const std::lock_guard lock(mutex_);
-  const auto found = by_key_.find(key);
-  if (found == by_key_.end()) {
-    ++misses_;
-    return nullptr;
-  }
-  ++hits_;
-  entries_.splice(entries_.begin(), entries_, found->second);
-  return found->second->answer;
+  const auto* const known = answers_.find(key);
+  ++(known == nullptr ? misses_ : hits_);
+  return known == nullptr ? nullptr : *known;
 }
 
 void ResponseCache::add(const std::string& key, CachedAnswer answer, uint64_t epoch) {
-  const uint64_t bytes = key.size() + answer.response.body.size() + sizeof(Entry) + sizeof(CachedAnswer);
+  const uint64_t bytes = kOverhead + key.size() + answer.response.body.size() + sizeof(CachedAnswer);
   if (bytes > most_bytes_of_one()) return;
   const std::lock_guard lock(mutex_);
-  if (epoch != epoch_ || by_key_.contains(key)) return;  // two may ask the same at once
-  entries_.push_front({key, std::make_shared<const CachedAnswer>(std::move(answer)), bytes});
-  by_key_.emplace(entries_.front().key, entries_.begin());
-  for (bytes_ += bytes; bytes_ > most_bytes_; entries_.pop_back()) {
-    bytes_ -= entries_.back().bytes;
-    by_key_.erase(entries_.back().key);
-  }
+  if (epoch == epoch_) answers_.put(key, std::make_shared<const CachedAnswer>(std::move(answer)), bytes);
 }
 
 void ResponseCache::forget() {
   const std::lock_guard lock(mutex_);
-  by_key_.clear();
-  entries_.clear();
-  bytes_ = 0;
+  answers_.clear();
   ++epoch_;
 }
 
@@ -125,7 +113,7 @@ uint64_t ResponseCache::epoch() const {
 
 ResponseCache::Stats ResponseCache::stats() const {
   const std::lock_guard lock(mutex_);
-  return {hits_, misses_, static_cast<int64_t>(entries_.size()), static_cast<int64_t>(bytes_)};
+  return {hits_, misses_, static_cast<int64_t>(answers_.count()), static_cast<int64_t>(answers_.size())};
 }
 
 std::optional<std::string> response_cache_key(const HttpRequest& request) {

@@ -2,14 +2,12 @@
 #pragma once
 
 #include <cstdint>
-#include <list>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
-#include <string_view>
-#include <unordered_map>
 
+#include "base/lru_cache.h"
 #include "server/http_server.h"
 
 namespace quern::server {
@@ -23,7 +21,7 @@ struct CachedAnswer {
 class ResponseCache {
  public:
   // `bytes`: of all keys and answers together.
-  explicit ResponseCache(uint64_t bytes) : most_bytes_(bytes) {}
+  explicit ResponseCache(uint64_t bytes) : most_bytes_(bytes), answers_(bytes) {}
 
   // Null when it is not there. Counts a hit or a miss.
   std::shared_ptr<const CachedAnswer> find(const std::string& key);
@@ -41,16 +39,9 @@ class ResponseCache {
   Stats stats() const;
 
  private:
-  struct Entry {
-    std::string key;
-    std::shared_ptr<const CachedAnswer> answer;
-    uint64_t bytes = 0;
-  };
   const uint64_t most_bytes_;
   mutable std::mutex mutex_;
-  std::list<Entry> entries_;  // the latest first
-  std::unordered_map<std::string_view, std::list<Entry>::iterator> by_key_;
-  uint64_t bytes_ = 0;
+  LruCache<std::string, std::shared_ptr<const CachedAnswer>> answers_;
   uint64_t epoch_ = 0;  // times it forgot
   int64_t hits_ = 0, misses_ = 0;
 };

@@ -2,12 +2,11 @@
 #pragma once
 
 #include <cstddef>
-#include <list>
 #include <mutex>
 #include <optional>
 #include <string>
-#include <unordered_map>
 
+#include "base/lru_cache.h"
 #include "server/caller.h"
 
 namespace quern::server {
@@ -16,7 +15,7 @@ namespace quern::server {
 // followed longest ago are forgotten. Thread-safe.
 class ResponseStore {
  public:
-  explicit ResponseStore(size_t most_bytes = size_t{64} << 20) : most_bytes_(most_bytes) {}
+  explicit ResponseStore(size_t most_bytes = size_t{64} << 20) : stored_(most_bytes) {}
 
   struct Stored {
     std::string response;  // as it was sent
@@ -29,21 +28,8 @@ class ResponseStore {
   bool remove(const std::string& id, const Caller* owner);
 
  private:
-  struct Entry {
-    std::string id, owner;
-    Stored stored;
-    size_t bytes() const;
-  };
-  using Entries = std::list<Entry>;
-
-  Entries::iterator find_locked(const std::string& id, const Caller* owner);
-  void remove_locked(Entries::iterator entry);
-
-  const size_t most_bytes_;
   std::mutex mutex_;
-  size_t bytes_ = 0;
-  Entries entries_;  // the longest unused last
-  std::unordered_map<std::string, Entries::iterator> by_id_;
+  LruCache<std::string, Stored> stored_;  // by owner and id
 };
 
 }  // namespace quern::server
