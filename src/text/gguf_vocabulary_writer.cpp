@@ -101,8 +101,10 @@ Result<void> write_word_piece(const nlohmann::json& document, GgufVocabulary& re
   for (size_t id = 0; id < result.tokens.size(); ++id) {
     std::string& token = result.tokens[id];
     if (result.types[id] != static_cast<int32_t>(PieceType::normal)) continue;
-    token = token.starts_with(prefix) && token.size() > prefix.size() ? token.substr(prefix.size())
-                                                                      : std::string(kMark) + token;
+    if (token.starts_with(prefix) && token.size() > prefix.size())
+      token.erase(0, prefix.size());
+    else
+      token.insert(0, kMark);
   }
   return {};
 }

@@ -139,7 +139,8 @@ class SentencePieceDecoder : public Decoder {
       text += piece;
     }
     flush();
-    tokens.assign(1, std::move(text));
+    tokens.clear();
+    tokens.push_back(std::move(text));
   }
 
  private:
