@@ -39,7 +39,7 @@ Read read(ToolCallForm form, std::string_view text, size_t step) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size < 2) return 0;
-  const auto form = static_cast<ToolCallForm>(data[0] % 4);
+  const auto form = static_cast<ToolCallForm>(data[0] % 5);
   const size_t step = 1 + data[1] % 32;
   const std::string_view text(reinterpret_cast<const char*>(data + 2), size - 2);
   const Read whole = read(form, text, size);
