@@ -24,6 +24,7 @@ Command pull_command();
 Command list_command();
 Command remove_command();
 Command convert_command();
+Command merge_command();
 Command quantize_command();
 Command inspect_command();
 Command imatrix_command();
@@ -52,6 +53,7 @@ const std::vector<Command>& commands() {
       list_command(),
       remove_command(),
       convert_command(),
+      merge_command(),
       quantize_command(),
       inspect_command(),
       imatrix_command(),

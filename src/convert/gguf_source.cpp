@@ -15,17 +15,19 @@ namespace quern::convert {
 namespace {
 
 Result<formats::GgufContents> weights_of(const std::filesystem::path& folder,
-                                         const model::ModelConfig& config, std::optional<DType> dtype) {
+                                         const model::ModelConfig& config, std::optional<DType> dtype,
+                                         const std::filesystem::path& adapter) {
   QUERN_CHECK(model::check_gguf_family(config));
+  const model::LoadOptions options{.adapter = adapter, .merged_dtype = dtype};
   if (config.kind == model::Kind::decoder) {
-    QUERN_TRY(const model::Decoder model, model::load_model(folder));
+    QUERN_TRY(const model::Decoder model, model::load_model(folder, options));
     return model::gguf_contents(model, dtype);
   }
   if (config.kind == model::Kind::encoder_decoder) {
-    QUERN_TRY(const model::EncoderDecoder model, model::load_encoder_decoder(folder));
+    QUERN_TRY(const model::EncoderDecoder model, model::load_encoder_decoder(folder, options));
     return model::gguf_contents(model, dtype);
   }
-  QUERN_TRY(const model::Encoder model, model::load_encoder(folder));
+  QUERN_TRY(const model::Encoder model, model::load_encoder(folder, options));
   if (config.head == model::Head::masked_lm)
     log::warn("convert", "what fills masks is left out: GGUF files have encoders without a head");
   QUERN_TRY(formats::GgufContents contents, model::gguf_contents(model, dtype));
@@ -34,10 +36,11 @@ Result<formats::GgufContents> weights_of(const std::filesystem::path& folder,
   return contents;
 }
 
-Result<formats::GgufContents> from_folder(const std::filesystem::path& path, std::optional<DType> dtype) {
+Result<formats::GgufContents> from_folder(const std::filesystem::path& path, std::optional<DType> dtype,
+                                          const std::filesystem::path& adapter) {
   QUERN_TRY(const formats::ModelFolder folder, formats::ModelFolder::open(path));
   QUERN_TRY(const model::ModelConfig config, model::load_config(folder.path()));
-  QUERN_TRY(formats::GgufContents contents, weights_of(folder.path(), config, dtype));
+  QUERN_TRY(formats::GgufContents contents, weights_of(folder.path(), config, dtype, adapter));
   contents.metadata.set("general.name", model_name(path));
   contents.metadata.set("general.file_type", float_file_type(dtype.value_or(config.dtype)));
   QUERN_TRY(const text::Tokenizer tokenizer, text::Tokenizer::load(folder.path()));
@@ -71,6 +74,17 @@ void convert_to(DType dtype, formats::GgufEntry& entry) {
   };
 }
 
+// Puts the weights that the adapter makes of those at `path` in the place of the ones in `contents`, a file's.
+Result<void> merge(const std::filesystem::path& path, std::optional<DType> dtype,
+                   const std::filesystem::path& adapter, formats::GgufContents& contents) {
+  QUERN_TRY(const model::Decoder model, model::load_model(path, {.adapter = adapter, .merged_dtype = dtype}));
+  QUERN_TRY(const formats::GgufContents merged, model::gguf_contents(model, std::nullopt));
+  for (formats::GgufEntry& entry : contents.tensors) {
+    if (const formats::GgufEntry* now = merged.find(entry.name)) entry = *now;
+  }
+  return {};
+}
+
 }  // namespace
 
 std::string model_name(const std::filesystem::path& path) {
@@ -83,11 +97,13 @@ std::string model_name(const std::filesystem::path& path) {
 
 uint32_t float_file_type(DType dtype) { return dtype == DType::f32 ? 0 : dtype == DType::f16 ? 1 : 32; }
 
-Result<formats::GgufContents> open_as_gguf(const std::filesystem::path& path, std::optional<DType> dtype) {
+Result<formats::GgufContents> open_as_gguf(const std::filesystem::path& path, std::optional<DType> dtype,
+                                           const std::filesystem::path& adapter) {
   std::error_code ignored;
-  if (!std::filesystem::is_regular_file(path, ignored)) return from_folder(path, dtype);
+  if (!std::filesystem::is_regular_file(path, ignored)) return from_folder(path, dtype, adapter);
   QUERN_TRY(const formats::GgufArchive archive, formats::GgufArchive::open(path));
   QUERN_TRY(formats::GgufContents contents, formats::contents_of(archive));
+  if (!adapter.empty()) QUERN_CHECK(merge(path, dtype, adapter, contents));
   if (!dtype) return contents;
   for (formats::GgufEntry& entry : contents.tensors) convert_to(*dtype, entry);
   contents.metadata.set("general.file_type", float_file_type(*dtype));

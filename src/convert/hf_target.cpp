@@ -45,23 +45,26 @@ void copy_generation_config(const fs::path& from, const fs::path& to) {
 
 // The model of any kind at `source`, as files in `folder`.
 Result<void> save_any(const fs::path& source, const fs::path& folder, std::optional<DType> dtype,
-                      Progress& progress) {
+                      const fs::path& adapter, Progress& progress) {
   const auto save = [&](const auto& model) {
     return model::save_model(model, folder, dtype.value_or(model.config().dtype), &progress);
   };
   QUERN_TRY(const model::ModelConfig config, model::load_config(source));
   if (config.kind == model::Kind::encoder) {
-    QUERN_TRY(const model::Encoder model, model::load_encoder(source));
+    QUERN_TRY(const model::Encoder model,
+              model::load_encoder(source, {.adapter = adapter, .merged_dtype = dtype}));
     QUERN_CHECK(save(model));
     return copy_sentence_form(source, config.hidden, folder);
   }
   if (config.kind == model::Kind::encoder_decoder) {
-    QUERN_TRY(const model::EncoderDecoder model, model::load_encoder_decoder(source));
+    QUERN_TRY(const model::EncoderDecoder model,
+              model::load_encoder_decoder(source, {.adapter = adapter, .merged_dtype = dtype}));
     QUERN_CHECK(save(model));
     copy_generation_config(source, folder);
     return {};
   }
-  QUERN_TRY(const model::Decoder model, model::load_model(source));
+  QUERN_TRY(const model::Decoder model,
+            model::load_model(source, {.adapter = adapter, .merged_dtype = dtype}));
   return save(model);
 }
 
@@ -76,7 +79,7 @@ struct Partial {
 }  // namespace
 
 Result<void> save_as_hf(const fs::path& path, const fs::path& folder, std::optional<DType> dtype,
-                        bool replace, Progress& progress) {
+                        bool replace, Progress& progress, const fs::path& adapter) {
   std::error_code ignored;
   if (fs::exists(folder, ignored) && !(replace && fs::exists(folder / formats::kConfigFile, ignored))) {
     return make_error(ErrorCode::conflict, fmt::format("{} exists", folder.string()),
@@ -90,7 +93,7 @@ Result<void> save_as_hf(const fs::path& path, const fs::path& folder, std::optio
   QUERN_TRY(const infer::Language language, infer::open_language(source));
   const Partial partial{folder.parent_path() / fmt::format(".{}.tmp", folder.filename().string())};
   fs::remove_all(partial.path, ignored);
-  QUERN_CHECK(save_any(source, partial.path, dtype, progress));
+  QUERN_CHECK(save_any(source, partial.path, dtype, adapter, progress));
   QUERN_CHECK(language.tokenizer.save(partial.path));
   fs::remove_all(folder, ignored);
   return rename_durably(partial.path, folder);

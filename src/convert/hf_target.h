@@ -13,8 +13,9 @@ namespace quern::convert {
 // Writes config.json, weights and tokenizer files of `path`, a model folder or a GGUF file, to `folder`, which appears
 // when it is complete. Matrices are of `dtype` (floating); empty: the dtype of the model, f16 for a quantised one.
 // Errors of load_model, save_model and readers of tokenizers; conflict when `folder` exists, unless `replace` and it is
-// a model folder. Throws `cancelled` as throw_if_interrupted() does; nothing stays behind.
+// a model folder. `adapter`: a PEFT folder that is merged into the weights. Throws `cancelled` as throw_if_interrupted() does; nothing stays behind.
 Result<void> save_as_hf(const std::filesystem::path& path, const std::filesystem::path& folder,
-                        std::optional<DType> dtype, bool replace, Progress& progress);
+                        std::optional<DType> dtype, bool replace, Progress& progress,
+                        const std::filesystem::path& adapter = {});
 
 }  // namespace quern::convert

@@ -251,11 +251,12 @@ Result<void> save_adapter(const nn::LoraAdapter& adapter, const ModelConfig& con
   return formats::write_peft_folder(folder, settings, std::move(tensors));
 }
 
-void merge_adapter(nn::Module& model, const nn::LoraAdapter& adapter) {
+void merge_adapter(nn::Module& model, const nn::LoraAdapter& adapter, std::optional<DType> dtype) {
   model.visit([&](const std::string&, nn::Parameter& parameter) {
     if (!adapter.changes(parameter)) return;
-    const DType dtype = parameter.master().dtype();
-    parameter.assign(ops::cast(adapter.merged(parameter), is_block(dtype) ? DType::f16 : dtype));
+    const DType before = parameter.master().dtype();
+    parameter.assign(
+        ops::cast(adapter.merged(parameter), dtype.value_or(is_block(before) ? DType::f16 : before)));
   });
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 
 #include "formats/peft.h"
 #include "model/config.h"
@@ -27,7 +28,8 @@ Result<nn::LoraAdapter> load_adapter(const nn::Module& model, const ModelConfig&
 Result<void> save_adapter(const nn::LoraAdapter& adapter, const ModelConfig& config,
                           const formats::PeftConfig& settings, const std::filesystem::path& folder);
 
-// Adds the adapter to the weights of `model`, whose adapter it is. Weights keep their dtype, but those in blocks become f16.
-void merge_adapter(nn::Module& model, const nn::LoraAdapter& adapter);
+// Adds the adapter to the weights of `model`, whose adapter it is. Those that change become `dtype`; empty: they keep theirs, but for
+// those in blocks, which become f16.
+void merge_adapter(nn::Module& model, const nn::LoraAdapter& adapter, std::optional<DType> dtype = {});
 
 }  // namespace quern::model

@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "formats/hf_folder.h"
+#include "model/adapter.h"
 #include "model/block_spec.h"
 #include "model/families/gguf_names.h"
 #include "model/gguf_config.h"
@@ -190,6 +191,11 @@ template <class Model, class Archive>
 Result<Model> load_as(const ModelConfig& config, const Archive& archive, const LoadOptions& options) {
   QUERN_TRY(Model model, Model::create(config));
   QUERN_CHECK(load_weights(model, model.config(), archive, options.trainable));
+  if (!options.adapter.empty()) {
+    QUERN_TRY(const formats::PeftFolder folder, formats::PeftFolder::open(options.adapter));
+    QUERN_TRY(const nn::LoraAdapter adapter, load_adapter(model, model.config(), folder));
+    merge_adapter(model, adapter, options.merged_dtype);
+  }
   model.set_compute_dtype(options.compute_dtype);
   return model;
 }

@@ -18,13 +18,16 @@ struct LoadOptions {
   DType compute_dtype = DType::f32;
   // Lays out block-quantised matrices for fast products (see Decoder::pack) and lets go of their mapped bytes.
   bool pack = false;
+  // A PEFT folder that is merged into the weights; empty: none.
+  std::filesystem::path adapter = {};
+  std::optional<DType> merged_dtype = {};  // of weights that it changes; empty: as merge_adapter has it
 };
 
 // Of the config.json of a folder, or the metadata of a GGUF file. not_found, corrupt, invalid_argument, or
 // unsupported for an unknown model_type or architecture.
 Result<ModelConfig> load_config(const std::filesystem::path& path);
 
-// `path` is a folder or a GGUF file, any one of a split model. Errors of load_config, conflict for a model of another
+// `path` is a folder or a GGUF file, any one of a split model. Errors of load_config and load_adapter, conflict for a model of another
 // kind, and of weights that do not fit the config: names tensors that are missing, unexpected or of another shape, with
 // expected and got.
 Result<Decoder> load_model(const std::filesystem::path& path, const LoadOptions& options = {});

@@ -35,12 +35,12 @@ def logprobs(model, ids, first):
     return [table[i - 1, ids[i]].item() for i in range(first, len(ids))]
 
 
-def generation_agrees(quern, folder, model, tokenizer, prompt, measured):
+def generation_agrees(quern, folder, model, tokenizer, prompt, measured, *options):
     """The folder in both (theirs is opened already, in f32): the same prompt ids, the same greedy text, and the same
-    log-probabilities of sampled tokens, which reach beyond the likeliest."""
+    log-probabilities of sampled tokens, which reach beyond the likeliest. `options` are ours."""
     prompt_ids = tokenizer(prompt)["input_ids"]
     # Keys and values in f32, as theirs are.
-    arguments = ("generate", folder, "-p", prompt, "-n", NEW_TOKENS, "--ignore-eos", "--cache-dtype", "f32")
+    arguments = ("generate", folder, "-p", prompt, "-n", NEW_TOKENS, "--ignore-eos", "--cache-dtype", "f32", *options)
     greedy = quern.json(*arguments, "-t", 0)
     assert greedy["prompt_tokens"] == len(prompt_ids)
 
