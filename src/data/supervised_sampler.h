@@ -70,6 +70,7 @@ class SupervisedSampler {
   static Result<SupervisedSampler> create(TokenDataset dataset, SupervisedOptions options);
 
   const TokenDataset& dataset() const { return dataset_; }
+  const SupervisedOptions& options() const { return options_; }
   int64_t example_count() const;
   // Targets of an epoch that are learnt.
   int64_t target_count() const { return target_count_; }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "base/clock.h"
@@ -21,6 +22,7 @@
 #include "recipes/tokenizer_training.h"
 #include "text/chat_prompt.h"
 #include "text/tokenizer.h"
+#include "train/pretraining.h"
 
 namespace quern::recipes {
 
@@ -326,8 +328,11 @@ Result<train::TrainSummary> pretrain(PretrainConfig config, const PretrainHow& h
   hooks.sample = [&](const model::Decoder& decoder) {
     return write_sample(decoder, tokenizer, prompt, config.sample);
   };
-  QUERN_TRY(train::Trainer trainer, train::Trainer::create(model, corpus.train, corpus.validation,
-                                                           config.train, config.out, std::move(hooks)));
+  QUERN_TRY(train::Pretraining objective,
+            train::Pretraining::create(model, corpus.train, corpus.validation, config.train));
+  train::Trainer trainer(std::make_unique<train::WholeModel>(model),
+                         std::make_unique<train::Pretraining>(std::move(objective)), config.train, config.out,
+                         std::move(hooks));
   if (how.resume) {
     QUERN_TRY(const int64_t step, trainer.resume());
     if (step > 0) log::info("train", "going on after step {}", step);

@@ -3,12 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 
 #include "base/file.h"
 #include "formats/safetensors.h"
-#include "model/load.h"
-#include "model/save.h"
 
 namespace quern::train {
 
@@ -16,7 +13,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr int kFormat = 1;
+constexpr int kFormat = 2;
 constexpr std::string_view kStateFile = "trainer.json";
 constexpr std::string_view kMomentsFile = "optimizer.safetensors";
 
@@ -35,7 +32,7 @@ nlohmann::json to_json(const TrainerState& s) {
           {"micro_batches", s.micro_batches},
           {"tokens", s.tokens},
           {"seconds", s.seconds},
-          {"sampler", s.sampler},
+          {"objective", s.objective},
           {"loss_scale", s.scaler.scale},
           {"loss_scale_good_steps", s.scaler.good_steps},
           {"loss_scale_enabled", s.scaler.enabled},
@@ -53,7 +50,7 @@ TrainerState state_from(const nlohmann::json& json) {
   json.at("micro_batches").get_to(s.micro_batches);
   json.at("tokens").get_to(s.tokens);
   json.at("seconds").get_to(s.seconds);
-  json.at("sampler").get_to(s.sampler);
+  s.objective = json.at("objective");
   json.at("loss_scale").get_to(s.scaler.scale);
   json.at("loss_scale_good_steps").get_to(s.scaler.good_steps);
   json.at("loss_scale_enabled").get_to(s.scaler.enabled);
@@ -98,24 +95,6 @@ Result<void> restore_moments(const fs::path& path, const AdamW& optimizer) {
   return status;
 }
 
-Result<void> restore_weights(const fs::path& checkpoint, model::Decoder& model) {
-  QUERN_TRY(model::Decoder saved, model::load_model(checkpoint));
-  std::map<std::string, Tensor> masters;
-  saved.visit([&](const std::string& name, nn::Parameter& parameter) { masters[name] = parameter.master(); });
-  Result<void> status;
-  model.visit([&](const std::string& name, nn::Parameter& parameter) {
-    const auto found = masters.find(name);
-    if (found == masters.end() || found->second.shape() != parameter.shape()) {
-      status = make_error(ErrorCode::conflict, fmt::format("{}: no {} of shape {}", checkpoint.string(), name,
-                                                           parameter.shape().to_string()));
-      return;
-    }
-    parameter.master().copy_from(found->second);
-    parameter.refresh_shadow();
-  });
-  return status;
-}
-
 }  // namespace
 
 CheckpointStore::CheckpointStore(fs::path run_directory, Fingerprint fingerprint, int64_t keep,
@@ -149,13 +128,13 @@ Result<std::optional<fs::path>> CheckpointStore::latest() const {
   return std::optional<fs::path>(checkpoints.back());
 }
 
-Result<void> CheckpointStore::save(const model::Decoder& model, const AdamW& optimizer,
+Result<void> CheckpointStore::save(const Trainee& trainee, const AdamW& optimizer,
                                    const TrainerState& state) const {
   const std::string name = fmt::format("step-{:08d}", state.step);
   const fs::path temporary = directory_ / ("." + name);
   std::error_code status;
   fs::remove_all(temporary, status);
-  if (Result<void> written = write(temporary, model, optimizer, state); !written.ok()) {
+  if (Result<void> written = write(temporary, trainee, optimizer, state); !written.ok()) {
     fs::remove_all(temporary, status);  // a full disk needs the room
     return written;
   }
@@ -168,10 +147,10 @@ Result<void> CheckpointStore::save(const model::Decoder& model, const AdamW& opt
   return {};
 }
 
-Result<void> CheckpointStore::write(const fs::path& temporary, const model::Decoder& model,
-                                    const AdamW& optimizer, const TrainerState& state) const {
+Result<void> CheckpointStore::write(const fs::path& temporary, const Trainee& trainee, const AdamW& optimizer,
+                                    const TrainerState& state) const {
   QUERN_CHECK(make_directories(temporary));
-  QUERN_CHECK(model::save_model(model, temporary, DType::f32));
+  QUERN_CHECK(trainee.save(temporary, false));
   std::vector<formats::NamedTensor> moments;
   optimizer.visit_state([&](const std::string& moment, const Tensor& tensor) {
     moments.push_back({moment, tensor});
@@ -185,7 +164,7 @@ Result<void> CheckpointStore::write(const fs::path& temporary, const model::Deco
   return write_file_atomic(temporary / kStateFile, json.dump(2) + "\n");
 }
 
-Result<TrainerState> CheckpointStore::restore(const fs::path& checkpoint, model::Decoder& model,
+Result<TrainerState> CheckpointStore::restore(const fs::path& checkpoint, Trainee& trainee,
                                               AdamW& optimizer) const {
   const fs::path path = checkpoint / kStateFile;
   QUERN_TRY(const std::string text, read_file(path));
@@ -197,7 +176,7 @@ Result<TrainerState> CheckpointStore::restore(const fs::path& checkpoint, model:
   try {
     if (json.at("format") != kFormat) return corrupt("written by another version of Quern");
     QUERN_CHECK(expect_same(fingerprint_, json.at("fingerprint"), checkpoint));
-    Result<void> restored = restore_weights(checkpoint, model);
+    Result<void> restored = trainee.restore(checkpoint);
     if (restored.ok()) restored = restore_moments(checkpoint / kMomentsFile, optimizer);
     if (!restored.ok()) {
       Error error = std::move(restored).error();

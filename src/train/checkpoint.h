@@ -1,7 +1,7 @@
 // Checkpoints: RUN/checkpoints/step-00001000/ holds everything a run needs to go on as if it had never
 // stopped.
 //
-//   config.json, model.safetensors, ...  the model as a Hugging Face folder, masters in f32
+//   config.json, model.safetensors, ...  the model as a Hugging Face folder, masters in f32; of an adapter, a PEFT folder
 //   optimizer.safetensors                the two moments of every trainable parameter
 //   trainer.json                         step, data position, loss scale, best loss, and what the run was
 //   made of
@@ -20,10 +20,10 @@
 #include <vector>
 
 #include "base/result.h"
-#include "data/sampler.h"
-#include "model/decoder.h"
 #include "train/adamw.h"
 #include "train/loss_scaler.h"
+#include "train/objective.h"
+#include "train/trainee.h"
 
 namespace quern::train {
 
@@ -34,7 +34,7 @@ struct TrainerState {
   int64_t micro_batches = 0;  // forward passes finished: the counter of dropout
   int64_t tokens = 0;         // targets trained on
   double seconds = 0.0;       // spent training, over all sessions
-  data::SamplerState sampler;
+  nlohmann::json objective;   // Objective::state
   LossScaler scaler;
   double smoothed_loss = std::numeric_limits<double>::quiet_NaN();
   double lowest_smoothed = std::numeric_limits<double>::infinity();
@@ -42,9 +42,6 @@ struct TrainerState {
   int64_t best_step = 0;
   int64_t stale_evaluations = 0;  // since the best
 };
-
-// What a checkpoint must agree with before a run goes on from it: names and their values.
-using Fingerprint = nlohmann::ordered_json;
 
 class CheckpointStore {
  public:
@@ -57,16 +54,16 @@ class CheckpointStore {
   Result<std::optional<std::filesystem::path>> latest() const;
 
   // Writes a checkpoint of `state.step`, then removes older ones past `keep`.
-  Result<void> save(const model::Decoder& model, const AdamW& optimizer, const TrainerState& state) const;
+  Result<void> save(const Trainee& trainee, const AdamW& optimizer, const TrainerState& state) const;
 
   // Restores all three. conflict names the first difference when the checkpoint belongs to another model,
   // corpus or set of choices.
-  Result<TrainerState> restore(const std::filesystem::path& checkpoint, model::Decoder& model,
+  Result<TrainerState> restore(const std::filesystem::path& checkpoint, Trainee& trainee,
                                AdamW& optimizer) const;
 
  private:
   std::vector<std::filesystem::path> list() const;  // oldest first
-  Result<void> write(const std::filesystem::path& folder, const model::Decoder& model, const AdamW& optimizer,
+  Result<void> write(const std::filesystem::path& folder, const Trainee& trainee, const AdamW& optimizer,
                      const TrainerState& state) const;
 
   std::filesystem::path directory_;

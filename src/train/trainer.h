@@ -1,5 +1,4 @@
-// Trainer: the pretraining loop. One step = the micro-batches of one batch, forward and backward, clip,
-// AdamW.
+// Trainer: the loop of every kind of training. One step = the gradient of one batch (Objective), clip, AdamW.
 //
 // A run that was stopped, in any way, and goes on from its newest checkpoint reaches bit-identical weights:
 // data order and dropout are functions of counters, and everything else is in the checkpoint.
@@ -7,18 +6,18 @@
 
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "base/progress.h"
 #include "base/result.h"
-#include "data/token_dataset.h"
-#include "model/decoder.h"
 #include "train/adamw.h"
 #include "train/checkpoint.h"
-#include "train/evaluate.h"
 #include "train/metrics_stream.h"
+#include "train/objective.h"
 #include "train/options.h"
+#include "train/trainee.h"
 
 namespace quern::train {
 
@@ -49,44 +48,34 @@ struct TrainSummary {
 
 class Trainer {
  public:
-  // `options` must be finished. The validation set may be empty. The model must outlive the trainer; its
-  // compute dtype is set from the options.
-  static Result<Trainer> create(model::Decoder& model, data::TokenDataset train,
-                                data::TokenDataset validation, TrainOptions options,
-                                std::filesystem::path run_directory, TrainHooks hooks);
+  // `options` must be finished. The compute dtype of what is trained is set from them.
+  Trainer(std::unique_ptr<Trainee> trainee, std::unique_ptr<Objective> objective, TrainOptions options,
+          std::filesystem::path run_directory, TrainHooks hooks);
 
   // Goes on from the newest checkpoint, if there is one; returns its step or 0.
   Result<int64_t> resume();
-  // Trains to options.steps, then leaves the model in RUN/model. Errors: diverged (the last good checkpoint
+  // Trains to options.steps, then leaves the model in RUN/model, or the adapter in RUN/adapter. Errors: diverged (the last good checkpoint
   // stays), cancelled (after saving; the message says how to go on), io.
   Result<TrainSummary> run();
 
  private:
-  Trainer(model::Decoder& model, data::BatchSampler sampler, data::TokenDataset train,
-          data::TokenDataset validation, TrainOptions options, std::filesystem::path run_directory,
-          TrainHooks hooks);
-
   struct StepResult {
-    double loss;
     double grad_norm;
     double lr;
-    int64_t tokens;
+    StepLoss learnt;
   };
   Result<StepResult> step();
-  // Forward and backward over one batch in micro-batches; the mean loss over its targets.
-  double accumulate(int64_t& targets);
   Result<void> check_divergence(const StepResult& result);
   Result<void> after_step(const StepResult& result, MetricsStream& metrics);
   Result<void> evaluate_now(MetricsStream& metrics);
   Result<void> save();
   bool due(int64_t every) const { return every > 0 && state_.step % every == 0; }
 
-  model::Decoder& model_;
+  std::unique_ptr<Trainee> trainee_;
+  std::unique_ptr<Objective> objective_;
   TrainOptions options_;
   TrainHooks hooks_;
   std::filesystem::path run_directory_;
-  data::BatchSampler sampler_;
-  data::TokenDataset validation_;
   AdamW optimizer_;
   CheckpointStore checkpoints_;
   TrainerState state_;

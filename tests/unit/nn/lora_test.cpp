@@ -216,7 +216,8 @@ TEST(LoraAdapter, FollowsTokensToTheirExperts) {
   LoraAdapter adapter;
   mixture.visit([&](const std::string& name, const Parameter& p) {
     const Parameter* const weight = &p;
-    if (p.is_matrix() && name.find("experts") != name.npos) adapter.add(name, std::span(&weight, 1), {.rank = 2});
+    if (p.is_matrix() && name.find("experts") != name.npos)
+      adapter.add(name, std::span(&weight, 1), {.rank = 2});
   });
   randomise(adapter);
   const Tensor x = random({1, 10, kIn}, 2);

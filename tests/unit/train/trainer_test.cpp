@@ -8,6 +8,7 @@
 #include <map>
 
 #include "base/rng.h"
+#include "train/pretraining.h"
 
 namespace quern::train {
 namespace {
@@ -54,6 +55,13 @@ TrainOptions tiny_options(int64_t steps) {
   return options;
 }
 
+Result<Trainer> pretrainer(model::Decoder& model, data::TokenDataset validation, const TrainOptions& options,
+                           const fs::path& folder, TrainHooks hooks) {
+  QUERN_TRY(Pretraining objective, Pretraining::create(model, tiny_corpus(), std::move(validation), options));
+  return Trainer(std::make_unique<WholeModel>(model), std::make_unique<Pretraining>(std::move(objective)),
+                 options, folder, std::move(hooks));
+}
+
 class TrainerTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -78,8 +86,7 @@ class TrainerTest : public testing::Test {
     TrainHooks hooks;
     int64_t steps = 0;
     if (stop_after > 0) hooks.should_stop = [&steps, stop_after] { return ++steps >= stop_after; };
-    Trainer trainer =
-        Trainer::create(*run.model, tiny_corpus(), tiny_corpus(8), options, root_ / name, hooks).value();
+    Trainer trainer = pretrainer(*run.model, tiny_corpus(8), options, root_ / name, hooks).value();
     if (resume) run.resumed_from = trainer.resume().value();
     run.summary = trainer.run();
     return run;
@@ -201,7 +208,7 @@ TEST_F(TrainerTest, ACheckpointOfAnotherRunIsAConflict) {
   options.batch = "4";
   options.finish().value();
   model::Decoder model = model::Decoder::create(tiny_config(), 3).value();
-  Trainer trainer = Trainer::create(model, tiny_corpus(), {}, options, root_ / "run", {}).value();
+  Trainer trainer = pretrainer(model, {}, options, root_ / "run", {}).value();
   const Result<int64_t> resumed = trainer.resume();
   ASSERT_FALSE(resumed.ok());
   EXPECT_EQ(resumed.error().code, ErrorCode::conflict);
@@ -235,7 +242,7 @@ TEST_F(TrainerTest, ImpossibleSettingsNameTheNumbers) {
   options.sequence = "64";
   options.finish().value();
   model::Decoder model = model::Decoder::create(tiny_config(), 3).value();
-  const auto too_long = Trainer::create(model, tiny_corpus(), {}, options, root_ / "run", {});
+  const auto too_long = pretrainer(model, {}, options, root_ / "run", {});
   ASSERT_FALSE(too_long.ok());
   EXPECT_NE(too_long.error().message.find("64"), std::string::npos);
   EXPECT_NE(too_long.error().message.find("32"), std::string::npos);

@@ -1,0 +1,63 @@
+#include "train/trainee.h"
+
+#include <fmt/format.h>
+
+#include <map>
+
+#include "model/adapter.h"
+#include "model/load.h"
+#include "model/save.h"
+
+namespace quern::train {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+// Gives `module` the values that `saved`, a module of the same names and shapes, has.
+Result<void> take_values(nn::Module& module, const nn::Module& saved, const fs::path& folder) {
+  std::map<std::string, Tensor> masters;
+  nn::visit(saved, [&](const std::string& name, const nn::Parameter& p) { masters[name] = p.master(); });
+  Result<void> status;
+  module.visit([&](const std::string& name, nn::Parameter& parameter) {
+    const auto found = masters.find(name);
+    if (found == masters.end() || found->second.shape() != parameter.shape()) {
+      status = make_error(ErrorCode::conflict, fmt::format("{}: no {} of shape {}", folder.string(), name,
+                                                           parameter.shape().to_string()));
+      return;
+    }
+    parameter.master().copy_from(found->second);
+    parameter.refresh_shadow();
+  });
+  return status;
+}
+
+}  // namespace
+
+Result<void> WholeModel::save(const fs::path& folder, bool final) const {
+  return final ? model::save_model(model_, folder) : model::save_model(model_, folder, DType::f32);
+}
+
+Result<void> WholeModel::restore(const fs::path& folder) {
+  QUERN_TRY(const model::Decoder saved, model::load_model(folder));
+  return take_values(model_, saved, folder);
+}
+
+AdapterOfModel::AdapterOfModel(model::Decoder& model, nn::LoraAdapter& adapter, formats::PeftConfig settings)
+    : model_(model), adapter_(adapter), settings_(std::move(settings)) {
+  model_.set_adapter({std::shared_ptr<void>(), &adapter_});
+}
+
+AdapterOfModel::~AdapterOfModel() { model_.set_adapter(nullptr); }
+
+Result<void> AdapterOfModel::save(const fs::path& folder, bool) const {
+  return model::save_adapter(adapter_, model_.config(), settings_, folder);
+}
+
+Result<void> AdapterOfModel::restore(const fs::path& folder) {
+  QUERN_TRY(const formats::PeftFolder files, formats::PeftFolder::open(folder));
+  QUERN_TRY(const nn::LoraAdapter saved, model::load_adapter(model_, model_.config(), files));
+  return take_values(adapter_, saved, folder);
+}
+
+}  // namespace quern::train

@@ -1,0 +1,64 @@
+// What a run trains: a whole model, or an adapter beside one that stays as it is.
+#pragma once
+
+#include <filesystem>
+
+#include "base/result.h"
+#include "formats/peft.h"
+#include "model/decoder.h"
+#include "nn/lora.h"
+
+namespace quern::train {
+
+// What is trained must outlive it and stay where it is. Not thread-safe.
+class Trainee {
+ public:
+  virtual ~Trainee() = default;
+
+  // What computes: forward passes of it see the parameters as they stand.
+  virtual model::Decoder& model() = 0;
+  // What learns.
+  virtual nn::Module& parameters() = 0;
+  // Files that restore() reads: masters in f32. The final ones are those that people use.
+  virtual Result<void> save(const std::filesystem::path& folder, bool final) const = 0;
+  // conflict where the files are of other parameters.
+  virtual Result<void> restore(const std::filesystem::path& folder) = 0;
+  // Of the final files in the folder of a run: "model", "adapter".
+  virtual std::string_view folder() const = 0;
+};
+
+// All parameters of a model.
+class WholeModel final : public Trainee {
+ public:
+  explicit WholeModel(model::Decoder& model) : model_(model) {}
+
+  model::Decoder& model() override { return model_; }
+  nn::Module& parameters() override { return model_; }
+  Result<void> save(const std::filesystem::path& folder, bool final) const override;
+  Result<void> restore(const std::filesystem::path& folder) override;
+  std::string_view folder() const override { return "model"; }
+
+ private:
+  model::Decoder& model_;
+};
+
+// A LoRA adapter. Passes of the model whose context names no adapters go through it.
+class AdapterOfModel final : public Trainee {
+ public:
+  // `settings` are written beside the weights.
+  AdapterOfModel(model::Decoder& model, nn::LoraAdapter& adapter, formats::PeftConfig settings);
+  ~AdapterOfModel() override;
+
+  model::Decoder& model() override { return model_; }
+  nn::Module& parameters() override { return adapter_; }
+  Result<void> save(const std::filesystem::path& folder, bool final) const override;
+  Result<void> restore(const std::filesystem::path& folder) override;
+  std::string_view folder() const override { return "adapter"; }
+
+ private:
+  model::Decoder& model_;
+  nn::LoraAdapter& adapter_;
+  formats::PeftConfig settings_;
+};
+
+}  // namespace quern::train

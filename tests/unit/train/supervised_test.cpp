@@ -1,0 +1,213 @@
+// Supervised tuning of whole models and of adapters, through the trainer.
+#include "train/supervised.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+#include <map>
+
+#include "autograd/graph.h"
+#include "base/rng.h"
+#include "model/adapter.h"
+#include "train/trainer.h"
+
+namespace quern::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+model::ModelConfig tiny_config() {
+  model::ModelConfig config;
+  config.vocab_size = 23;
+  config.layers = 2;
+  config.hidden = 16;
+  config.heads = 2;
+  config.max_positions = 64;
+  config.init_std = 0.3;  // of frozen embeddings, whose logits could not be far apart otherwise
+  return config;
+}
+
+// Prompts of some tokens, and answers, which alone are learnt, that count on from the last of them.
+data::TokenDataset examples(int count, uint64_t seed = 5) {
+  std::vector<data::TokenDocument> documents(static_cast<size_t>(count));
+  Rng rng(seed, 0);
+  for (data::TokenDocument& document : documents) {
+    const uint64_t prompt = 2 + rng.below(6), answer = 1 + rng.below(12);
+    for (uint64_t i = 0; i < prompt; ++i) document.tokens.push_back(static_cast<int32_t>(rng.below(23)));
+    for (uint64_t i = 0; i < answer; ++i) document.tokens.push_back((document.tokens.back() + 1) % 23);
+    document.learnt.assign(prompt, 0);
+    document.learnt.resize(prompt + answer, 1);
+  }
+  return data::TokenDataset::from_examples(data::TokenContent::supervised, documents);
+}
+
+data::SupervisedSampler sampler(const data::SupervisedOptions& options, int count = 40) {
+  return data::SupervisedSampler::create(examples(count), options).value();
+}
+
+std::map<std::string, Tensor> gradients(nn::Module& module) {
+  std::map<std::string, Tensor> all;
+  module.visit([&](const std::string& name, nn::Parameter& p) {
+    if (p.grad().defined()) all[name] = p.grad().clone();
+  });
+  nn::clear_grads(module);
+  return all;
+}
+
+double distance(const std::map<std::string, Tensor>& a, const std::map<std::string, Tensor>& b) {
+  EXPECT_EQ(a.size(), b.size());
+  double most = 0.0;
+  for (const auto& [name, x] : a) {
+    const Tensor& y = b.at(name);
+    for (int64_t i = 0; i < x.numel(); ++i)
+      most = std::max(most, std::fabs(double{x.data<float>()[i]} - y.data<float>()[i]));
+  }
+  return most;
+}
+
+std::map<std::string, Tensor> masters(const nn::Module& module) {
+  std::map<std::string, Tensor> all;
+  nn::visit(module, [&](const std::string& name, const nn::Parameter& p) { all[name] = p.master().clone(); });
+  return all;
+}
+
+// Batches of unequal lengths in one piece, in many, packed, each in its own row, and recomputed: one gradient.
+TEST(SupervisedTuning, LearnsTheSameHoweverAStepIsCut) {
+  model::Decoder model = model::Decoder::create(tiny_config(), 3).value();
+  std::map<std::string, Tensor> wanted;
+  double loss = 0.0;
+  for (const int64_t rows : {int64_t{16}, int64_t{1}, int64_t{3}}) {
+    for (const bool packed : {true, false}) {
+      for (const bool checkpointing : {false, true}) {
+        const data::SupervisedOptions how{.sequence = 32, .rows = rows, .packed = packed, .seed = 1};
+        auto tuning = SupervisedTuning::create(model, sampler(how), std::nullopt,
+                                               {.batch = 16, .checkpointing = checkpointing})
+                          .value();
+        const StepLoss step = tuning.accumulate({}).value();
+        const auto got = gradients(model);
+        if (wanted.empty()) {
+          wanted = got;
+          loss = step.loss;
+        }
+        EXPECT_NEAR(step.loss, loss, 1e-5);
+        EXPECT_LE(distance(got, wanted), 1e-5) << rows << " rows, packed " << packed;
+      }
+    }
+  }
+}
+
+// What is not learnt has no part in the loss: prompts of other tokens that the answers do not see.
+TEST(SupervisedTuning, LearnsAnswersAlone) {
+  const model::Decoder model = model::Decoder::create(tiny_config(), 3).value();
+  auto tuning =
+      SupervisedTuning::create(model, sampler({.sequence = 32, .rows = 4}), std::nullopt, {.batch = 40})
+          .value();
+  const autograd::NoGrad no_grad;
+  const data::TokenDataset dataset = examples(40);
+  double sum = 0.0;
+  int64_t targets = 0;
+  for (int64_t d = 0; d < dataset.document_count(); ++d) {
+    std::vector<int32_t> tokens(static_cast<size_t>(dataset.document_length(d)));
+    std::vector<uint8_t> learnt(tokens.size());
+    dataset.read(dataset.document_begin(d), tokens);
+    dataset.read_learnt(dataset.document_begin(d), learnt);
+    const auto time = static_cast<int64_t>(tokens.size());
+    const Tensor logits =
+        model.logits(model.hidden(Tensor::from(tokens, {1, time}), nn::ForwardContext::causal(1, time)));
+    for (size_t t = 1; t < tokens.size(); ++t) {
+      if (!learnt[t]) continue;
+      const float* row = logits.data<float>() + (t - 1) * 23;
+      double total = 0.0;
+      for (int v = 0; v < 23; ++v) total += std::exp(double{row[v]});
+      sum += std::log(total) - row[tokens[t]];
+      ++targets;
+    }
+  }
+  const Evaluation whole =
+      SupervisedTuning::create(model, sampler({.sequence = 32}), sampler({.sequence = 32, .rows = 2}), {})
+          .value()
+          .evaluate(0)
+          .value()
+          .value();
+  EXPECT_EQ(whole.tokens, targets);
+  EXPECT_NEAR(whole.loss, sum / static_cast<double>(targets), 1e-5);
+}
+
+class AdapterTuning : public testing::Test {
+ protected:
+  void SetUp() override {
+    root_ = fs::path(testing::TempDir()) /
+            (std::string("quern_tuning_") + testing::UnitTest::GetInstance()->current_test_info()->name());
+    fs::remove_all(root_);
+  }
+  void TearDown() override { fs::remove_all(root_); }
+
+  struct Run {
+    std::unique_ptr<model::Decoder> model;
+    std::unique_ptr<nn::LoraAdapter> adapter;
+    Result<TrainSummary> summary = make_error(ErrorCode::internal, "not run");
+    int64_t resumed_from = 0;
+  };
+
+  Run train(const std::string& name, bool resume = false, int64_t stop_after = 0,
+            bool checkpointing = false) {
+    Run run;
+    run.model = std::make_unique<model::Decoder>(model::Decoder::create(tiny_config(), 3).value());
+    nn::set_trainable(*run.model, false);
+    const formats::PeftConfig settings{
+        .rank = 4, .alpha = 8, .dropout = 0.1, .targets = {std::string(model::kAllLinear)}};
+    run.adapter = std::make_unique<nn::LoraAdapter>(
+        model::make_adapter(*run.model, run.model->config(), settings, 1).value());
+    TrainOptions options;
+    options.steps = 60;
+    options.schedule.lr = 2e-2;
+    options.schedule.warmup = 2;
+    options.optimizer.weight_decay = 0.0;
+    options.eval_every = 0;
+    options.save_every = 0;
+    options.finish().value();
+    TrainHooks hooks;
+    int64_t steps = 0;
+    if (stop_after > 0) hooks.should_stop = [&steps, stop_after] { return ++steps >= stop_after; };
+    auto objective = std::make_unique<SupervisedTuning>(
+        SupervisedTuning::create(*run.model, sampler({.sequence = 32, .rows = 4, .seed = 2}, 200),
+                                 sampler({.sequence = 32, .rows = 4}, 30),
+                                 {.batch = 16, .checkpointing = checkpointing, .seed = 1, .dropout = 0.1})
+            .value());
+    Trainer trainer(std::make_unique<AdapterOfModel>(*run.model, *run.adapter, settings),
+                    std::move(objective), options, root_ / name, hooks);
+    if (resume) run.resumed_from = trainer.resume().value();
+    run.summary = trainer.run();
+    return run;
+  }
+
+  fs::path root_;
+};
+
+TEST_F(AdapterTuning, LearnsBesideAModelThatStaysAsItIs) {
+  const Run run = train("run");
+  ASSERT_TRUE(run.summary.ok());
+  const model::Decoder untouched = model::Decoder::create(tiny_config(), 3).value();
+  EXPECT_EQ(distance(masters(*run.model), masters(untouched)), 0.0);
+  ASSERT_TRUE(run.summary->evaluation.has_value());
+  EXPECT_LT(run.summary->evaluation->loss, 2.0);  // more than log 23 before
+
+  const auto files = formats::PeftFolder::open(root_ / "run" / "adapter").value();
+  const nn::LoraAdapter saved = model::load_adapter(untouched, untouched.config(), files).value();
+  EXPECT_EQ(distance(masters(saved), masters(*run.adapter)), 0.0);
+}
+
+TEST_F(AdapterTuning, GoesOnToTheSameBits) {
+  const Run whole = train("whole");
+  const Run stopped = train("parts", false, 23);
+  EXPECT_FALSE(stopped.summary.ok());
+  const Run resumed = train("parts", true);
+  EXPECT_EQ(resumed.resumed_from, 23);
+  EXPECT_EQ(distance(masters(*resumed.adapter), masters(*whole.adapter)), 0.0);
+  const Run recomputed = train("checkpointed", false, 0, true);
+  EXPECT_LE(distance(masters(*recomputed.adapter), masters(*whole.adapter)), 1e-4);
+}
+
+}  // namespace
+}  // namespace quern::train
