@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 
+#include "ops/cast.h"
 #include "ops/op_support.h"
 
 namespace quern::ops {
@@ -100,7 +101,8 @@ Tensor weighted_sum(const Tensor& losses, const Tensor& weights) {
 void check(const Tensor& h, const Tensor& w, const Tensor& targets, const CrossEntropyOptions& options) {
   constexpr const char* kOp = "linear_cross_entropy";
   expect_float(kOp, "input", h);
-  expect_float(kOp, "weight", w);
+  expect(w.defined() && (is_float(w.dtype()) || is_block(w.dtype())), kOp,
+         "a floating or block-quantised weight, got {}", w.describe());
   expect(
       h.shape().rank() == 2 && w.shape().rank() == 2 && h.dim(1) == w.dim(1) && h.dim(0) > 0 && w.dim(0) > 0,
       kOp, "input [N, C] and weight [V, C], got {} and {}", h.describe(), w.describe());
@@ -130,7 +132,7 @@ Tensor linear_cross_entropy(const Tensor& h, const Tensor& w, const Tensor& targ
     if (autograd::requires_grad(options.bias))
       pass.dbias = Tensor::zeros(options.bias.shape(), wide_of(h.dtype()));
   }
-  run(h, w, targets, options, pass);
+  run(h, is_block(w.dtype()) ? cast(w, h.dtype()) : w, targets, options, pass);
   Tensor loss = weighted_sum(pass.losses, options.weights);
   if (options.row_losses != nullptr) *options.row_losses = pass.losses;
   if (!recorded) return loss;

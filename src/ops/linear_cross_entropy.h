@@ -17,7 +17,7 @@ struct CrossEntropyOptions {
 };
 
 // sum over rows of weight * -log softmax(h · w^T + bias)[target], a wide scalar [], with h [N, C], w [V, C] of any
-// floating dtype and targets i32 [N]. A negative target is ignored: loss and gradient 0. Logits are computed
+// floating dtype, or in blocks and frozen, and targets i32 [N]. A negative target is ignored: loss and gradient 0. Logits are computed
 // in chunks of rows in the wide dtype and [N, V] never exists; when recorded, the gradients are made chunk by
 // chunk on the way (as in Hsu et al. 2024, Liger Kernel, arXiv 2410.10989). Throws ShapeError. Differentiable
 // in h, w and bias.

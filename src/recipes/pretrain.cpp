@@ -6,13 +6,11 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "base/clock.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/machine.h"
 #include "base/units.h"
-#include "base/version.h"
 #include "infer/completion.h"
 #include "infer/generate.h"
 #include "infer/template_probe.h"
@@ -29,7 +27,7 @@ namespace quern::recipes {
 namespace fs = std::filesystem;
 
 void DataConfig::fields(Fields& f) {
-  f.add("inputs", inputs, "files or folders: .txt, .jsonl, also .gz or .zst").required();
+  f.add("inputs", inputs, "files or folders: .txt, .jsonl, also .gz or .zst");
   f.add("split_on", reader.split_on,
         "text files: what stands between documents; empty: one document per file");
   f.add("text_field", reader.text_field, "JSONL: the field with the text");
@@ -58,12 +56,23 @@ void SampleConfig::fields(Fields& f) {
 
 void PretrainConfig::fields(Fields& f) {
   f.add("out", out, "folder of the run").required();
-  f.add("tokenizer", tokenizer, "folder with tokenizer.json").required();
+  f.add("tokenizer", tokenizer, "folder with tokenizer.json");
   f.add("from", from, "model folder to go on training; empty: a new model");
   f.group("model", model);
   f.group("data", data);
   f.group("train", train);
   f.group("sample", sample);
+}
+
+Result<void> PretrainConfig::check_required(const Fields& loaded, const std::string& prefix) const {
+  for (const auto& [key, missing] :
+       {std::pair{prefix + "tokenizer", tokenizer.empty()}, {prefix + "data.inputs", data.inputs.empty()}}) {
+    if (!missing) continue;
+    return make_error(ErrorCode::invalid_argument,
+                      fmt::format("{} is not set ({})", key, loaded.find(key)->help()),
+                      fmt::format("add it to the config file or use --set {}=...", key));
+  }
+  return {};
 }
 
 Result<void> PretrainConfig::finish(const Fields& loaded, const std::string& prefix) {
@@ -102,15 +111,6 @@ Result<void> PretrainConfig::finish(const Fields& loaded, const std::string& pre
 }
 
 namespace {
-
-Result<void> refuse_to_overwrite(const fs::path& out, const PretrainHow& how) {
-  const fs::path checkpoints = out / "checkpoints";
-  std::error_code status;
-  const bool has_run = fs::exists(checkpoints, status) && !fs::is_empty(checkpoints, status);
-  if (!has_run || how.resume || how.overwrite) return {};
-  return make_error(ErrorCode::conflict, fmt::format("{} already holds a run", out.string()),
-                    "--resume goes on with it, --overwrite starts afresh, --set out=FOLDER keeps both");
-}
 
 Result<data::TokenCorpus> prepare(const PretrainConfig& config, const text::Tokenizer& tokenizer,
                                   Progress& progress) {
@@ -267,22 +267,6 @@ Result<train::TextSample> write_sample(const model::Decoder& model, const text::
   return train::TextSample{how.prompt, tokenizer.decode(written)};
 }
 
-// RUN/run.json: what was run on what, so that a result can be traced and repeated.
-Result<void> write_record(PretrainConfig& config, const text::Tokenizer& tokenizer,
-                          const data::TokenCorpus& corpus, const nlohmann::ordered_json& result) {
-  const nlohmann::ordered_json record = {{"quern", {{"version", version()}, {"commit", commit()}}},
-                                         {"finished", iso_time()},
-                                         {"config", fields_of(config).to_json()},
-                                         {"lineage",
-                                          {{"tokenizer", hash128(tokenizer.to_json()).hex()},
-                                           {"train_tokens", fmt::format("{:016x}", corpus.train.key())},
-                                           {"train_token_count", corpus.train.token_count()},
-                                           {"validation_token_count", corpus.validation.token_count()}}},
-                                         {"result", result}};
-  return write_file_atomic(fs::path(config.out) / "run.json",
-                           record.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
-}
-
 }  // namespace
 
 nlohmann::ordered_json figures_of(const train::TrainSummary& summary) {
@@ -303,7 +287,7 @@ nlohmann::ordered_json figures_of(const train::TrainSummary& summary) {
   return json;
 }
 
-Result<train::TrainSummary> pretrain(PretrainConfig config, const PretrainHow& how) {
+Result<train::TrainSummary> pretrain(PretrainConfig config, const TrainHow& how) {
   QUERN_TRY(const text::Tokenizer tokenizer, text::Tokenizer::load(config.tokenizer));
   QUERN_TRY(text::ChatTemplates templates, text::ChatTemplates::load(config.tokenizer));
   templates.set_special_token("bos_token", "");  // begins every document anyway
@@ -341,7 +325,12 @@ Result<train::TrainSummary> pretrain(PretrainConfig config, const PretrainHow& h
     fs::remove_all(fs::path(config.out) / "checkpoints", status);
   }
   QUERN_TRY(train::TrainSummary summary, trainer.run());
-  QUERN_CHECK(write_record(config, tokenizer, corpus, figures_of(summary)));
+  QUERN_CHECK(write_run_record(config.out, fields_of(config).to_json(),
+                               {{"tokenizer", hash128(tokenizer.to_json()).hex()},
+                                {"train_tokens", fmt::format("{:016x}", corpus.train.key())},
+                                {"train_token_count", corpus.train.token_count()},
+                                {"validation_token_count", corpus.validation.token_count()}},
+                               figures_of(summary)));
   return summary;
 }
 

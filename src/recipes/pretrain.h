@@ -13,6 +13,7 @@
 #include "data/token_corpus.h"
 #include "infer/sampling.h"
 #include "model/config.h"
+#include "recipes/run_folder.h"
 #include "train/options.h"
 #include "train/trainer.h"
 
@@ -51,23 +52,19 @@ struct PretrainConfig {
   SampleConfig sample;
 
   void fields(Fields& f);
+  // invalid_argument where `tokenizer` or `data.inputs` is not set: no required fields, as other tasks have the same and do
+  // without.
+  Result<void> check_required(const Fields& loaded, const std::string& prefix = {}) const;
   // Completes the settings from each other once all are loaded: choices of the model that nobody made are
   // those of its family. `loaded` is the Fields the struct was loaded through, `prefix` what stood before its
   // keys there.
   Result<void> finish(const Fields& loaded, const std::string& prefix = {});
 };
 
-struct PretrainHow {
-  bool resume = false;     // go on from the newest checkpoint in `out`, or start
-  bool overwrite = false;  // start afresh where a run has been
-  std::function<bool()> should_stop;
-  Progress* progress = &null_progress();
-};
-
 // Trains and leaves OUT/model, OUT/checkpoints, OUT/metrics.jsonl, OUT/tensorboard and OUT/run.json
 // (settings, lineage, result). `config` must be finished. conflict when OUT holds a run and `how` says
 // neither, unavailable while another process trains there.
-Result<train::TrainSummary> pretrain(PretrainConfig config, const PretrainHow& how);
+Result<train::TrainSummary> pretrain(PretrainConfig config, const TrainHow& how);
 
 // The result as run.json, reports and --json show it.
 nlohmann::ordered_json figures_of(const train::TrainSummary& summary);

@@ -1,27 +1,78 @@
 // quern train
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "base/interrupt.h"
+#include "base/terminal.h"
 #include "base/text_table.h"
 #include "base/units.h"
 #include "cli/command_line.h"
 #include "recipes/pretrain.h"
+#include "recipes/tune.h"
+#include "store/store.h"
 
 namespace quern::cli {
 
 namespace {
 
-struct Arguments {
-  recipes::PretrainConfig config;
-  recipes::PretrainHow how;
+// The settings of all tasks; each refuses those of the others.
+struct TrainConfig {
+  enum class Task { pretrain, sft };
+  Task task = Task::pretrain;
+  recipes::PretrainConfig pretrain;
+  recipes::TuneConfig tune;
+
+  void fields(Fields& f) {
+    f.add("task", task, "pretrain: learn text; sft: learn the answers of prepared examples",
+          {{"pretrain", Task::pretrain}, {"sft", Task::sft}});
+    pretrain.fields(f);
+    tune.fields(f);
+  }
+  Result<void> finish(const Fields& loaded);
 };
 
-std::string to_text(const train::TrainSummary& s, const std::string& out) {
+struct Arguments {
+  TrainConfig config;
+  recipes::TrainHow how;
+};
+
+// The first setting that somebody made and the task does not have is an error.
+Result<void> refuse_settings(const Fields& loaded, std::string_view task,
+                             std::initializer_list<std::string_view> prefixes) {
+  for (const Field& field : loaded.all()) {
+    const auto is_of = [&](std::string_view prefix) { return field.key().starts_with(prefix); };
+    if (field.origin().empty() || std::ranges::none_of(prefixes, is_of)) continue;
+    return make_error(
+        ErrorCode::invalid_argument,
+        fmt::format("{} is set at {}, and task {} has no such setting", field.key(), field.origin(), task),
+        "drop it, or choose another task");
+  }
+  return {};
+}
+
+Result<void> TrainConfig::finish(const Fields& loaded) {
+  if (task == Task::pretrain) {
+    QUERN_CHECK(refuse_settings(loaded, "pretrain", {"examples", "epochs", "packed", "adapter."}));
+    QUERN_CHECK(pretrain.check_required(loaded));
+    return pretrain.finish(loaded);
+  }
+  QUERN_CHECK(refuse_settings(
+      loaded, "sft", {"tokenizer", "model.", "data.", "sample.", "train.sampling", "train.sample_every"}));
+  tune.out = pretrain.out;
+  QUERN_TRY(const std::filesystem::path base, pretrain.from.empty() ? Result<std::filesystem::path>("")
+                                                                    : store::Store().resolve(pretrain.from));
+  tune.from = base.string();
+  tune.train = pretrain.train;
+  return tune.finish(loaded);
+}
+
+std::string to_text(const train::TrainSummary& s, const std::string& made) {
   TextTable table({"", ""});
-  table.add({"model", out + "/model"});
+  table.add({std::filesystem::path(made).filename().string(), made});
   table.add({"steps", fmt::format("{}{}", s.steps, s.stopped_early ? " (stopped early)" : "")});
   table.add({"tokens", fmt::format("{} in {}, {:.0f} per second", human_count(static_cast<double>(s.tokens)),
                                    human_duration(s.seconds), static_cast<double>(s.tokens) / s.seconds)});
@@ -30,7 +81,8 @@ std::string to_text(const train::TrainSummary& s, const std::string& out) {
     table.add({"validation loss",
                fmt::format("{:.4f} (best {:.4f} at step {})", s.evaluation->loss, s.best_loss, s.best_step)});
     table.add({"perplexity", fmt::format("{:.2f}", s.evaluation->perplexity)});
-    table.add({"bits per byte", fmt::format("{:.4f}", s.evaluation->bits_per_byte)});
+    if (s.evaluation->bits_per_byte > 0)
+      table.add({"bits per byte", fmt::format("{:.4f}", s.evaluation->bits_per_byte)});
   }
   return table.to_string(0);
 }
@@ -40,15 +92,20 @@ Result<void> train_model(Arguments& arguments, const Fields& loaded, Context& co
   const InterruptGuard guard;
   arguments.how.should_stop = [] { return InterruptGuard::requested(); };
   arguments.how.progress = context.progress;
-  QUERN_TRY(const train::TrainSummary summary, recipes::pretrain(arguments.config, arguments.how));
-  const std::string& out = arguments.config.out;
+  if (!context.quiet) arguments.how.say = [](const std::string& text) { terminal::print_line(text); };
+  TrainConfig& config = arguments.config;
+  const bool tunes = config.task == TrainConfig::Task::sft;
+  QUERN_TRY(const train::TrainSummary summary, tunes ? recipes::tune(config.tune, arguments.how)
+                                                     : recipes::pretrain(config.pretrain, arguments.how));
+  const bool adapts = tunes && config.tune.adapter.method == recipes::AdapterConfig::Method::lora;
+  const std::string made = config.pretrain.out + (adapts ? "/adapter" : "/model");
   if (context.json) {
-    nlohmann::ordered_json json = {{"model", out + "/model"}};
+    nlohmann::ordered_json json = {{adapts ? "adapter" : "model", made}};
     json.update(recipes::figures_of(summary));
     context.print(json.dump(2) + "\n");
     return {};
   }
-  context.print(to_text(summary, out));
+  context.print(to_text(summary, made));
   return {};
 }
 
@@ -68,7 +125,7 @@ Runner define(CommandLine& line) {
 Command train_command() {
   return {.name = "train",
           .group = Group::train,
-          .summary = "train a model on text",
+          .summary = "train a model on text, or tune one on examples",
           .details =
               "CONFIG is a YAML file of the settings below. Training saves checkpoints as it goes; Ctrl-C "
               "saves one more, and --resume goes on to the same bits an uninterrupted run reaches.",
@@ -76,7 +133,8 @@ Command train_command() {
               "quern data synth --out data/tales --documents 20000\n"
               "quern tokenizer train --input data/tales/train.jsonl --vocab-size 2048 --out runs/tokenizer\n"
               "quern train configs/small.yaml\n"
-              "quern train configs/small.yaml --resume --set train.steps=400",
+              "quern train configs/small.yaml --resume --set train.steps=400\n"
+              "quern train configs/tune.yaml --set from=smollm2 --set examples=data/alpaca",
           .define = define,
           .subcommands = {}};
 }

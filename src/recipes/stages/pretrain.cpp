@@ -18,7 +18,10 @@ class PretrainStage final : public Stage {
     f.group("train", config_.train);
     f.group("sample", config_.sample);
   }
-  Result<void> finish(const Fields& loaded) override { return config_.finish(loaded); }
+  Result<void> finish(const Fields& loaded) override {
+    QUERN_CHECK(config_.check_required(loaded));
+    return config_.finish(loaded);
+  }
   std::vector<std::string> inputs() const override {
     std::vector<std::string> paths = config_.data.inputs;
     const auto& validation = config_.data.validation_inputs;
@@ -29,7 +32,7 @@ class PretrainStage final : public Stage {
   }
   Result<nlohmann::ordered_json> run(const StageContext& context) override {
     config_.out = context.out.string();
-    PretrainHow how;
+    TrainHow how;
     how.resume = context.resume;
     how.should_stop = context.should_stop;
     how.progress = context.progress;

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "autograd/graph.h"
+#include "ops/cast.h"
 #include "support/op_rows/op_row.h"
 
 namespace quern::ops {
@@ -49,6 +50,27 @@ TEST_F(LossTest, RecordingAndChunksDoNotChangeIt) {
   EXPECT_NEAR(linear_cross_entropy(h_, w_, targets_, {.chunk_rows = 2}).item(), plain, 1e-5);
   autograd::require_grad(h_);
   EXPECT_NEAR(linear_cross_entropy(h_, w_, targets_).item(), plain, 1e-5);
+}
+
+TEST_F(LossTest, TakesAProjectionInBlocks) {
+  const Tensor h = rows::random(rng_, {kRows, 32}, DType::f32);
+  Tensor blocks({kVocab, 32}, DType::q8_0);
+  auto* bytes = static_cast<uint8_t*>(blocks.raw());
+  for (int64_t i = 0; i < kVocab * 34; ++i)
+    bytes[i] = static_cast<uint8_t>(i % 34 == 0 ? 0x00 : i % 34 == 1 ? 0x20 : 5 * i);
+  Tensor gradients[2];
+  double losses[2];
+  for (const bool decoded : {false, true}) {
+    Tensor leaf = h.clone();
+    autograd::require_grad(leaf);
+    const Tensor loss = linear_cross_entropy(leaf, decoded ? cast(blocks, DType::f32) : blocks, targets_);
+    losses[decoded] = loss.item();
+    autograd::backward(loss);
+    gradients[decoded] = autograd::grad(leaf);
+  }
+  EXPECT_EQ(losses[0], losses[1]);
+  for (int64_t i = 0; i < h.numel(); ++i)
+    EXPECT_EQ(gradients[0].data<float>()[i], gradients[1].data<float>()[i]);
 }
 
 TEST_F(LossTest, IgnoresNegativeTargets) {

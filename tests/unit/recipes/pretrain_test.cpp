@@ -115,14 +115,14 @@ TEST(PretrainConfig, ValidationIsAShareOrFiles) {
 
 // --- pretrain
 
-PretrainHow resuming() {
-  PretrainHow how;
+TrainHow resuming() {
+  TrainHow how;
   how.resume = true;
   return how;
 }
 
-PretrainHow overwriting() {
-  PretrainHow how;
+TrainHow overwriting() {
+  TrainHow how;
   how.overwrite = true;
   return how;
 }
@@ -137,8 +137,7 @@ class PretrainTest : public testing::Test {
     train_tokenizer(tokenizer, folder_ / "tokenizer", null_progress()).value();
   }
 
-  Result<train::TrainSummary> run(const std::vector<std::string>& settings = {},
-                                  const PretrainHow& how = {}) {
+  Result<train::TrainSummary> run(const std::vector<std::string>& settings = {}, const TrainHow& how = {}) {
     Loaded loaded;
     loaded.fields
         .load_yaml(
