@@ -239,7 +239,7 @@ TEST(GgufVocabulary, RefusesBytesThatAreNone) {
       const auto refused = make_tokenizer(hostile);
       ASSERT_FALSE(refused.ok()) << model << ' ' << token;
       EXPECT_EQ(refused.error().code, ErrorCode::corrupt);
-      EXPECT_THAT(refused.error().message, testing::HasSubstr(fmt::format("{:?}", token)));
+      EXPECT_THAT(refused.error().message, testing::HasSubstr(fmt::format("{:?}", std::string_view(token))));
       hostile.types.back() = 1;  // an ordinary piece may be spelt like that
       EXPECT_TRUE(make_tokenizer(hostile).ok()) << model << ' ' << token;
     }
