@@ -124,6 +124,11 @@ const Field* Fields::find(std::string_view key) const {
   return found == fields_.end() ? nullptr : &*found;
 }
 
+bool Fields::is_set(std::string_view key) const {
+  const Field* field = find(key);
+  return field != nullptr && !field->origin().empty();
+}
+
 Result<void> Fields::assign(std::string_view key, const ConfigValue& value) {
   const auto found = std::ranges::find(fields_, key, &Field::key);
   if (found != fields_.end()) return found->assign(value);

@@ -26,7 +26,6 @@
 #include <deque>
 #include <filesystem>
 #include <functional>
-#include <initializer_list>
 #include <limits>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
@@ -148,10 +147,10 @@ class Fields {
   // An enum, with the name of each value.
   template <class E>
   requires std::is_enum_v<E> Field& add(std::string_view key, E& value, std::string help,
-                                        std::initializer_list<std::pair<const char*, E>> choices) {
+                                        const std::vector<std::pair<std::string, E>>& choices) {
     std::vector<std::string> names;
     std::vector<E> values;
-    for (const auto& [name, choice] : choices) names.emplace_back(name), values.push_back(choice);
+    for (const auto& [name, choice] : choices) names.push_back(name), values.push_back(choice);
     return append(key,
                   Field::Choice{std::move(names),
                                 [&value, values] {
@@ -197,6 +196,8 @@ class Fields {
   const std::deque<Field>& all() const { return fields_; }
   // nullptr when there is none.
   const Field* find(std::string_view key) const;
+  // Whether somebody chose it: there is such a field, and it has an origin.
+  bool is_set(std::string_view key) const;
 
  private:
   Field& append(std::string_view key, Field::Target target, std::string help);

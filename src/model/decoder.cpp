@@ -174,6 +174,13 @@ Tensor Decoder::loss(const Tensor& states, const Tensor& targets, const Tensor& 
                                     .softcap = config_.logit_softcap});
 }
 
+Tensor Decoder::row_losses(const Tensor& states, const Tensor& targets) const {
+  const int64_t rows = states.shape().rows();
+  return ops::linear_row_losses(ops::reshape(states, {rows, states.dim(-1)}), head().value(),
+                                targets.reshaped({rows}),
+                                {.bias = head_bias(), .softcap = config_.logit_softcap});
+}
+
 void Decoder::set_cache_dtype(DType dtype) {
   if (const Result<void> possible = check_cache_dtype(config_, dtype); !possible.ok())
     throw ShapeError("[cache] " + possible.error().message);

@@ -62,6 +62,10 @@ class Decoder final : public nn::Module {
   // undefined for ones.
   Tensor loss(const Tensor& states, const Tensor& targets, const Tensor& weights) const;
 
+  // wide [N]: the cross-entropy of each of the N rows of states, 0 where the target is negative; recorded by the tape.
+  // The negative is the log-probability of the target: what objectives over whole answers are made of.
+  Tensor row_losses(const Tensor& states, const Tensor& targets) const;
+
   // What keys and values of caches are kept in: default_cache_dtype of the compute dtype unless set. Throws ShapeError on
   // a dtype that check_cache_dtype refuses.
   void set_cache_dtype(DType dtype);

@@ -13,15 +13,20 @@ struct CrossEntropyOptions {
   Tensor bias = {};        // wide [V], added to the logits; undefined = none
   double softcap = 0.0;    // logits become softcap * tanh(logit / softcap) when > 0 (Gemma 2)
   int64_t chunk_rows = 0;  // rows of logits computed at a time; 0 = kLogitChunkBytes of them
-  Tensor* row_losses = nullptr;  // receives the unweighted loss of each row, wide [N], in nats
 };
 
 // sum over rows of weight * -log softmax(h · w^T + bias)[target], a wide scalar [], with h [N, C], w [V, C] of any
-// floating dtype, or in blocks and frozen, and targets i32 [N]. A negative target is ignored: loss and gradient 0. Logits are computed
-// in chunks of rows in the wide dtype and [N, V] never exists; when recorded, the gradients are made chunk by
-// chunk on the way (as in Hsu et al. 2024, Liger Kernel, arXiv 2410.10989). Throws ShapeError. Differentiable
-// in h, w and bias.
+// floating dtype, or in blocks and frozen, and targets i32 [N]. A row with a negative target or a weight of 0 is left
+// out: no loss, no gradient, no logits. Logits are computed in chunks of rows in the wide dtype and [N, V] never exists;
+// when recorded, the gradients are made chunk by chunk on the way (as in Hsu et al. 2024, Liger Kernel, arXiv
+// 2410.10989). Throws ShapeError. Differentiable in h, w and bias.
 Tensor linear_cross_entropy(const Tensor& h, const Tensor& w, const Tensor& targets,
                             const CrossEntropyOptions& options = {});
+
+// wide [N]: the loss of each row, -log softmax(h · w^T + bias)[target] in nats, 0 where the target is negative: for
+// objectives that are no weighted sum of them. Computes the logits once more on the way back. options.weights must be
+// undefined; otherwise as linear_cross_entropy.
+Tensor linear_row_losses(const Tensor& h, const Tensor& w, const Tensor& targets,
+                         const CrossEntropyOptions& options = {});
 
 }  // namespace quern::ops

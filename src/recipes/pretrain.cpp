@@ -279,8 +279,7 @@ nlohmann::ordered_json figures_of(const train::TrainSummary& summary) {
       {"stopped_early", summary.stopped_early}};
   if (summary.evaluation) {
     json["validation_loss"] = summary.evaluation->loss;
-    json["perplexity"] = summary.evaluation->perplexity;
-    json["bits_per_byte"] = summary.evaluation->bits_per_byte;
+    for (const auto& [name, value] : summary.evaluation->figures) json[name] = value;
     json["best_validation_loss"] = summary.best_loss;
     json["best_step"] = summary.best_step;
   }

@@ -1,9 +1,10 @@
-// Supervised tuning: a model, or an adapter beside it, learns from examples that `quern data prepare` made.
+// Tuning: a model, or an adapter beside it, learns from examples that `quern data prepare` made.
 #pragma once
 
 #include <string>
 #include <vector>
 
+#include "align/preference.h"
 #include "base/config.h"
 #include "formats/peft.h"
 #include "recipes/run_folder.h"
@@ -21,25 +22,38 @@ struct AdapterConfig {
   void fields(Fields& f);
 };
 
-// What `quern train FILE` reads where it says `task: sft`.
+// The `preference:` section, of tasks that learn from pairs.
+struct PreferenceConfig {
+  align::PreferenceOptions options;
+  bool reference = true;  // compare with the model as it was; false: with nothing
+
+  void fields(Fields& f);
+};
+
+// What `task:` says. All but pretrain are tasks of tuning: a file of recipes/tuning/ and a line of tuning_tasks() each.
+enum class TrainTask { pretrain, sft, dpo, orpo, simpo };
+
+// What `quern train FILE` reads where it says one of these tasks.
 struct TuneConfig {
+  TrainTask task = TrainTask::sft;  // not pretrain
   std::string out;
   std::string from;      // model folder or GGUF file
   std::string examples;  // folder of `quern data prepare`
   double epochs = 1.0;   // unless train.steps is set
   bool packed = true;
   AdapterConfig adapter;
+  PreferenceConfig preference;
   train::TrainOptions train;
 
-  // Its own settings; `out`, `from` and `train` are those of all tasks.
+  // Its own settings; `task`, `out`, `from` and `train` are those of all tasks.
   void fields(Fields& f);
-  // Completes the settings once all are loaded: choices that nobody made in `loaded` are the usual ones of tuning.
+  // Completes the settings once all are loaded: choices that nobody made in `loaded` are the usual ones of the task.
   Result<void> finish(const Fields& loaded);
 };
 
 // Trains, and leaves OUT/adapter (PEFT) or OUT/model, OUT/checkpoints, OUT/metrics.jsonl, OUT/tensorboard and OUT/run.json.
-// `config` must be finished. Errors as pretrain(); invalid_argument for files that hold no examples, conflict where they were made
-// with another vocabulary.
+// `config` must be finished. Errors as pretrain(); invalid_argument for files that hold no examples of the task, conflict
+// where they were made with another vocabulary.
 Result<train::TrainSummary> tune(TuneConfig config, const TrainHow& how);
 
 }  // namespace quern::recipes

@@ -1,11 +1,17 @@
 #include "train/evaluate.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
 #include "autograd/graph.h"
 
 namespace quern::train {
+
+std::optional<double> Evaluation::figure(std::string_view name) const {
+  const auto found = std::ranges::find(figures, name, &Figure::first);
+  return found == figures.end() ? std::nullopt : std::optional(found->second);
+}
 
 Result<Evaluation> evaluate(const model::Decoder& model, const data::TokenDataset& dataset,
                             const EvaluateOptions& options) {
@@ -25,11 +31,11 @@ Result<Evaluation> evaluate(const model::Decoder& model, const data::TokenDatase
     result.tokens += batch.target_count;
   }
   result.loss = sum / static_cast<double>(result.tokens);
-  result.perplexity = std::exp(result.loss);
+  result.figures.emplace_back("perplexity", std::exp(result.loss));
   if (dataset.source_bytes() > 0) {
     const double tokens_per_byte =
         static_cast<double>(dataset.token_count()) / static_cast<double>(dataset.source_bytes());
-    result.bits_per_byte = result.loss * tokens_per_byte / std::numbers::ln2;
+    result.figures.emplace_back("bits_per_byte", result.loss * tokens_per_byte / std::numbers::ln2);
   }
   return result;
 }

@@ -1,7 +1,12 @@
-// Loss of a model on held-out tokens.
+// What held-out data says of a model, and the loss of one on held-out text.
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/result.h"
 #include "data/sampler.h"
@@ -9,11 +14,17 @@
 
 namespace quern::train {
 
+// A number by name, as metrics have it.
+using Figure = std::pair<std::string, double>;
+
 struct Evaluation {
-  double loss = 0.0;           // nats per token
-  double perplexity = 0.0;     // exp(loss)
-  double bits_per_byte = 0.0;  // of UTF-8 text; 0 when the dataset does not know its text
-  int64_t tokens = 0;          // targets that counted
+  double loss = 0.0;   // the lower, the better; of text, nats per token
+  int64_t tokens = 0;  // targets that counted
+  // What else was found, in the order people read it. Of text: perplexity, exp(loss), and, where the dataset knows its
+  // bytes, bits_per_byte of UTF-8.
+  std::vector<Figure> figures = {};
+
+  std::optional<double> figure(std::string_view name) const;
 };
 
 struct EvaluateOptions {

@@ -5,8 +5,6 @@
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <string>
-#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -29,7 +27,7 @@ struct StepLoss {
   int64_t targets = 0;  // tokens that were learnt
   int64_t tokens = 0;   // tokens that were read, padding left out
   int64_t micro_batches = 0;
-  std::vector<std::pair<std::string, double>> figures = {};  // of this kind of training, for the metrics
+  std::vector<Figure> figures = {};  // of this kind of training, for the metrics
 };
 
 // Not thread-safe.

@@ -6,23 +6,18 @@
 #include "data/supervised_sampler.h"
 #include "model/decoder.h"
 #include "train/objective.h"
+#include "train/tuning.h"
 
 namespace quern::train {
 
-struct SupervisedTraining {
-  int64_t batch = 16;  // examples of a step
-  bool checkpointing = false;
-  uint64_t seed = 0;     // of dropout
-  double dropout = 0.0;  // whether any is on: of the model or its adapter
-};
-
-// The mean loss of all targets of a step. Cutting a step into other micro-batches, or packing it, changes nothing but the order of sums.
+// The mean loss of all targets of a step. Cutting a step into other micro-batches, or packing it, changes nothing but the
+// order of sums.
 class SupervisedTuning final : public Objective {
  public:
-  // The model must outlive it. invalid_argument where examples hold tokens that the model has not, or are longer than it has positions.
+  // The model must outlive it. Errors of check_examples.
   static Result<SupervisedTuning> create(const model::Decoder& model, data::SupervisedSampler train,
                                          std::optional<data::SupervisedSampler> validation,
-                                         const SupervisedTraining& options);
+                                         const TuningOptions& options);
 
   Result<StepLoss> accumulate(const StepRequest& request) override;
   // The mean loss of all targets of the validation set.
@@ -33,12 +28,12 @@ class SupervisedTuning final : public Objective {
 
  private:
   SupervisedTuning(const model::Decoder& model, data::SupervisedSampler train,
-                   std::optional<data::SupervisedSampler> validation, const SupervisedTraining& options);
+                   std::optional<data::SupervisedSampler> validation, const TuningOptions& options);
 
   const model::Decoder* model_;
   data::SupervisedSampler train_;
   std::optional<data::SupervisedSampler> validation_;
-  SupervisedTraining options_;
+  TuningOptions options_;
   int64_t drawn_ = 0;  // examples, through all epochs
 };
 

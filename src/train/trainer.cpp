@@ -146,15 +146,14 @@ Result<void> Trainer::check_divergence(const StepResult& result) {
 Result<void> Trainer::after_step(const StepResult& result, MetricsStream& metrics) {
   evaluation_.reset();
   if (due(options_.log_every)) {
-    std::vector<std::pair<std::string, double>> figures = {
-        {"loss", result.learnt.loss},
-        {"smoothed_loss", state_.smoothed_loss},
-        {"lr", result.lr},
-        {"grad_norm", result.grad_norm},
-        {"tokens", static_cast<double>(state_.tokens)},
-        {"tokens_per_second", static_cast<double>(step_tokens_) / step_seconds_},
-        {"loss_scale", state_.scaler.scale},
-        {"memory_peak", static_cast<double>(memory_stats().peak)}};
+    std::vector<Figure> figures = {{"loss", result.learnt.loss},
+                                   {"smoothed_loss", state_.smoothed_loss},
+                                   {"lr", result.lr},
+                                   {"grad_norm", result.grad_norm},
+                                   {"tokens", static_cast<double>(state_.tokens)},
+                                   {"tokens_per_second", static_cast<double>(step_tokens_) / step_seconds_},
+                                   {"loss_scale", state_.scaler.scale},
+                                   {"memory_peak", static_cast<double>(memory_stats().peak)}};
     figures.insert(figures.end(), result.learnt.figures.begin(), result.learnt.figures.end());
     metrics.write("train", state_.step, figures);
     step_seconds_ = 0.0;
@@ -173,11 +172,10 @@ Result<void> Trainer::after_step(const StepResult& result, MetricsStream& metric
 Result<void> Trainer::evaluate_now(MetricsStream& metrics) {
   QUERN_TRY(evaluation_, objective_->evaluate(state_.step));
   if (!evaluation_) return {};
-  metrics.write("eval", state_.step,
-                {{"loss", evaluation_->loss},
-                 {"perplexity", evaluation_->perplexity},
-                 {"bits_per_byte", evaluation_->bits_per_byte},
-                 {"tokens", static_cast<double>(evaluation_->tokens)}});
+  std::vector<Figure> figures = {{"loss", evaluation_->loss}};
+  figures.insert(figures.end(), evaluation_->figures.begin(), evaluation_->figures.end());
+  figures.emplace_back("tokens", static_cast<double>(evaluation_->tokens));
+  metrics.write("eval", state_.step, figures);
   if (evaluation_->loss < state_.best_loss) {
     state_.best_loss = evaluation_->loss;
     state_.best_step = state_.step;

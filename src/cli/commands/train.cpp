@@ -13,6 +13,7 @@
 #include "cli/command_line.h"
 #include "recipes/pretrain.h"
 #include "recipes/tune.h"
+#include "recipes/tuning/task.h"
 #include "store/store.h"
 
 namespace quern::cli {
@@ -21,17 +22,13 @@ namespace {
 
 // The settings of all tasks; each refuses those of the others.
 struct TrainConfig {
-  enum class Task { pretrain, sft };
-  Task task = Task::pretrain;
+  recipes::TrainTask task = recipes::TrainTask::pretrain;
   recipes::PretrainConfig pretrain;
   recipes::TuneConfig tune;
 
-  void fields(Fields& f) {
-    f.add("task", task, "pretrain: learn text; sft: learn the answers of prepared examples",
-          {{"pretrain", Task::pretrain}, {"sft", Task::sft}});
-    pretrain.fields(f);
-    tune.fields(f);
-  }
+  bool tunes() const { return task != recipes::TrainTask::pretrain; }
+
+  void fields(Fields& f);
   Result<void> finish(const Fields& loaded);
 };
 
@@ -42,7 +39,7 @@ struct Arguments {
 
 // The first setting that somebody made and the task does not have is an error.
 Result<void> refuse_settings(const Fields& loaded, std::string_view task,
-                             std::initializer_list<std::string_view> prefixes) {
+                             const std::vector<std::string_view>& prefixes) {
   for (const Field& field : loaded.all()) {
     const auto is_of = [&](std::string_view prefix) { return field.key().starts_with(prefix); };
     if (field.origin().empty() || std::ranges::none_of(prefixes, is_of)) continue;
@@ -54,20 +51,49 @@ Result<void> refuse_settings(const Fields& loaded, std::string_view task,
   return {};
 }
 
+void TrainConfig::fields(Fields& f) {
+  std::vector<std::pair<std::string, recipes::TrainTask>> choices = {
+      {"pretrain", recipes::TrainTask::pretrain}};
+  std::string help = "pretrain: learn text";
+  for (const recipes::TuningTask& each : recipes::tuning_tasks()) {
+    choices.emplace_back(each.name, each.task);
+    help += fmt::format("; {}: {}", each.name, each.summary);
+  }
+  f.add("task", task, help, choices);
+  pretrain.fields(f);
+  tune.fields(f);
+}
+
 Result<void> TrainConfig::finish(const Fields& loaded) {
-  if (task == Task::pretrain) {
+  if (!tunes()) {
     QUERN_CHECK(refuse_settings(loaded, "pretrain", {"examples", "epochs", "packed", "adapter."}));
+    for (const recipes::TuningTask& each : recipes::tuning_tasks())
+      QUERN_CHECK(refuse_settings(loaded, "pretrain", each.sections));
     QUERN_CHECK(pretrain.check_required(loaded));
     return pretrain.finish(loaded);
   }
+  const recipes::TuningTask& own = recipes::task_of(task);
   QUERN_CHECK(refuse_settings(
-      loaded, "sft", {"tokenizer", "model.", "data.", "sample.", "train.sampling", "train.sample_every"}));
+      loaded, own.name, {"tokenizer", "model.", "data.", "sample.", "train.sampling", "train.sample_every"}));
+  for (const recipes::TuningTask& each : recipes::tuning_tasks()) {
+    for (const std::string_view section : each.sections) {
+      if (std::ranges::find(own.sections, section) == own.sections.end())
+        QUERN_CHECK(refuse_settings(loaded, own.name, {section}));
+    }
+  }
+  tune.task = task;
   tune.out = pretrain.out;
   QUERN_TRY(const std::filesystem::path base, pretrain.from.empty() ? Result<std::filesystem::path>("")
                                                                     : store::Store().resolve(pretrain.from));
   tune.from = base.string();
   tune.train = pretrain.train;
   return tune.finish(loaded);
+}
+
+// "bits per byte"
+std::string spaced(std::string name) {
+  std::ranges::replace(name, '_', ' ');
+  return name;
 }
 
 std::string to_text(const train::TrainSummary& s, const std::string& made) {
@@ -80,9 +106,8 @@ std::string to_text(const train::TrainSummary& s, const std::string& made) {
   if (s.evaluation) {
     table.add({"validation loss",
                fmt::format("{:.4f} (best {:.4f} at step {})", s.evaluation->loss, s.best_loss, s.best_step)});
-    table.add({"perplexity", fmt::format("{:.2f}", s.evaluation->perplexity)});
-    if (s.evaluation->bits_per_byte > 0)
-      table.add({"bits per byte", fmt::format("{:.4f}", s.evaluation->bits_per_byte)});
+    for (const auto& [name, value] : s.evaluation->figures)
+      table.add({spaced(name), fmt::format("{:.4f}", value)});
   }
   return table.to_string(0);
 }
@@ -94,7 +119,7 @@ Result<void> train_model(Arguments& arguments, const Fields& loaded, Context& co
   arguments.how.progress = context.progress;
   if (!context.quiet) arguments.how.say = [](const std::string& text) { terminal::print_line(text); };
   TrainConfig& config = arguments.config;
-  const bool tunes = config.task == TrainConfig::Task::sft;
+  const bool tunes = config.tunes();
   QUERN_TRY(const train::TrainSummary summary, tunes ? recipes::tune(config.tune, arguments.how)
                                                      : recipes::pretrain(config.pretrain, arguments.how));
   const bool adapts = tunes && config.tune.adapter.method == recipes::AdapterConfig::Method::lora;

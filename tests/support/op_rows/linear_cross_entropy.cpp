@@ -10,7 +10,8 @@ struct Extents {
   int64_t rows, channels, vocab;
 };
 
-enum class Rows { weighted, plain, weighted_bias };
+// zero_weights: every other row weighs nothing.
+enum class Rows { weighted, plain, weighted_bias, zero_weights };
 
 // Targets start at -`ignored`, so that about ignored/(vocab + ignored) of the rows do not count.
 OpCase loss_case(const char* name, const Extents& e, int32_t ignored, Rows rows,
@@ -22,6 +23,9 @@ OpCase loss_case(const char* name, const Extents& e, int32_t ignored, Rows rows,
                                    random(rng, {e.vocab, e.channels}, dtype, 0.5),
                                    random_ints(rng, {e.rows}, -ignored, static_cast<int32_t>(e.vocab))};
                 if (rows != Rows::plain) inputs.push_back(random(rng, {e.rows}, wide_of(dtype), 0.01));
+                if (rows == Rows::zero_weights) {
+                  for (int64_t i = 0; i < e.rows; i += 2) inputs[3].sliced(i, i + 1).zero();
+                }
                 if (rows == Rows::weighted_bias) inputs.push_back(random(rng, {e.vocab}, wide_of(dtype)));
                 return inputs;
               },
@@ -42,6 +46,8 @@ OpRow linear_cross_entropy_row() {
   return {.name = "linear_cross_entropy",
           .cases = {loss_case("one row", {1, 3, 5}, 0, Rows::plain),
                     loss_case("weights", {7, 5, 11}, 0, Rows::weighted),
+                    loss_case("weights of 0", {7, 5, 11}, 2, Rows::zero_weights),
+                    loss_case("all rows left out", {1, 5, 11}, 0, Rows::zero_weights),
                     loss_case("ignored targets", {12, 9, 4}, 4, Rows::weighted),
                     loss_case("chunks", {11, 6, 13}, 2, Rows::weighted, {.chunk_rows = 4}),
                     loss_case("bias", {11, 6, 13}, 2, Rows::weighted_bias, {.chunk_rows = 4}),
@@ -49,6 +55,32 @@ OpRow linear_cross_entropy_row() {
                     loss_case("one class", {3, 4, 1}, 0, Rows::plain),
                     loss_case("odd vocabulary", {9, 17, 333}, 0, Rows::plain)},
           .benches = {{loss_case("256 rows, GPT-2", {256, 768, 50257}, 0, Rows::plain), flops, 2 * flops}}};
+}
+
+OpRow linear_row_losses_row() {
+  const auto losses_case = [](const char* name, const Extents& e, int32_t ignored,
+                              const CrossEntropyOptions& options = {}) {
+    OpCase c = loss_case(name, e, ignored, Rows::plain);
+    c.run = [options](std::span<const Tensor> in) {
+      CrossEntropyOptions with_bias = options;
+      if (in.size() > 3) with_bias.bias = in[3];
+      return linear_row_losses(in[0], in[1], in[2], with_bias);
+    };
+    c.frozen = {};
+    return c;
+  };
+  OpCase bias = losses_case("bias", {5, 4, 7}, 1);
+  bias.inputs = [plain = bias.inputs](Rng& rng, DType dtype) {
+    std::vector<Tensor> inputs = plain(rng, dtype);
+    inputs.push_back(random(rng, {7}, wide_of(dtype)));
+    return inputs;
+  };
+  const double flops = 2.0 * 256 * 768 * 50257;
+  return {.name = "linear_row_losses",
+          .cases = {losses_case("one row", {1, 3, 5}, 0), losses_case("ignored targets", {12, 9, 4}, 4), bias,
+                    losses_case("chunks", {11, 6, 13}, 2, {.chunk_rows = 4}),
+                    losses_case("softcap", {5, 6, 9}, 1, {.softcap = 1.5})},
+          .benches = {{losses_case("256 rows, GPT-2", {256, 768, 50257}, 0), flops, 3 * flops}}};
 }
 
 }  // namespace quern::ops::rows

@@ -121,7 +121,7 @@ TEST_F(TrainerTest, LearnsAndReports) {
   const TrainSummary summary = run.summary.value();
   EXPECT_EQ(summary.steps, 80);
   EXPECT_LT(summary.evaluation->loss, 2.0);  // starts at log 23 = 3.1
-  EXPECT_GT(summary.evaluation->bits_per_byte, 0.0);
+  EXPECT_GT(summary.evaluation->figure("bits_per_byte").value(), 0.0);
   EXPECT_TRUE(fs::exists(root_ / "run/model/model.safetensors"));
   std::ifstream metrics(root_ / "run/metrics.jsonl");
   EXPECT_EQ(std::count(std::istreambuf_iterator<char>(metrics), {}, '\n'), 81);

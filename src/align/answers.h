@@ -1,0 +1,35 @@
+// The log-probabilities of answers: what losses over whole answers begin with, and where their gradients enter a model.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "data/supervised_sampler.h"
+#include "model/decoder.h"
+
+namespace quern::align {
+
+// Of the learnt tokens of each sequence of a batch.
+class Answers {
+ public:
+  // Runs the model over the batch as `context` says (ForwardContext::packed of its positions). Recorded unless within
+  // NoGrad.
+  Answers(const model::Decoder& model, const data::SupervisedBatch& batch, const nn::ForwardContext& context);
+
+  // Natural logarithms, summed in double.
+  double sum(size_t sequence) const { return sums_[sequence]; }
+  // Of the tokens of a sequence that are learnt, in order.
+  std::vector<double> token_log_probs(size_t sequence) const;
+  // Adds to the gradients of the model what the derivatives of a loss by the log-probabilities of the tokens,
+  // d_rows [B * T], one for each place of the batch, make there; those of places that are not learnt do not count. Once.
+  void backward(std::span<const double> d_rows) const;
+  // The same by sums: each token of sequence i has the derivative d_sums[i].
+  void backward_sums(std::span<const double> d_sums) const;
+
+ private:
+  const data::SupervisedBatch& batch_;
+  Tensor losses_;  // f32 [B * T]: -log p
+  std::vector<double> sums_;
+};
+
+}  // namespace quern::align

@@ -1,0 +1,30 @@
+// The reference that a model is held to while it is aligned: the model as it was before.
+#pragma once
+
+#include <memory>
+
+#include "data/supervised_sampler.h"
+#include "model/decoder.h"
+
+namespace quern::align {
+
+// Cheap to copy. What it refers to must outlive it.
+class Reference {
+ public:
+  // The model without `adapter`, which is what learns: no second copy of the weights.
+  static Reference without(const model::Decoder& model, const nn::LoraAdapter& adapter);
+  // Another model, which does not learn.
+  static Reference of(std::shared_ptr<const model::Decoder> model);
+
+  const model::Decoder& model() const { return *model_; }
+  // For a pass of model() over a batch; nothing is recorded by it where the caller is within NoGrad.
+  nn::ForwardContext context(const data::SupervisedBatch& batch) const;
+
+ private:
+  Reference() = default;
+  std::shared_ptr<const model::Decoder> model_;
+  // Rows [0, 0) of the adapter: a context that names an adapter for no row is one of the model alone.
+  std::shared_ptr<const nn::AdapterRows> none_;
+};
+
+}  // namespace quern::align

@@ -1,0 +1,76 @@
+// task: dpo, orpo, simpo
+#include "align/preference.h"
+
+#include <fmt/format.h>
+
+#include "recipes/tuning/tasks.h"
+
+namespace quern::recipes {
+
+namespace {
+
+// The model as it is now: without its adapter, or a copy that stays as it is.
+Result<align::Reference> reference_of(const TuneConfig& config, const TunedModel& model) {
+  if (model.adapter) return align::Reference::without(model.model(), *model.adapter);
+  QUERN_TRY(model::Decoder frozen,
+            model::load_model(config.from, {.trainable = false, .compute_dtype = config.train.dtype}));
+  return align::Reference::of(std::make_shared<const model::Decoder>(std::move(frozen)));
+}
+
+Result<Tuning> begin(const TuneConfig& config, const TunedModel& model, TuningData data) {
+  std::optional<align::Reference> reference;
+  if (config.preference.reference && align::has_reference(config.preference.options.pair.kind)) {
+    QUERN_TRY(reference, reference_of(config, model));
+  }
+  QUERN_TRY(align::PreferenceTuning objective,
+            align::PreferenceTuning::create(model.model(), std::move(reference), std::move(data.train),
+                                            std::move(data.validation), config.preference.options,
+                                            tuning_options(config, model)));
+  return Tuning{usual_trainee(config, model),
+                std::make_unique<align::PreferenceTuning>(std::move(objective))};
+}
+
+// The losses of orpo and simpo are those of the tasks, with what their papers begin with.
+Result<void> finish(TuneConfig& config, const Fields& loaded) {
+  align::PreferenceOptions& options = config.preference.options;
+  if (config.task == TrainTask::dpo) return {};
+  const bool simpo = config.task == TrainTask::simpo;
+  for (const std::string_view key :
+       {"preference.loss", "preference.label_smoothing", "preference.reference"}) {
+    if (!loaded.is_set(key)) continue;
+    return make_error(ErrorCode::invalid_argument,
+                      fmt::format("{} is set at {}, and task {} has no such setting", key,
+                                  loaded.find(key)->origin(), task_of(config.task).name),
+                      "task dpo has it");
+  }
+  options.pair.kind = simpo ? align::PairLossKind::simpo : align::PairLossKind::orpo;
+  if (simpo && !loaded.is_set("preference.beta")) options.pair.beta = 2.0;
+  if (!simpo && !loaded.is_set("preference.nll_weight")) options.nll_weight = 1.0;
+  return {};
+}
+
+TuningTask task(TrainTask task, std::string_view name, std::string_view summary) {
+  return {.task = task,
+          .name = name,
+          .summary = summary,
+          .sections = {"preference."},
+          .examples = data::TokenContent::preferences,
+          .adapter_lr = 1e-5,
+          .model_lr = 1e-6,
+          .finish = finish,
+          .begin = begin};
+}
+
+}  // namespace
+
+TuningTask dpo_task() {
+  return task(TrainTask::dpo, "dpo", "which of two answers is preferred, beside a reference");
+}
+TuningTask orpo_task() {
+  return task(TrainTask::orpo, "orpo", "preferred answers, and that they are likelier than others");
+}
+TuningTask simpo_task() {
+  return task(TrainTask::simpo, "simpo", "which of two answers is preferred, without a reference");
+}
+
+}  // namespace quern::recipes

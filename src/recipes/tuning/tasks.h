@@ -1,0 +1,14 @@
+// The tasks of tuning, one file each.
+#pragma once
+
+#include "recipes/tuning/task.h"
+
+namespace quern::recipes {
+
+TuningTask supervised_task();
+// preference.cpp
+TuningTask dpo_task();
+TuningTask orpo_task();
+TuningTask simpo_task();
+
+}  // namespace quern::recipes
