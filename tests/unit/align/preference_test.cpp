@@ -1,0 +1,194 @@
+// Learning from pairs, through a whole model.
+#include "align/preference.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <map>
+
+#include "align/answers.h"
+#include "autograd/graph.h"
+#include "base/rng.h"
+#include "model/adapter.h"
+#include "train/adamw.h"
+
+namespace quern::align {
+namespace {
+
+model::ModelConfig tiny_config() {
+  model::ModelConfig config;
+  config.vocab_size = 23;
+  config.layers = 2;
+  config.hidden = 16;
+  config.heads = 2;
+  config.max_positions = 64;
+  config.init_std = 0.3;
+  return config;
+}
+
+// Prompts with two answers: one counts on from the prompt's last token, the other counts down.
+data::TokenDataset pairs(int count, uint64_t seed = 5) {
+  std::vector<data::TokenDocument> documents;
+  Rng rng(seed, 0);
+  for (int i = 0; i < count; ++i) {
+    data::TokenDocument prompt;
+    for (uint64_t n = 2 + rng.below(5); n > 0; --n)
+      prompt.tokens.push_back(static_cast<int32_t>(rng.below(23)));
+    prompt.learnt.assign(prompt.tokens.size(), 0);
+    for (const int32_t step : {1, 22}) {
+      data::TokenDocument& document = documents.emplace_back(prompt);
+      for (uint64_t n = 1 + rng.below(6); n > 0; --n)
+        document.tokens.push_back((document.tokens.back() + step) % 23);
+      document.learnt.resize(document.tokens.size(), 1);
+    }
+  }
+  return data::TokenDataset::from_examples(data::TokenContent::preferences, documents);
+}
+
+data::SupervisedSampler sampler(const data::SupervisedOptions& how, int count = 12) {
+  return data::SupervisedSampler::create(pairs(count), how).value();
+}
+
+model::Decoder tiny_model(uint64_t seed = 3) { return model::Decoder::create(tiny_config(), seed).value(); }
+
+std::map<std::string, Tensor> gradients(nn::Module& module) {
+  std::map<std::string, Tensor> all;
+  module.visit([&](const std::string& name, nn::Parameter& p) {
+    if (p.grad().defined()) all[name] = p.grad().clone();
+  });
+  nn::clear_grads(module);
+  return all;
+}
+
+PreferenceTuning tuning(const model::Decoder& model, std::optional<Reference> reference, PairLossKind kind,
+                        data::SupervisedSampler examples, double nll_weight = 0.0) {
+  return PreferenceTuning::create(
+             model, std::move(reference), std::move(examples), std::nullopt,
+             {.pair = {.kind = kind, .beta = 0.4, .gamma = 0.2}, .nll_weight = nll_weight}, {.batch = 12})
+      .value();
+}
+
+// The gradient of the whole step along a random direction is the slope of its loss there.
+TEST(PreferenceTuning, GradientsAreThoseOfTheLoss) {
+  const auto reference = std::make_shared<const model::Decoder>(tiny_model(8));
+  for (const PairLossKind kind :
+       {PairLossKind::sigmoid, PairLossKind::ipo, PairLossKind::orpo, PairLossKind::simpo}) {
+    model::Decoder model = tiny_model();
+    const auto loss = [&] {
+      return tuning(model, has_reference(kind) ? std::optional(Reference::of(reference)) : std::nullopt, kind,
+                    sampler({.sequence = 32, .rows = 2}), 0.5)
+          .accumulate({})
+          .value()
+          .loss;
+    };
+    loss();
+    const auto found = gradients(model);
+    double slope = 0.0;
+    std::map<std::string, Tensor> direction;
+    uint64_t stream = 0;
+    for (const auto& [name, g] : found) {
+      Tensor d(g.shape(), DType::f32);
+      Rng rng(17, ++stream);
+      for (float& value : d.span<float>()) value = static_cast<float>(rng.uniform() - 0.5);
+      for (int64_t i = 0; i < g.numel(); ++i) slope += double{g.data<float>()[i]} * d.data<float>()[i];
+      direction[name] = d;
+    }
+    constexpr double kStep = 2e-3;
+    const auto moved = [&](double by) {
+      model.visit([&](const std::string& name, nn::Parameter& p) {
+        const Tensor master = p.master(), d = direction.at(name);
+        for (int64_t i = 0; i < d.numel(); ++i)
+          master.data<float>()[i] += static_cast<float>(by) * d.data<float>()[i];
+      });
+      const double there = loss();
+      nn::clear_grads(model);
+      return there;
+    };
+    const double ahead = moved(kStep), behind = moved(-2.0 * kStep);
+    EXPECT_NEAR((ahead - behind) / (2.0 * kStep), slope, 1e-2 * (1.0 + std::fabs(slope)))
+        << "kind " << static_cast<int>(kind);
+  }
+}
+
+TEST(PreferenceTuning, LearnsTheSameHoweverAStepIsCut) {
+  model::Decoder model = tiny_model();
+  const auto reference = std::make_shared<const model::Decoder>(tiny_model(8));
+  std::map<std::string, Tensor> wanted;
+  double loss = 0.0;
+  for (const int64_t rows : {int64_t{12}, int64_t{1}, int64_t{5}}) {
+    for (const bool packed : {true, false}) {
+      const train::StepLoss step = tuning(model, Reference::of(reference), PairLossKind::sigmoid,
+                                          sampler({.sequence = 32, .rows = rows, .packed = packed}), 0.7)
+                                       .accumulate({})
+                                       .value();
+      const auto got = gradients(model);
+      if (wanted.empty()) {
+        wanted = got;
+        loss = step.loss;
+      }
+      EXPECT_NEAR(step.loss, loss, 1e-5) << rows << " rows, packed " << packed;
+      for (const auto& [name, g] : wanted) {
+        for (int64_t i = 0; i < g.numel(); ++i)
+          ASSERT_NEAR(got.at(name).data<float>()[i], g.data<float>()[i], 1e-5) << name;
+      }
+    }
+  }
+}
+
+// A new adapter changes nothing: all losses are those of D = 0. And the reference stays the base when it learns.
+TEST(PreferenceTuning, HoldsAnAdapterToTheModelWithoutIt) {
+  model::Decoder model = tiny_model();
+  nn::set_trainable(model, false);
+  nn::LoraAdapter adapter =
+      model::make_adapter(model, model.config(),
+                          {.rank = 4, .alpha = 8, .targets = {std::string(model::kAllLinear)}}, 1)
+          .value();
+  model.set_adapter({std::shared_ptr<void>(), &adapter});
+  PreferenceTuning objective =
+      PreferenceTuning::create(model, Reference::without(model, adapter),
+                               sampler({.sequence = 32, .rows = 4}, 48), sampler({.sequence = 32, .rows = 4}),
+                               {.pair = {.beta = 0.5}}, {.batch = 12})
+          .value();
+  train::AdamW optimizer(adapter, {.weight_decay = 0.0});
+  const data::SupervisedStep step = sampler({.sequence = 32}).step(0, 12);
+  const auto base_sums = [&] {
+    const autograd::NoGrad no_grad;
+    const Reference reference = Reference::without(model, adapter);
+    std::vector<double> sums;
+    for (const data::SupervisedBatch& batch : step.micro_batches) {
+      const Answers answers(reference.model(), batch, reference.context(batch));
+      for (size_t i = 0; i < batch.sequences.size(); ++i) sums.push_back(answers.sum(i));
+    }
+    return sums;
+  };
+  const std::vector<double> before = base_sums();
+  const train::Evaluation first = objective.evaluate(0).value().value();
+  EXPECT_NEAR(first.loss, std::log(2.0), 1e-6);
+  EXPECT_NEAR(first.figure("accuracy").value(), 0.5, 1e-12);
+  for (int i = 0; i < 60; ++i) {
+    EXPECT_TRUE(objective.accumulate({.step = i}).ok());
+    optimizer.grad_norm();
+    optimizer.step(1e-2, 1.0);
+  }
+  EXPECT_EQ(base_sums(), before);
+  const train::Evaluation last = objective.evaluate(60).value().value();
+  EXPECT_LT(last.loss, 0.3);
+  EXPECT_GT(last.figure("accuracy").value(), 0.9);
+  EXPECT_GT(last.figure("margin").value(), 1.0);
+  model.set_adapter(nullptr);
+}
+
+TEST(PreferenceTuning, RefusesWhatAreNoPairs) {
+  const model::Decoder model = tiny_model();
+  data::TokenDocument document{.tokens = {1, 2, 3}, .learnt = {0, 1, 1}};
+  auto examples =
+      data::SupervisedSampler::create(
+          data::TokenDataset::from_examples(data::TokenContent::supervised, {document}), {.sequence = 16})
+          .value();
+  const auto refused = PreferenceTuning::create(model, std::nullopt, examples, std::nullopt, {}, {});
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code(), ErrorCode::invalid_argument);
+}
+
+}  // namespace
+}  // namespace quern::align
