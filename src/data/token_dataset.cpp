@@ -192,4 +192,14 @@ float TokenDataset::value(int64_t document) const {
   return values_.empty() ? 0.0f : values_[static_cast<size_t>(document)];
 }
 
+TokenDocument TokenDataset::document(int64_t index) const {
+  TokenDocument document;
+  document.tokens.resize(static_cast<size_t>(document_length(index)));
+  document.learnt.resize(document.tokens.size());
+  read(document_begin(index), document.tokens);
+  read_learnt(document_begin(index), document.learnt);
+  document.value = value(index);
+  return document;
+}
+
 }  // namespace quern::data

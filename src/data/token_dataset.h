@@ -93,6 +93,8 @@ class TokenDataset {
   void read_learnt(int64_t begin, std::span<uint8_t> out) const;
   // See TokenContent; 0 where documents have no value.
   float value(int64_t document) const;
+  // All of one. Precondition: it exists.
+  TokenDocument document(int64_t index) const;
 
  private:
   std::shared_ptr<const void> owner_;

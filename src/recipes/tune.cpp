@@ -53,13 +53,9 @@ std::string first_example(const data::TokenDataset& dataset, const text::Tokeniz
   const bool pair = dataset.content() == data::TokenContent::preferences;
   std::string shown;
   for (int64_t i = 0; i < (pair ? 2 : 1); ++i) {
-    data::TokenDocument document;
-    document.tokens.resize(static_cast<size_t>(dataset.document_length(i)));
-    document.learnt.resize(document.tokens.size());
-    dataset.read(dataset.document_begin(i), document.tokens);
-    dataset.read_learnt(dataset.document_begin(i), document.learnt);
     if (pair) shown.append(i == 0 ? "Preferred: " : "\nOver: ");
-    shown.append(data::show_learnt(data::learnt_runs(tokenizer, document), ::isatty(STDERR_FILENO) == 1));
+    shown.append(
+        data::show_learnt(data::learnt_runs(tokenizer, dataset.document(i)), ::isatty(STDERR_FILENO) == 1));
   }
   return shown;
 }
@@ -107,12 +103,19 @@ void PreferenceConfig::fields(Fields& f) {
   f.add("reference", reference, "compare with the model as it was; false: with nothing");
 }
 
+void KtoConfig::fields(Fields& f) {
+  f.add("beta", options.beta, "how closely the model is held to the reference").range(1e-6, 1e6);
+  f.add("wanted_weight", options.wanted_weight, "of answers that are wanted").at_least(0);
+  f.add("unwanted_weight", options.unwanted_weight, "of answers that are not").at_least(0);
+}
+
 void TuneConfig::fields(Fields& f) {
   f.add("examples", examples, "tuning: folder of `quern data prepare`");
   f.add("epochs", epochs, "tuning: times that each example is learnt, unless train.steps is set").at_least(0);
   f.add("packed", packed, "tuning: several examples in a row, each by itself");
   f.group("adapter", adapter);
   f.group("preference", preference);
+  f.group("kto", kto);
 }
 
 Result<void> TuneConfig::finish(const Fields& loaded) {

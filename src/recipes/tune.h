@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "align/kto.h"
 #include "align/preference.h"
 #include "base/config.h"
 #include "formats/peft.h"
@@ -30,8 +31,15 @@ struct PreferenceConfig {
   void fields(Fields& f);
 };
 
+// The `kto:` section.
+struct KtoConfig {
+  align::KtoOptions options;
+
+  void fields(Fields& f);
+};
+
 // What `task:` says. All but pretrain are tasks of tuning: a file of recipes/tuning/ and a line of tuning_tasks() each.
-enum class TrainTask { pretrain, sft, dpo, orpo, simpo };
+enum class TrainTask { pretrain, sft, dpo, orpo, simpo, kto };
 
 // What `quern train FILE` reads where it says one of these tasks.
 struct TuneConfig {
@@ -43,6 +51,7 @@ struct TuneConfig {
   bool packed = true;
   AdapterConfig adapter;
   PreferenceConfig preference;
+  KtoConfig kto;
   train::TrainOptions train;
 
   // Its own settings; `task`, `out`, `from` and `train` are those of all tasks.

@@ -9,14 +9,6 @@ namespace quern::recipes {
 
 namespace {
 
-// The model as it is now: without its adapter, or a copy that stays as it is.
-Result<align::Reference> reference_of(const TuneConfig& config, const TunedModel& model) {
-  if (model.adapter) return align::Reference::without(model.model(), *model.adapter);
-  QUERN_TRY(model::Decoder frozen,
-            model::load_model(config.from, {.trainable = false, .compute_dtype = config.train.dtype}));
-  return align::Reference::of(std::make_shared<const model::Decoder>(std::move(frozen)));
-}
-
 Result<Tuning> begin(const TuneConfig& config, const TunedModel& model, TuningData data) {
   std::optional<align::Reference> reference;
   if (config.preference.reference && align::has_reference(config.preference.options.pair.kind)) {

@@ -8,7 +8,7 @@
 namespace quern::recipes {
 
 std::span<const TuningTask> tuning_tasks() {
-  static const std::array tasks{supervised_task(), dpo_task(), orpo_task(), simpo_task()};
+  static const std::array tasks{supervised_task(), dpo_task(), orpo_task(), simpo_task(), kto_task()};
   return tasks;
 }
 
@@ -26,6 +26,13 @@ train::TuningOptions tuning_options(const TuneConfig& config, const TunedModel& 
           .checkpointing = config.train.checkpointing,
           .seed = config.train.seed,
           .dropout = std::max(model.model().config().dropout, config.adapter.settings.dropout)};
+}
+
+Result<align::Reference> reference_of(const TuneConfig& config, const TunedModel& model) {
+  if (model.adapter) return align::Reference::without(model.model(), *model.adapter);
+  QUERN_TRY(model::Decoder frozen,
+            model::load_model(config.from, {.trainable = false, .compute_dtype = config.train.dtype}));
+  return align::Reference::of(std::make_shared<const model::Decoder>(std::move(frozen)));
 }
 
 }  // namespace quern::recipes

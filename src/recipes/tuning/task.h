@@ -51,6 +51,8 @@ const TuningTask& task_of(TrainTask task);
 
 // For tasks that train what `adapter:` says: all of the model, or an adapter beside it.
 std::unique_ptr<train::Trainee> usual_trainee(const TuneConfig& config, const TunedModel& model);
+// The model as it is now: without its adapter, or a copy that stays as it is.
+Result<align::Reference> reference_of(const TuneConfig& config, const TunedModel& model);
 train::TuningOptions tuning_options(const TuneConfig& config, const TunedModel& model);
 
 }  // namespace quern::recipes

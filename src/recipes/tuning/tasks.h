@@ -10,5 +10,6 @@ TuningTask supervised_task();
 TuningTask dpo_task();
 TuningTask orpo_task();
 TuningTask simpo_task();
+TuningTask kto_task();
 
 }  // namespace quern::recipes

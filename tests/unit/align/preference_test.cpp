@@ -187,7 +187,7 @@ TEST(PreferenceTuning, RefusesWhatAreNoPairs) {
           .value();
   const auto refused = PreferenceTuning::create(model, std::nullopt, examples, std::nullopt, {}, {});
   ASSERT_FALSE(refused.ok());
-  EXPECT_EQ(refused.error().code(), ErrorCode::invalid_argument);
+  EXPECT_EQ(refused.error().code, ErrorCode::invalid_argument);
 }
 
 }  // namespace
