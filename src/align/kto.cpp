@@ -12,7 +12,8 @@ namespace quern::align {
 
 namespace {
 
-// Each prompt of the step with the answer to another one: that of the next document, in the order of the dataset.
+// Each prompt of the step with the answer to another one: that of the document before, in the order of the dataset, as in
+// TRL.
 Result<data::SupervisedSampler> mismatched(const data::SupervisedSampler& examples,
                                            const data::SupervisedStep& step) {
   std::vector<int64_t> documents;
@@ -22,7 +23,8 @@ Result<data::SupervisedSampler> mismatched(const data::SupervisedSampler& exampl
   std::vector<data::TokenDocument> mixed;
   for (size_t i = 0; i < documents.size(); ++i) {
     const data::TokenDocument own = examples.dataset().document(documents[i]);
-    const data::TokenDocument other = examples.dataset().document(documents[(i + 1) % documents.size()]);
+    const data::TokenDocument other =
+        examples.dataset().document(documents[(i + documents.size() - 1) % documents.size()]);
     const auto answer = std::ranges::find(own.learnt, 1) - own.learnt.begin();
     const auto begin = std::ranges::find(other.learnt, 1) - other.learnt.begin();
     // A document of n tokens takes n - 1 places of a row.
