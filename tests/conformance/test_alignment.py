@@ -1,0 +1,199 @@
+"""Fifty steps of tuning and of learning from preferences, beside TRL and PEFT: the same examples, in f32.
+
+All examples are in each step, so that their order does not matter; Quern cuts a step into passes and packs rows, TRL
+pads."""
+
+import json
+from types import SimpleNamespace
+
+import pytest
+import torch
+from datasets import Dataset
+from peft import PeftModel
+from program import settings
+from texts import ordinary
+from transformers import AutoModelForCausalLM, AutoTokenizer
+from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer, SFTConfig, SFTTrainer
+from trl.experimental.cpo import CPOTrainer
+from trl.experimental.orpo import ORPOTrainer
+
+STEPS = 50
+COUNT = 12  # examples
+# Of the loss of any step.
+TOLERANCE = 1e-4
+
+
+@pytest.fixture(scope="module")
+def model(quern, tmp_path_factory):
+    """The folder of a tiny model with a tokenizer of its own."""
+    folder = tmp_path_factory.mktemp("alignment")
+    (folder / "text.txt").write_text("".join(ordinary()[:2]))
+    quern("tokenizer", "train", "--input", folder / "text.txt", "--vocab-size", 400, "--out", folder / "tokenizer")
+    quern("train", *settings({"out": folder / "run", "tokenizer": folder / "tokenizer", "data.inputs": folder / "text.txt",
+                              "train.steps": 10, "train.batch": 4, "train.sequence": 128, "train.lr": 1e-2,
+                              "model.family": "llama", "model.layers": 2, "model.hidden": 64, "model.heads": 4,
+                              "model.kv_heads": 2, "model.intermediate": 96}))
+    return folder / "run" / "model"
+
+
+def rows(form):
+    """Prompts with answers of unequal lengths."""
+    words = "".join(ordinary()[:2]).split()
+    text = lambda begin, count: " ".join(words[begin % 200:begin % 200 + count])  # noqa: E731
+    made = []
+    for i in range(COUNT):
+        prompt = text(17 * i, 2 + i % 5) + " "
+        chosen, rejected = text(31 * i + 7, 1 + i % 7), text(23 * i + 90, 2 + i % 4)
+        made.append({"completion": {"prompt": prompt, "completion": chosen},
+                     "preference": {"prompt": prompt, "chosen": chosen, "rejected": rejected},
+                     "unpaired": {"prompt": prompt, "completion": chosen, "label": i % 3 != 0}}[form])
+    return made
+
+
+@pytest.fixture(scope="module")
+def examples(quern, model, tmp_path_factory):
+    """examples(form): a folder of prepared examples."""
+    made = {}
+
+    def prepare(form):
+        if form not in made:
+            folder = made[form] = tmp_path_factory.mktemp(form)
+            (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows(form)))
+            quern("data", "prepare", *settings({"inputs": folder / "rows.jsonl", "tokenizer": model, "out": folder / "made"}))
+        return made[form] / "made"
+    return prepare
+
+
+def ours(quern, model, examples, out, **more):
+    """The losses of a run of `quern train`."""
+    more = {key.replace("__", "."): value for key, value in more.items()}
+    quern("train", *settings({"from": model, "examples": examples, "out": out, "adapter.method": "none",
+                              "train.steps": STEPS, "train.batch": COUNT, "train.micro_batch": 2, "train.sequence": 64,
+                              "train.schedule": "constant", "train.warmup": 0, "train.eps": 1e-8, "train.beta2": 0.999,
+                              "train.clip": 0, "train.log_every": 1, "train.eval_every": 0, "train.dtype": "f32", **more}))
+    lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    return [line["loss"] for line in lines if line.get("kind") == "train"]
+
+
+def opened(model):
+    return AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32)
+
+
+def tokenizer_of(model):
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def theirs(trainer_type, config_type, model, tokenizer, form, out, lr, **more):
+    """The losses of a run of a trainer of TRL."""
+    config = config_type(output_dir=str(out), per_device_train_batch_size=COUNT, max_steps=STEPS, learning_rate=lr,
+                         lr_scheduler_type="constant", warmup_steps=0, weight_decay=0.0, max_grad_norm=0.0, report_to=[],
+                         save_strategy="no", use_cpu=True, bf16=False, gradient_checkpointing=False, max_length=64,
+                         disable_tqdm=True, **more)
+    trainer = trainer_type(model=model, args=config, processing_class=tokenizer, train_dataset=Dataset.from_list(rows(form)))
+    losses, compute = [], trainer.compute_loss
+
+    def noted(*arguments, **named):
+        result = compute(*arguments, **named)
+        losses.append((result[0] if isinstance(result, tuple) else result).item())
+        return result
+
+    trainer.compute_loss = noted
+    trainer.train()
+    return losses
+
+
+def agree(a, b, measured):
+    assert len(a) == len(b) == STEPS
+    measured("largest difference", max(abs(x - y) for x, y in zip(a, b)))
+    measured("first loss", a[0])
+    measured("last loss", a[-1])
+    assert abs(a[-1] - a[0]) > 100 * TOLERANCE, "nothing was learnt, so nothing was compared"
+    assert max(abs(x - y) for x, y in zip(a, b)) <= TOLERANCE
+
+
+def test_supervised_tuning_is_that_of_trl(quern, model, examples, tmp_path, measured):
+    a = ours(quern, model, examples("completion"), tmp_path / "run", task="sft", train__lr=3e-4)
+    b = theirs(SFTTrainer, SFTConfig, opened(model), tokenizer_of(model), "completion", tmp_path / "trl", 3e-4)
+    agree(a, b, measured)
+
+
+def test_adapters_are_tuned_as_by_peft(quern, model, examples, tmp_path, measured):
+    how = {"task": "sft", "adapter__method": "lora", "adapter__rank": 4, "adapter__alpha": 8}
+    ours(quern, model, examples("completion"), tmp_path / "first", **how, train__lr=0, train__steps=1)
+    a = ours(quern, model, examples("completion"), tmp_path / "run", **how, train__lr=2e-3)
+    begun = PeftModel.from_pretrained(opened(model), tmp_path / "first" / "adapter", is_trainable=True)
+    b = theirs(SFTTrainer, SFTConfig, begun, tokenizer_of(model), "completion", tmp_path / "trl", 2e-3)
+    agree(a, b, measured)
+
+
+@pytest.mark.parametrize("loss, smoothing", [("sigmoid", 0.0), ("sigmoid", 0.1), ("robust", 0.2), ("hinge", 0.0), ("ipo", 0.0)])
+def test_dpo_is_that_of_trl(quern, model, examples, tmp_path, measured, loss, smoothing):
+    a = ours(quern, model, examples("preference"), tmp_path / "run", task="dpo", train__lr=1e-4, preference__loss=loss,
+             preference__label_smoothing=smoothing)
+    b = theirs(DPOTrainer, DPOConfig, opened(model), tokenizer_of(model), "preference", tmp_path / "trl", 1e-4, beta=0.1,
+               loss_type=loss, label_smoothing=smoothing)
+    agree(a, b, measured)
+
+
+def test_kto_is_that_of_trl(quern, model, examples, tmp_path, measured):
+    a = ours(quern, model, examples("unpaired"), tmp_path / "run", task="kto", train__lr=3e-4, kto__unwanted_weight=1.5)
+    b = theirs(KTOTrainer, KTOConfig, opened(model), tokenizer_of(model), "unpaired", tmp_path / "trl", 3e-4, beta=0.1,
+               undesirable_weight=1.5, train_sampling_strategy="sequential")
+    agree(a, b, measured)
+
+
+def answers(model, tokenizer):
+    """answers(): the mean log-probabilities of preferred and of other answers, and the mean loss of the preferred ones'
+    tokens, with gradients."""
+    def encoded(row, key):
+        prompt = tokenizer(row["prompt"], add_special_tokens=False)["input_ids"]
+        answer = tokenizer(row[key] + tokenizer.eos_token, add_special_tokens=False)["input_ids"]
+        return torch.tensor([prompt + answer]), len(prompt)
+
+    batch = {key: [encoded(row, key) for row in rows("preference")] for key in ("chosen", "rejected")}
+
+    def of_tokens(key):
+        for ids, begin in batch[key]:
+            log_probs = model(ids).logits[0, :-1].log_softmax(-1)
+            yield log_probs.gather(1, ids[0, 1:, None])[begin - 1:, 0]
+
+    def compute():
+        chosen, rejected = list(of_tokens("chosen")), list(of_tokens("rejected"))
+        return torch.stack([x.mean() for x in chosen]), torch.stack([x.mean() for x in rejected]), -torch.cat(chosen).mean()
+    return compute
+
+
+def learnt(model, compute_loss, lr):
+    optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=0.0)
+    losses = []
+    for _ in range(STEPS):
+        loss = compute_loss()
+        losses.append(loss.item())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return losses
+
+
+def test_orpo_is_that_of_trl(quern, model, examples, tmp_path, measured):
+    """But that TRL's loss of preferred answers counts prompts, too."""
+    a = ours(quern, model, examples("preference"), tmp_path / "run", task="orpo", train__lr=1e-4)
+    network = opened(model)
+    compute = answers(network, tokenizer_of(model))
+    trainer = SimpleNamespace(beta=0.1, accelerator=SimpleNamespace(device="cpu"))
+
+    def loss():
+        chosen, rejected, nll = compute()
+        return nll - ORPOTrainer.odds_ratio_loss(trainer, chosen, rejected)[0].mean()
+    agree(a, learnt(network, loss, 1e-4), measured)
+
+
+def test_simpo_is_that_of_trl(quern, model, examples, tmp_path, measured):
+    a = ours(quern, model, examples("preference"), tmp_path / "run", task="simpo", train__lr=1e-4)
+    network = opened(model)
+    compute = answers(network, tokenizer_of(model))
+    trainer = SimpleNamespace(loss_type="simpo", beta=2.0, simpo_gamma=1.0, label_smoothing=0.0, alpha=0.0,
+                              accelerator=SimpleNamespace(device="cpu"))
+    agree(a, learnt(network, lambda: CPOTrainer.cpo_loss(trainer, *compute()[:2])[0].mean(), 1e-4), measured)
