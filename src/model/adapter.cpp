@@ -224,6 +224,13 @@ Result<nn::LoraAdapter> load_adapter(const nn::Module& model, const ModelConfig&
 
 Result<void> save_adapter(const nn::LoraAdapter& adapter, const ModelConfig& config,
                           const PeftConfig& settings, const std::filesystem::path& folder) {
+  PeftConfig written = settings;
+  if (is_all(settings)) {  // a list that says so is none for PEFT
+    std::set<std::string> ends;
+    for (const nn::LoraModule& module : adapter.modules())
+      ends.insert(module.name.substr(module.name.rfind('.') + 1));
+    written.targets.assign(ends.begin(), ends.end());
+  }
   QUERN_TRY(const Family* family, find_family(config.family));
   std::map<std::string, TensorName> names;
   for (TensorName& name : family->tensors(config)) {
@@ -248,7 +255,7 @@ Result<void> save_adapter(const nn::LoraAdapter& adapter, const ModelConfig& con
     tensors.push_back({path + std::string(kB), join(name, b)});
     if (!magnitude.empty()) tensors.push_back({path + std::string(kMagnitude), join(name, magnitude)});
   }
-  return formats::write_peft_folder(folder, settings, std::move(tensors));
+  return formats::write_peft_folder(folder, written, std::move(tensors));
 }
 
 void merge_adapter(nn::Module& model, const nn::LoraAdapter& adapter, std::optional<DType> dtype) {

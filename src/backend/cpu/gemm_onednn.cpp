@@ -150,6 +150,76 @@ class PlanCache {
   std::list<Entry> entries_;
 };
 
+// Whether the bits of a product depend on how many threads make it: below AVX-512, oneDNN splits sums among them and
+// chooses other kernels for other numbers.
+bool threads_change_bits() {
+  static const bool change = [] {
+    engine();
+    const auto isa = dnnl::get_effective_cpu_isa();
+    using enum dnnl::cpu_isa;
+    return isa == sse41 || isa == avx || isa == avx2 || isa == avx2_vnni;
+  }();
+  return change;
+}
+
+// A grid over C. The shape alone decides it, so that every tile is the same product whoever makes it.
+struct Grid {
+  int64_t tile_m, tile_n, rows, columns;
+
+  explicit Grid(const MatmulShape& s) : tile_m(s.m), tile_n(s.n), rows(1), columns(1) {
+    // Smaller products are over before other threads have begun. Tiles for more threads than most such machines have;
+    // each packs its operands for itself, so that they must not be thin.
+    constexpr int64_t kLeastWork = int64_t{1} << 20, kTiles = 16, kLeastM = 48, kLeastN = 96;
+    if (s.m * s.n * s.k < kLeastWork) return;
+    while (rows * columns < kTiles) {
+      const bool can_m = tile_m >= 2 * kLeastM, can_n = tile_n >= 2 * kLeastN;
+      if (!can_m && !can_n) break;
+      if (can_m && (!can_n || tile_m >= tile_n))
+        tile_m = rounded((tile_m + 1) / 2, kLeastM);
+      else
+        tile_n = rounded((tile_n + 1) / 2, kLeastN);
+      rows = (s.m + tile_m - 1) / tile_m;
+      columns = (s.n + tile_n - 1) / tile_n;
+    }
+  }
+
+ private:
+  static int64_t rounded(int64_t extent, int64_t step) { return (extent + step - 1) / step * step; }
+};
+
+// What oneDNN makes and runs meanwhile on this thread is for one thread.
+class OneThread {
+ public:
+  OneThread() : before_(num_threads()) { set_num_threads(1); }
+  ~OneThread() { set_num_threads(before_); }
+  OneThread(const OneThread&) = delete;
+  OneThread& operator=(const OneThread&) = delete;
+
+ private:
+  int before_;
+};
+
+void tiled(PlanCache& cache, const MatmulShape& shape, const void* a, const void* b, void* c,
+           const float* bias) {
+  const Grid grid(shape);
+  const auto at = [](const void* from, int64_t elements, DType dtype) {
+    return static_cast<const char*>(from) + elements * size_of(dtype);
+  };
+  parallel_for(grid.rows * grid.columns, 1, [&](int64_t begin, int64_t end) {
+    const OneThread alone;
+    for (int64_t tile = begin; tile < end; ++tile) {
+      const int64_t i = tile / grid.columns * grid.tile_m, j = tile % grid.columns * grid.tile_n;
+      MatmulShape part = shape;
+      part.m = std::min(grid.tile_m, shape.m - i);
+      part.n = std::min(grid.tile_n, shape.n - j);
+      cache.get(part, 1)->run(at(a, shape.a_transposed ? i : i * shape.a_stride, shape.input),
+                              at(b, shape.b_transposed ? j * shape.b_stride : j, shape.input),
+                              const_cast<char*>(at(c, i * shape.c_stride + j, shape.output)),
+                              bias == nullptr ? nullptr : bias + j);
+    }
+  });
+}
+
 }  // namespace
 
 bool has_fast_bf16() {
@@ -163,6 +233,7 @@ bool has_fast_bf16() {
 
 void matmul(const MatmulShape& shape, const void* a, const void* b, void* c, const float* bias) {
   static PlanCache cache;
+  if (threads_change_bits()) return tiled(cache, shape, a, b, c, bias);
   cache.get(shape, num_threads())->run(a, b, c, bias);
 }
 

@@ -39,6 +39,26 @@ OpCase loss_case(const char* name, const Extents& e, int32_t ignored, Rows rows,
           .frozen = {3}};
 }
 
+// linear_row_losses: h, w, targets and, if there is one, the bias.
+OpCase row_losses_case(const char* name, const Extents& e, int32_t ignored, bool bias,
+                       const CrossEntropyOptions& options = {}) {
+  OpCase c = loss_case(name, e, ignored, Rows::plain);
+  if (bias) {
+    c.inputs = [plain = c.inputs, e](Rng& rng, DType dtype) {
+      std::vector<Tensor> inputs = plain(rng, dtype);
+      inputs.push_back(random(rng, {e.vocab}, wide_of(dtype)));
+      return inputs;
+    };
+  }
+  c.run = [options](std::span<const Tensor> in) {
+    CrossEntropyOptions with_bias = options;
+    if (in.size() > 3) with_bias.bias = in[3];
+    return linear_row_losses(in[0], in[1], in[2], with_bias);
+  };
+  c.frozen = {};
+  return c;
+}
+
 }  // namespace
 
 OpRow linear_cross_entropy_row() {
@@ -53,34 +73,12 @@ OpRow linear_cross_entropy_row() {
                     loss_case("bias", {11, 6, 13}, 2, Rows::weighted_bias, {.chunk_rows = 4}),
                     loss_case("softcap", {5, 6, 9}, 1, Rows::weighted, {.softcap = 1.5}),
                     loss_case("one class", {3, 4, 1}, 0, Rows::plain),
-                    loss_case("odd vocabulary", {9, 17, 333}, 0, Rows::plain)},
+                    loss_case("odd vocabulary", {9, 17, 333}, 0, Rows::plain),
+                    row_losses_case("losses of rows", {12, 9, 4}, 4, false),
+                    row_losses_case("losses of rows, bias", {5, 4, 7}, 1, true),
+                    row_losses_case("losses of rows, chunks", {11, 6, 13}, 2, false, {.chunk_rows = 4}),
+                    row_losses_case("losses of rows, softcap", {5, 6, 9}, 1, false, {.softcap = 1.5})},
           .benches = {{loss_case("256 rows, GPT-2", {256, 768, 50257}, 0, Rows::plain), flops, 2 * flops}}};
-}
-
-OpRow linear_row_losses_row() {
-  const auto losses_case = [](const char* name, const Extents& e, int32_t ignored,
-                              const CrossEntropyOptions& options = {}) {
-    OpCase c = loss_case(name, e, ignored, Rows::plain);
-    c.run = [options](std::span<const Tensor> in) {
-      CrossEntropyOptions with_bias = options;
-      if (in.size() > 3) with_bias.bias = in[3];
-      return linear_row_losses(in[0], in[1], in[2], with_bias);
-    };
-    c.frozen = {};
-    return c;
-  };
-  OpCase bias = losses_case("bias", {5, 4, 7}, 1);
-  bias.inputs = [plain = bias.inputs](Rng& rng, DType dtype) {
-    std::vector<Tensor> inputs = plain(rng, dtype);
-    inputs.push_back(random(rng, {7}, wide_of(dtype)));
-    return inputs;
-  };
-  const double flops = 2.0 * 256 * 768 * 50257;
-  return {.name = "linear_row_losses",
-          .cases = {losses_case("one row", {1, 3, 5}, 0), losses_case("ignored targets", {12, 9, 4}, 4), bias,
-                    losses_case("chunks", {11, 6, 13}, 2, {.chunk_rows = 4}),
-                    losses_case("softcap", {5, 6, 9}, 1, {.softcap = 1.5})},
-          .benches = {{losses_case("256 rows, GPT-2", {256, 768, 50257}, 0), flops, 3 * flops}}};
 }
 
 }  // namespace quern::ops::rows
