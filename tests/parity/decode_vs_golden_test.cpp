@@ -8,6 +8,7 @@
 #include "backend/api/backend.h"
 #include "formats/safetensors.h"
 #include "ops/cast.h"
+#include "support/source_dir.h"
 
 namespace quern {
 namespace {

@@ -3,6 +3,7 @@
 
 #include "engine.h"
 #include "formats/safetensors.h"
+#include "support/source_dir.h"
 
 namespace quern::parity {
 namespace {

@@ -7,6 +7,7 @@
 
 #include "formats/safetensors.h"
 #include "gpt_reference.h"
+#include "support/source_dir.h"
 
 namespace quern::parity {
 

@@ -6,6 +6,7 @@
 #include "infer/embed.h"
 #include "infer/loaded_model.h"
 #include "model/load.h"
+#include "support/source_dir.h"
 #include "unit/convert/tiny_folder.h"
 
 namespace quern::convert {

@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "model/family.h"
 #include "model/save.h"
+#include "support/source_dir.h"
 #include "text/tokenizer.h"
 
 namespace quern::convert {

@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "data/examples/example_renderer.h"
+#include "support/source_dir.h"
 
 namespace quern::data {
 namespace {

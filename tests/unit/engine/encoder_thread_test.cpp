@@ -8,6 +8,8 @@
 #include <map>
 #include <mutex>
 
+#include "support/source_dir.h"
+
 namespace quern::engine {
 namespace {
 

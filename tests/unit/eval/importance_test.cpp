@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "model/load.h"
+#include "support/source_dir.h"
 
 namespace quern::eval {
 namespace {

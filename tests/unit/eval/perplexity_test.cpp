@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 #include "model/load.h"
+#include "support/source_dir.h"
 
 namespace quern::eval {
 namespace {

@@ -7,6 +7,7 @@
 #include "formats/gguf/archive.h"
 #include "formats/gguf/writer.h"
 #include "gguf_bytes.h"
+#include "support/source_dir.h"
 #include "support/temp_dir.h"
 
 namespace quern::formats {

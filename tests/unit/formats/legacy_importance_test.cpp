@@ -8,6 +8,8 @@
 #include <filesystem>
 #include <limits>
 
+#include "support/source_dir.h"
+
 namespace quern::formats {
 namespace {
 

@@ -8,6 +8,7 @@
 #include "formats/packed/bitsandbytes.h"
 #include "formats/packed/gptq.h"
 #include "formats/safetensors.h"
+#include "support/source_dir.h"
 #include "tensor/block_formats.h"
 
 namespace quern::formats {

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/rng.h"
+#include "support/source_dir.h"
 #include "support/temp_dir.h"
 
 namespace quern::formats {

@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "model/load.h"
+#include "support/source_dir.h"
 #include "unit/infer/scripted_model.h"
 
 namespace quern::infer {

@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "infer/embed.h"
 #include "infer/predict.h"
+#include "support/source_dir.h"
 
 namespace quern::infer {
 namespace {

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "infer/beam_search.h"
 #include "infer/generate.h"
+#include "support/source_dir.h"
 #include "unit/infer/scripted_model.h"
 
 namespace quern::infer {

@@ -8,6 +8,7 @@
 #include "infer/session.h"
 #include "model/load.h"
 #include "ops/linear.h"
+#include "support/source_dir.h"
 #include "unit/model/tiny_models.h"
 
 namespace quern::infer {

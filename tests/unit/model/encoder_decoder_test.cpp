@@ -13,6 +13,7 @@
 #include "model/load.h"
 #include "model/save.h"
 #include "model/tensor_layout.h"
+#include "support/source_dir.h"
 #include "support/temp_dir.h"
 #include "unit/model/tiny_models.h"
 

@@ -15,6 +15,7 @@
 #include "model/load.h"
 #include "model/save.h"
 #include "ops/linear.h"
+#include "support/source_dir.h"
 #include "support/temp_dir.h"
 #include "unit/model/tiny_models.h"
 

@@ -10,6 +10,7 @@
 #include "model/family.h"
 #include "model/load.h"
 #include "model/tensor_layout.h"
+#include "support/source_dir.h"
 #include "unit/model/tiny_models.h"
 
 namespace quern::model {

@@ -5,6 +5,7 @@
 #include "formats/checkpoint.h"
 #include "model/load.h"
 #include "ops/cast.h"
+#include "support/source_dir.h"
 #include "unit/model/tiny_models.h"
 
 namespace quern::model {

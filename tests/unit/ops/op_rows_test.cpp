@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "support/op_rows/op_row.h"
+#include "support/source_dir.h"
 
 namespace quern::ops::rows {
 namespace {

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/exception.h"
+#include "support/source_dir.h"
 
 namespace quern::ops {
 namespace {

@@ -10,6 +10,7 @@
 #include "base/rng.h"
 #include "base/threads.h"
 #include "formats/safetensors.h"
+#include "support/source_dir.h"
 
 namespace quern::quant {
 namespace {

@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "server/serving_metrics.h"
+#include "support/source_dir.h"
 #include "support/temp_dir.h"
 #include "unit/server/saying.h"
 #include "unit/server/tiny_encoder.h"

@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "model/load.h"
 #include "server/served_model.h"
+#include "support/source_dir.h"
 #include "support/temp_dir.h"
 
 namespace quern::server {

@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/threads.h"
+#include "support/source_dir.h"
 #include "text/json_fields.h"
 #include "unit/text/training_corpus.h"
 

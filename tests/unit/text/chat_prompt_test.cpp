@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/file.h"
+#include "support/source_dir.h"
 #include "text/bpe_trainer.h"
 #include "text/own_chat_form.h"
 

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "base/file.h"
+#include "support/source_dir.h"
 #include "text/gguf_vocabulary.h"
 #include "text/json_fields.h"
 #include "text/sentencepiece.h"

@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "base/file.h"
+#include "support/source_dir.h"
 #include "text/chat_template.h"
 #include "text/jinja/template.h"
 

@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "base/file.h"
+#include "support/source_dir.h"
 #include "text/gguf_vocabulary.h"
 #include "text/json_fields.h"
 #include "text/sentencepiece.h"

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "base/file.h"
+#include "support/source_dir.h"
 #include "support/temp_dir.h"
 #include "text/json_fields.h"
 #include "text/tiktoken_vocabularies.h"

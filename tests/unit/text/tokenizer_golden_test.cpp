@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "base/file.h"
+#include "support/source_dir.h"
 #include "text/json_fields.h"
 #include "text/stream_decoder.h"
 #include "text/tokenizer.h"

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "support/source_dir.h"
 #include "text/json_fields.h"
 #include "text/training.h"
 
