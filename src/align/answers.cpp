@@ -1,14 +1,15 @@
 #include "align/answers.h"
 
 #include "autograd/graph.h"
+#include "autograd/training_kernels.h"
 
 namespace quern::align {
 
 Answers::Answers(const model::Decoder& model, const data::SupervisedBatch& batch,
                  const nn::ForwardContext& context)
-    : batch_(batch),
-      losses_(model.row_losses(model.hidden(batch.tokens, context), batch.targets)),
-      sums_(batch.sequences.size(), 0.0) {
+    : batch_(batch), sums_(batch.sequences.size(), 0.0) {
+  const autograd::TrainingKernels kernels;
+  losses_ = model.row_losses(model.hidden(batch.tokens, context), batch.targets);
   const auto losses = losses_.span<float>();
   const auto sequence = batch.sequence.span<int32_t>();
   for (size_t i = 0; i < losses.size(); ++i)

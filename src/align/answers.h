@@ -13,7 +13,7 @@ namespace quern::align {
 class Answers {
  public:
   // Runs the model over the batch as `context` says (ForwardContext::packed of its positions). Recorded unless within
-  // NoGrad.
+  // NoGrad; by the same kernels in either case, so that two models differ by their weights alone.
   Answers(const model::Decoder& model, const data::SupervisedBatch& batch, const nn::ForwardContext& context);
 
   // Natural logarithms, summed in double.

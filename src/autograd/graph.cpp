@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <unordered_set>
 
+#include "autograd/training_kernels.h"
 #include "backend/api/backend.h"
 #include "base/exception.h"
 
@@ -12,7 +13,7 @@ namespace quern::autograd {
 namespace {
 
 thread_local bool enabled = true;
-thread_local bool in_checkpoint = false;
+thread_local bool training_kernels = false;
 thread_local uint64_t next_order = 1;
 
 // What a record held, waiting to be destroyed.
@@ -224,22 +225,17 @@ void backward(const Tensor& root, Tensor seed) {
   Walk::run(root, std::move(seed));
 }
 
-namespace {
-struct InCheckpoint {
-  InCheckpoint() { in_checkpoint = true; }
-  ~InCheckpoint() { in_checkpoint = previous; }
-  const bool previous = in_checkpoint;
-};
-}  // namespace
+TrainingKernels::TrainingKernels() : previous_(training_kernels) { training_kernels = true; }
+TrainingKernels::~TrainingKernels() { training_kernels = previous_; }
 
-bool checkpointing() { return in_checkpoint; }
+bool checkpointing() { return training_kernels; }
 
 Tensor checkpoint(const std::function<Tensor(std::span<const Tensor>)>& body, std::vector<Tensor> inputs) {
   if (!enabled) return body(inputs);
   Tensor output;
   {
     const NoGrad no_grad;
-    const InCheckpoint first_pass;
+    const TrainingKernels first_pass;
     output = body(inputs).detached();
   }
   record(output, "checkpoint", inputs, [body, inputs](const Tensor& dy, BackwardContext& context) {
@@ -251,7 +247,7 @@ Tensor checkpoint(const std::function<Tensor(std::span<const Tensor>)>& body, st
     const GradMode recompute(true);
     Tensor again;
     {
-      const InCheckpoint second_pass;
+      const TrainingKernels second_pass;
       again = body(leaves);
     }
     if (!requires_grad(again)) return;
