@@ -18,13 +18,9 @@ struct SupervisedSampler::Layout {
 
 namespace {
 
-int64_t places_of(const TokenDataset& dataset, int64_t document) {
-  return dataset.document_length(document) - 1;
-}
-
 // Learnt tokens of a document that something stands before.
 int64_t targets_of(const TokenDataset& dataset, int64_t document, std::vector<uint8_t>& scratch) {
-  scratch.resize(static_cast<size_t>(std::max<int64_t>(places_of(dataset, document), 0)));
+  scratch.resize(static_cast<size_t>(std::max<int64_t>(dataset.document_length(document) - 1, 0)));
   if (scratch.empty()) return 0;
   dataset.read_learnt(dataset.document_begin(document) + 1, scratch);
   return std::accumulate(scratch.begin(), scratch.end(), int64_t{0});
@@ -55,7 +51,7 @@ Result<SupervisedSampler> SupervisedSampler::create(TokenDataset dataset, Superv
       return refuse(fmt::format("nothing of example {} is learnt", i / sampler.documents_per_example_),
                     "prepare the data again: quern data prepare");
     sampler.target_count_ += targets;
-    const int64_t places = places_of(sampler.dataset_, i);
+    const int64_t places = sampler.places_of(i);
     longest = std::max(longest, places);
     too_long += places > options.sequence;
   }
@@ -64,6 +60,10 @@ Result<SupervisedSampler> SupervisedSampler::create(TokenDataset dataset, Superv
                               too_long, sampler.dataset_.document_count(), options.sequence, longest),
                   "raise the length of rows, or prepare the data with a smaller max_length");
   return sampler;
+}
+
+int64_t SupervisedSampler::places_of(int64_t document) const {
+  return dataset_.document_length(document) - (options_.last_tokens ? 0 : 1);
 }
 
 int64_t SupervisedSampler::example_count() const {
@@ -103,7 +103,7 @@ std::vector<SupervisedSampler::Layout> SupervisedSampler::lay_out(int64_t drawn,
   const auto length_of = [&](int64_t example) {
     int64_t length = 0;
     for (int64_t i = 0; i < documents_per_example_; ++i)
-      length += places_of(dataset_, example * documents_per_example_ + i);
+      length += places_of(example * documents_per_example_ + i);
     return length;
   };
   std::vector<int64_t> chosen;
@@ -123,7 +123,7 @@ std::vector<SupervisedSampler::Layout> SupervisedSampler::lay_out(int64_t drawn,
     std::vector<int64_t> used = layout.used;
     std::vector<SupervisedSequence> added;
     for (int64_t i = 0; i < documents_per_example_; ++i) {
-      const int64_t document = example * documents_per_example_ + i, places = places_of(dataset_, document);
+      const int64_t document = example * documents_per_example_ + i, places = places_of(document);
       const size_t row = row_for(used, places);
       if (row == rows) return false;
       if (row == used.size()) used.push_back(0);
@@ -176,10 +176,11 @@ SupervisedBatch SupervisedSampler::fill(const Layout& layout) const {
   for (size_t index = 0; index < filled.sequences.size(); ++index) {
     SupervisedSequence& piece = filled.sequences[index];
     const int64_t begin = dataset_.document_begin(piece.document);
-    text.resize(static_cast<size_t>(piece.length) + 1);
-    learnt.resize(static_cast<size_t>(piece.length));
+    text.resize(static_cast<size_t>(dataset_.document_length(piece.document)));
+    learnt.resize(text.size() - 1);
     dataset_.read(begin, text);
     dataset_.read_learnt(begin + 1, learnt);
+    learnt.resize(static_cast<size_t>(piece.length), 0);
     for (size_t i = 0; i < learnt.size(); ++i) {
       const auto at = static_cast<size_t>(piece.row * time + piece.begin) + i;
       tokens[at] = text[i];

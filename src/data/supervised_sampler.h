@@ -32,10 +32,12 @@ struct SupervisedOptions {
   bool packed = true;
   bool shuffle = true;  // a new order each epoch; false keeps that of the file
   uint64_t seed = 0;
+  // The last token of each sequence has a place, too, which nothing follows: where whole texts are judged.
+  bool last_tokens = false;
 };
 
 // Where one sequence stands in a micro-batch: a document of n tokens takes n - 1 places of its row, each with the
-// token and the one that follows as its target.
+// token and the one that follows as its target; with last_tokens also one for the last, whose target is ignored.
 struct SupervisedSequence {
   int64_t document =
       0;  // of the dataset; of preferences, 2i is the preferred answer and 2i + 1 the other one
@@ -82,6 +84,7 @@ class SupervisedSampler {
  private:
   SupervisedSampler(TokenDataset dataset, SupervisedOptions options);
   struct Layout;
+  int64_t places_of(int64_t document) const;
   std::vector<Layout> lay_out(int64_t drawn, int64_t count) const;
   SupervisedBatch fill(const Layout& layout) const;
 

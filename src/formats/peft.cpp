@@ -77,9 +77,19 @@ Result<void> read_targets(const Json& json, const std::string& source, PeftConfi
   return read(json, source, "target_modules", config.targets);
 }
 
+// PEFT lists both names that it knows of heads, whichever the model has.
+bool is_score(const Json& modules) {
+  return modules.is_array() && std::ranges::all_of(modules, [](const Json& name) {
+           return name == "score" || name == "classifier";
+         });
+}
+
 Result<void> check_idle(const Json& json, const std::string& source) {
+  const bool scores = json.value("task_type", Json()) == kScoringTask;
   for (const auto& [key, idle] : kIdle) {
     const auto found = json.find(key);
+    if (scores && std::string_view(key) == "modules_to_save" && found != json.end() && is_score(*found))
+      continue;
     if (found == json.end() || found->is_null() || *found == idle || (found->is_array() && found->empty()))
       continue;
     return make_error(ErrorCode::unsupported,
@@ -157,6 +167,7 @@ nlohmann::ordered_json write_peft_config(const PeftConfig& config) {
                               {"fan_in_fan_out", false},
                               {"init_lora_weights", true},
                               {"inference_mode", true}};
+  if (config.scores()) json["modules_to_save"] = {"score"};
   if (config.base.empty()) json["base_model_name_or_path"] = nullptr;
   // PEFT's own are whole where they can be.
   if (config.alpha == std::floor(config.alpha)) json["lora_alpha"] = static_cast<int64_t>(config.alpha);

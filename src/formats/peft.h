@@ -17,10 +17,13 @@ inline constexpr std::string_view kPeftWeightsFile = "adapter_model.safetensors"
 // Before the path of a module in the names of tensors.
 inline constexpr std::string_view kPeftPrefix = "base_model.model.";
 
+// PEFT's task_type of adapters of reward models, which hold the score, a whole tensor (modules_to_save).
+inline constexpr std::string_view kScoringTask = "SEQ_CLS";
+
 // A LoRA's settings. Of a module that `ranks` or `alphas` name (by the end of its path), theirs hold.
 struct PeftConfig {
   std::string base = {};           // of the model it was trained on; may be empty
-  std::string task = "CAUSAL_LM";  // PEFT's task_type
+  std::string task = "CAUSAL_LM";  // PEFT's task_type; kScoringTask: the adapter of a reward model
   int64_t rank = 8;
   double alpha = 8.0;
   double dropout = 0.0;
@@ -33,6 +36,7 @@ struct PeftConfig {
 
   int64_t rank_of(std::string_view module) const;
   double scale_of(std::string_view module, int64_t rank) const;
+  bool scores() const { return task == kScoringTask; }
 };
 
 // Whether `pattern`, a key of such a map or a target, means the module: its path, or whole names at the end of it, with

@@ -117,6 +117,7 @@ Result<std::map<std::string, Files>> files_of(const formats::PeftFolder& folder)
   for (const formats::TensorEntry& entry : folder.weights.entries()) {
     std::string_view path = entry.name;
     if (path.starts_with(formats::kPeftPrefix)) path.remove_prefix(formats::kPeftPrefix.size());
+    if (folder.config.scores() && path == kScoreName) continue;
     const auto take = [&](std::string_view suffix, const formats::TensorEntry* Files::*member) {
       if (!path.ends_with(suffix)) return false;
       files[std::string(path.substr(0, path.size() - suffix.size()))].*member = &entry;
@@ -183,6 +184,63 @@ Result<void> load_module(nn::LoraAdapter& adapter, const ModelConfig& config,
   return {};
 }
 
+Result<nn::LoraAdapter> load_modules(const nn::Module& model, const ModelConfig& config,
+                                     const formats::PeftFolder& folder) {
+  QUERN_TRY(const std::vector<Site> sites, sites_of(model, config));
+  QUERN_TRY(const Family* family, find_family(config.family));
+  QUERN_TRY(const auto files, files_of(folder));
+  nn::LoraAdapter adapter;
+  for (const auto& [path, tensors] : files) {
+    const Site* site = find_site(sites, path, family->prefix);
+    if (site == nullptr)
+      return misfit(folder, fmt::format("it changes {}, and the model has no such linear map but {}", path,
+                                        kinds_of(sites)));
+    QUERN_CHECK(load_module(adapter, config, folder, *site, tensors));
+  }
+  if (adapter.modules().empty()) return misfit(folder, "it holds no tensors");
+  adapter.freeze();
+  return adapter;
+}
+
+std::vector<NamedTensor> tensors_of(const nn::LoraAdapter& adapter, const ModelConfig& config) {
+  std::map<std::string, TensorName> names;
+  for (TensorName& name : find_family(config.family).value()->tensors(config)) {
+    const std::string path = name.file.substr(0, name.file.rfind('.'));
+    name.transposed = false;
+    if (name.file.ends_with(".weight")) names[path] = std::move(name);
+  }
+  std::vector<NamedTensor> tensors;
+  for (const nn::LoraModule& module : adapter.modules()) {
+    const std::string path = std::string(formats::kPeftPrefix) + module.name;
+    const TensorName& name = names.at(module.name);
+    std::vector<Tensor> b, magnitude;
+    for (size_t i = 0; i < module.parts.size(); ++i) {
+      const nn::LoraModule::Part& part = module.parts[i];
+      const auto published = [&](const nn::Parameter& p) {
+        return relaid(p.master().detached(), name.parameters[i], config, hf_layout(config));
+      };
+      b.push_back(published(part.b));
+      if (part.magnitude) magnitude.push_back(published(*part.magnitude));
+    }
+    tensors.push_back({path + std::string(kA), module.a.master().detached()});
+    tensors.push_back({path + std::string(kB), join(name, b)});
+    if (!magnitude.empty()) tensors.push_back({path + std::string(kMagnitude), join(name, magnitude)});
+  }
+  return tensors;
+}
+
+// `settings` as PEFT reads them: a list that says all-linear is none for it.
+PeftConfig with_targets(PeftConfig settings, const nn::LoraAdapter& adapter) {
+  if (!is_all(settings)) return settings;
+  std::set<std::string> ends;
+  for (const nn::LoraModule& module : adapter.modules())
+    ends.insert(module.name.substr(module.name.rfind('.') + 1));
+  settings.targets.assign(ends.begin(), ends.end());
+  return settings;
+}
+
+constexpr std::string_view kScoreFile = "base_model.model.score.weight";  // kPeftPrefix and kScoreName
+
 }  // namespace
 
 Result<nn::LoraAdapter> make_adapter(const nn::Module& model, const ModelConfig& config,
@@ -206,56 +264,41 @@ Result<nn::LoraAdapter> make_adapter(const nn::Module& model, const ModelConfig&
 
 Result<nn::LoraAdapter> load_adapter(const nn::Module& model, const ModelConfig& config,
                                      const formats::PeftFolder& folder) {
-  QUERN_TRY(const std::vector<Site> sites, sites_of(model, config));
-  QUERN_TRY(const Family* family, find_family(config.family));
-  QUERN_TRY(const auto files, files_of(folder));
-  nn::LoraAdapter adapter;
-  for (const auto& [path, tensors] : files) {
-    const Site* site = find_site(sites, path, family->prefix);
-    if (site == nullptr)
-      return misfit(folder, fmt::format("it changes {}, and the model has no such linear map but {}", path,
-                                        kinds_of(sites)));
-    QUERN_CHECK(load_module(adapter, config, folder, *site, tensors));
+  if (folder.config.scores()) {
+    return make_error(
+        ErrorCode::conflict,
+        fmt::format("{} is the adapter of a reward model, which writes nothing", folder.path.string()),
+        "'quern predict' is for reward models");
   }
-  if (adapter.modules().empty()) return misfit(folder, "it holds no tensors");
-  adapter.freeze();
+  return load_modules(model, config, folder);
+}
+
+Result<nn::LoraAdapter> load_adapter(RewardModel& model, const formats::PeftFolder& folder) {
+  if (!folder.config.scores()) {
+    return make_error(
+        ErrorCode::conflict,
+        fmt::format("{}: expected the adapter of a reward model (task_type {}), got one of task {}",
+                    folder.path.string(), formats::kScoringTask, folder.config.task),
+        "'quern generate --adapter' is for adapters of models that write");
+  }
+  QUERN_TRY(nn::LoraAdapter adapter, load_modules(model.decoder(), model.config(), folder));
+  QUERN_TRY(Tensor score,
+            read(folder, folder.weights.find(kScoreFile), model.score().shape(), std::string(kScoreName)));
+  model.score().assign(std::move(score));
   return adapter;
 }
 
 Result<void> save_adapter(const nn::LoraAdapter& adapter, const ModelConfig& config,
                           const PeftConfig& settings, const std::filesystem::path& folder) {
-  PeftConfig written = settings;
-  if (is_all(settings)) {  // a list that says so is none for PEFT
-    std::set<std::string> ends;
-    for (const nn::LoraModule& module : adapter.modules())
-      ends.insert(module.name.substr(module.name.rfind('.') + 1));
-    written.targets.assign(ends.begin(), ends.end());
-  }
-  QUERN_TRY(const Family* family, find_family(config.family));
-  std::map<std::string, TensorName> names;
-  for (TensorName& name : family->tensors(config)) {
-    const std::string path = name.file.substr(0, name.file.rfind('.'));
-    name.transposed = false;
-    if (name.file.ends_with(".weight")) names[path] = std::move(name);
-  }
-  std::vector<NamedTensor> tensors;
-  for (const nn::LoraModule& module : adapter.modules()) {
-    const std::string path = std::string(formats::kPeftPrefix) + module.name;
-    const TensorName& name = names.at(module.name);
-    std::vector<Tensor> b, magnitude;
-    for (size_t i = 0; i < module.parts.size(); ++i) {
-      const nn::LoraModule::Part& part = module.parts[i];
-      const auto published = [&](const nn::Parameter& p) {
-        return relaid(p.master().detached(), name.parameters[i], config, hf_layout(config));
-      };
-      b.push_back(published(part.b));
-      if (part.magnitude) magnitude.push_back(published(*part.magnitude));
-    }
-    tensors.push_back({path + std::string(kA), module.a.master().detached()});
-    tensors.push_back({path + std::string(kB), join(name, b)});
-    if (!magnitude.empty()) tensors.push_back({path + std::string(kMagnitude), join(name, magnitude)});
-  }
-  return formats::write_peft_folder(folder, written, std::move(tensors));
+  return formats::write_peft_folder(folder, with_targets(settings, adapter), tensors_of(adapter, config));
+}
+
+Result<void> save_adapter(const nn::LoraAdapter& adapter, const RewardModel& model, PeftConfig settings,
+                          const std::filesystem::path& folder) {
+  settings.task = formats::kScoringTask;
+  std::vector<NamedTensor> tensors = tensors_of(adapter, model.config());
+  tensors.push_back({std::string(kScoreFile), model.score().master().detached()});
+  return formats::write_peft_folder(folder, with_targets(settings, adapter), std::move(tensors));
 }
 
 void merge_adapter(nn::Module& model, const nn::LoraAdapter& adapter, std::optional<DType> dtype) {

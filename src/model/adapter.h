@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "formats/peft.h"
-#include "model/config.h"
+#include "model/reward_model.h"
 #include "nn/lora.h"
 
 namespace quern::model {
@@ -23,10 +23,16 @@ Result<nn::LoraAdapter> make_adapter(const nn::Module& model, const ModelConfig&
 // came, where it is one of another model; unsupported for tensors that are no LoRA of linear maps.
 Result<nn::LoraAdapter> load_adapter(const nn::Module& model, const ModelConfig& config,
                                      const formats::PeftFolder& folder);
+// The same of an adapter of a reward model, which load_adapter refuses with conflict: gives its score to `model`, whose
+// decoder it is for. conflict for one of a model that writes.
+Result<nn::LoraAdapter> load_adapter(RewardModel& model, const formats::PeftFolder& folder);
 
 // Writes a PEFT folder that load_adapter and PEFT read; f32.
 Result<void> save_adapter(const nn::LoraAdapter& adapter, const ModelConfig& config,
                           const formats::PeftConfig& settings, const std::filesystem::path& folder);
+// The same with the score of a reward model.
+Result<void> save_adapter(const nn::LoraAdapter& adapter, const RewardModel& model,
+                          formats::PeftConfig settings, const std::filesystem::path& folder);
 
 // Adds the adapter to the weights of `model`, whose adapter it is. Those that change become `dtype`; empty: they keep theirs, but for
 // those in blocks, which become f16.

@@ -87,6 +87,15 @@ Result<void> check_kind(const ModelConfig& config, Kind wanted) {
       std::string(words(config.kind).commands));
 }
 
+Result<void> check_writes(const ModelConfig& config) {
+  QUERN_CHECK(check_kind(config, Kind::decoder));
+  if (!config.scores()) return {};
+  return make_error(
+      ErrorCode::conflict,
+      fmt::format("'{}' is a reward model here, which scores texts and writes none", config.family),
+      "'quern predict' is for reward models");
+}
+
 std::optional<nn::RelativePositions> relative_positions(const ModelConfig& config) {
   if (!config.has_relative_biases()) return std::nullopt;
   return nn::RelativePositions({.heads = config.heads,

@@ -20,5 +20,7 @@ Tensor position_rows(const ModelConfig& config, const Tensor& positions);
 
 // conflict when the model is of another kind, with the commands that are for that.
 Result<void> check_kind(const ModelConfig& config, Kind wanted);
+// The same for decoders with a language head: reward models have none.
+Result<void> check_writes(const ModelConfig& config);
 
 }  // namespace quern::model

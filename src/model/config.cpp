@@ -84,16 +84,21 @@ void resolve_encoder(ModelConfig& c) {
   if (c.kind != Kind::encoder) {
     const ModelConfig none;
     c.token_types = c.distinct_layers = 0;
-    c.head = none.head;
+    if (!c.scores()) c.head = none.head;
     c.head_activation = none.head_activation;
   } else {
     if (c.distinct_layers == 0) c.distinct_layers = c.layers;
+  }
+  if (c.scores()) {
+    c.tied_embeddings = true;
+    c.head_bias = false;
   }
   if (c.head != Head::sequence_classification) c.problem = Problem::single_label;
   if (c.head != Head::sequence_classification && c.head != Head::token_classification) c.labels.clear();
 }
 
 Result<void> check_encoder(const ModelConfig& c) {
+  if (c.scores()) QUERN_CHECK(check_extent("labels", c.head_outputs()));
   if (c.kind != Kind::encoder) return {};
   if (c.token_types < 0 || c.token_types > kMaxExtent)
     return wrong("token_types must be in [0, 2^24], got {}", c.token_types);
@@ -189,7 +194,8 @@ void encoder_fields(Fields& f, ModelConfig& c) {
   f.add("token_types", c.token_types, "encoders: kinds of segments with an embedding").at_least(0);
   f.add("embedding_norm", c.embedding_norm, "encoders: norm after the sum of embeddings");
   f.add("distinct_layers", c.distinct_layers, "encoders: blocks of their own weights; 0: layers").at_least(0);
-  f.add("head", c.head, "encoders: what is made of final states",
+  f.add("head", c.head,
+        "encoders: what is made of final states; decoders with sequence_classification score texts",
         {{"none", Head::none},
          {"masked_lm", Head::masked_lm},
          {"sequence_classification", Head::sequence_classification},
@@ -232,6 +238,15 @@ int64_t ModelConfig::head_outputs() const {
       return 1;
   }
   return 0;
+}
+
+ModelConfig ModelConfig::scoring() const {
+  ModelConfig c = *this;
+  c.head = Head::sequence_classification;
+  c.problem = Problem::regression;
+  c.labels = {"LABEL_0"};  // its name in transformers
+  if (c.pad_token < 0) c.pad_token = c.eos_tokens.empty() ? 0 : c.eos_tokens.front();
+  return c.resolved();
 }
 
 int64_t ModelConfig::window_of(int64_t layer) const {

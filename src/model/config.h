@@ -84,7 +84,7 @@ struct ModelConfig {
   double final_state_scale = 1.0;    // of final states on their way to logits (T5)
   int64_t start_token = -1;          // what an answer begins with
 
-  // Of encoders.
+  // Of encoders; a decoder may have the head sequence_classification in place of its language head (see scores()).
   int64_t token_types = 0;      // kinds of segments that have an embedding
   bool embedding_norm = false;  // after embeddings are summed
   int64_t distinct_layers = 0;  // blocks of their own weights, each for layers in a row (ALBERT); 0: layers
@@ -113,6 +113,12 @@ struct ModelConfig {
   // are.
   Result<void> validate() const;
 
+  // Of a decoder: whether it scores texts and writes none (model/reward_model.h).
+  bool scores() const { return kind == Kind::decoder && head == Head::sequence_classification; }
+  // Of a decoder: the same with one score in place of its language head. The last token that is not pad_token is read;
+  // where the config names none, its first end token stands for it, as TRL does, or token 0.
+  ModelConfig scoring() const;
+
   bool has_learned_positions() const {
     return positions == Positions::learned || positions == Positions::both;
   }
@@ -127,7 +133,7 @@ struct ModelConfig {
   bool rotates(int64_t layer) const;
   bool has_experts(int64_t layer) const;
   int64_t block_of(int64_t layer) const;  // the block whose weights it has
-  // Outputs of an encoder's head; 0 without one.
+  // Outputs of a head; 0 without one.
   int64_t head_outputs() const;
 };
 

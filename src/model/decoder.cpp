@@ -62,6 +62,7 @@ Result<Decoder> Decoder::create(const ModelConfig& config, std::shared_ptr<nn::E
 }
 
 Result<Decoder> Decoder::create(const ModelConfig& config, uint64_t seed, DType dtype) {
+  QUERN_CHECK(check_writes(config));
   QUERN_TRY(Decoder model, create(config));
   nn::initialise(model, seed, dtype);
   model.compute_dtype_ = dtype;
@@ -92,6 +93,16 @@ void Decoder::pack() {
   visit([&](const std::string& name, nn::Parameter& parameter) {
     if (parameter.is_matrix() && in_product(*this, name, parameter)) parameter.pack();
   });
+}
+
+void Decoder::drop_head() {
+  head_.reset();
+  head_bias_.reset();
+  config_ = config_.scoring();
+}
+
+void Decoder::expect_head() const {
+  if (config_.scores()) throw ShapeError("[decoder] expected a language head, and there is none");
 }
 
 void Decoder::expect_inputs(const Tensor& tokens, const nn::ForwardContext& context) const {
@@ -159,6 +170,7 @@ std::shared_ptr<const nn::Source> Decoder::source(const Tensor& states, std::vec
 }
 
 Tensor Decoder::logits(const Tensor& states) const {
+  expect_head();
   const ops::LinearMap map{head().value(), head_bias(), head().strips()};
   const Tensor logits =
       ops::linear_group(ops::cast(states, wide_of(states.dtype())), std::span(&map, 1)).front();
@@ -166,6 +178,7 @@ Tensor Decoder::logits(const Tensor& states) const {
 }
 
 Tensor Decoder::loss(const Tensor& states, const Tensor& targets, const Tensor& weights) const {
+  expect_head();
   const int64_t rows = states.shape().rows();
   return ops::linear_cross_entropy(ops::reshape(states, {rows, states.dim(-1)}), head().value(),
                                    targets.reshaped({rows}),
@@ -175,6 +188,7 @@ Tensor Decoder::loss(const Tensor& states, const Tensor& targets, const Tensor& 
 }
 
 Tensor Decoder::row_losses(const Tensor& states, const Tensor& targets) const {
+  expect_head();
   const int64_t rows = states.shape().rows();
   return ops::linear_row_losses(ops::reshape(states, {rows, states.dim(-1)}), head().value(),
                                 targets.reshaped({rows}),

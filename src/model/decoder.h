@@ -16,7 +16,7 @@ namespace quern::model {
 // blocks.<l>.{attention_norm,attention.{q,k,v,q_norm,k_norm,o},attention_post_norm,mlp_norm,
 // mlp.{gate,up,down},mlp_post_norm}.{weight,bias}, in mixtures of experts mlp.{router,experts.<e>.{gate,up,down},
 // shared.{gate,up,down},shared_gate} in place of mlp.{gate,up,down},
-// final_norm.{weight,bias}, head_projection.weight, head.weight (absent when tied) and head.bias; with relative positions relative.weight; of
+// final_norm.{weight,bias}, head_projection.weight, head.weight (absent when tied, and where the config scores()) and head.bias; with relative positions relative.weight; of
 // decoders beside an encoder also embedding_norm.{weight,bias}, blocks.<l>.{cross_norm,cross_attention.{q,k,v,o}}, and the
 // encoder has embedding.weight. Calls are for one thread at a time. A
 // checkpointed or recorded forward refers to the model until its backward has run: the model must stay where
@@ -25,7 +25,8 @@ class Decoder final : public nn::Module {
  public:
   // The structure without values: initialise or load before the first forward. Errors of config.validate().
   static Result<Decoder> create(const ModelConfig& config);
-  // A model ready to train: weights drawn for (seed, parameter name), in `dtype` (f64 for gradient checks).
+  // A model ready to train: weights drawn for (seed, parameter name), in `dtype` (f64 for gradient checks). conflict for a
+  // config that scores().
   static Result<Decoder> create(const ModelConfig& config, uint64_t seed, DType dtype = DType::f32);
 
   // The structure of a decoder whose table of embeddings is `embedding`, which visit() leaves to its owner.
@@ -43,6 +44,9 @@ class Decoder final : public nn::Module {
   // Lays out block-quantised matrices for fast products (tensor/strips.h): about their bytes once more, in memory of
   // our own, where they lay in a mapped file. Results are the same bits without.
   void pack();
+
+  // Takes the language head away: what is left makes states, for a score (ModelConfig::scoring).
+  void drop_head();
 
   // What changes every pass whose context names no adapters; null: nothing.
   void set_adapter(std::shared_ptr<const nn::LoraAdapter> adapter);
@@ -81,6 +85,7 @@ class Decoder final : public nn::Module {
  private:
   Decoder(const ModelConfig& config, std::shared_ptr<nn::Embedding> embedding);
   const std::shared_ptr<nn::Rotary>& rotary_of(int64_t layer) const;  // null where nothing turns
+  void expect_head() const;
   void expect_inputs(const Tensor& tokens, const nn::ForwardContext& context) const;
   Tensor head_bias() const { return head_bias_ ? head_bias_->value() : Tensor(); }
   const nn::Parameter& head() const { return head_ ? head_->weight() : embedding_->weight(); }

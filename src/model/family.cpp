@@ -27,6 +27,7 @@ Result<ModelConfig> read_as(const Family& family, const nlohmann::json& json) {
   ModelConfig config = family.defaults();
   ConfigReader reader(json);
   if (config.kind == Kind::encoder) reader.head(family.architecture, config);
+  if (config.kind == Kind::decoder) reader.score(config);
   family.read(reader, config);
   QUERN_CHECK(reader.finish());
   return config;
@@ -35,6 +36,11 @@ Result<ModelConfig> read_as(const Family& family, const nlohmann::json& json) {
 }  // namespace
 
 std::string class_name(const Family& family, const ModelConfig& config) {
+  if (config.scores()) {
+    if (!family.classifier.empty()) return std::string(family.classifier);
+    const size_t stem = std::min(family.architecture.find("ForCausalLM"), family.architecture.find("LMHead"));
+    return std::string(family.architecture.substr(0, stem)) + std::string(class_suffix(config.head));
+  }
   if (config.kind != Kind::encoder) return std::string(family.architecture);
   return std::string(family.architecture) + std::string(class_suffix(config.head));
 }
@@ -114,7 +120,7 @@ Result<nlohmann::ordered_json> write_config(const ModelConfig& config) {
   const ModelConfig c = config.resolved();
   nlohmann::ordered_json json{{"architectures", {class_name(*family, c)}}, {"model_type", family->name}};
   json.update(family->write(c));
-  if (c.kind == Kind::encoder) write_head(c, json);
+  if (c.head != Head::none) write_head(c, json);
   json["vocab_size"] = c.vocab_size;
   json["tie_word_embeddings"] = c.tied_embeddings;
   json["initializer_range"] = c.init_std;

@@ -44,6 +44,8 @@ struct Family {
   // The class that transformers opens it with; of encoders what their classes begin with ("Bert"), see
   // encoder_class.
   std::string_view architecture;
+  // Of decoders: the class of reward models where it is not the other's stem with ForSequenceClassification.
+  std::string_view classifier = {};
   std::string_view prefix = {};  // of tensor names; a checkpoint may lack it
   // The family's choices, with sizes left at 0.
   ModelConfig (*defaults)();
@@ -63,7 +65,7 @@ struct Family {
   GgufForm gguf = {};
 };
 
-// transformers' class of a model: "LlamaForCausalLM", "BertForMaskedLM".
+// transformers' class of a model: "LlamaForCausalLM", "BertForMaskedLM", "LlamaForSequenceClassification".
 std::string class_name(const Family& family, const ModelConfig& config);
 
 // `config` with the layout of weights (norm_offset, rope.half_split, position_offset) that files of its family have: a

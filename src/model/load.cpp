@@ -270,10 +270,23 @@ Result<Decoder> load_model(const std::filesystem::path& path, const LoadOptions&
     return model;
   }
   QUERN_TRY(const ModelConfig config, load_config(path));
-  QUERN_CHECK(check_kind(config, Kind::decoder));
+  QUERN_CHECK(check_writes(config));
   QUERN_TRY(const formats::Checkpoint archive, open_weights(path));
   QUERN_TRY(Decoder model, load_as<Decoder>(config, archive, options));
   if (options.pack) model.pack();
+  return model;
+}
+
+Result<RewardModel> load_reward_model(const std::filesystem::path& path, const LoadOptions& options) {
+  QUERN_TRY(const ModelConfig config, load_config(path));
+  if (config.scores()) {
+    QUERN_TRY(const formats::Checkpoint archive, open_weights(path));
+    return load_as<RewardModel>(config, archive, options);
+  }
+  QUERN_TRY(Decoder decoder, load_model(path, options));
+  decoder.drop_head();
+  RewardModel model(std::make_shared<Decoder>(std::move(decoder)));
+  model.score().set_trainable(options.trainable);
   return model;
 }
 

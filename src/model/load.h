@@ -7,6 +7,7 @@
 #include "formats/checkpoint.h"
 #include "formats/gguf/archive.h"
 #include "model/encoder_decoder.h"
+#include "model/reward_model.h"
 
 namespace quern::model {
 
@@ -31,6 +32,10 @@ Result<ModelConfig> load_config(const std::filesystem::path& path);
 // kind, and of weights that do not fit the config: names tensors that are missing, unexpected or of another shape, with
 // expected and got.
 Result<Decoder> load_model(const std::filesystem::path& path, const LoadOptions& options = {});
+// The same of a reward model, a folder of a class ForSequenceClassification with one label; or of any decoder, which then
+// loses its language head and begins with a score of 0, which prefers nothing. unsupported for a classifier of several
+// labels. options.adapter must be empty.
+Result<RewardModel> load_reward_model(const std::filesystem::path& path, const LoadOptions& options = {});
 // The same of an encoder. Weights of heads that its class has not are left out with a warning; an encoder
 // without a head may lack its pooler, and then has none.
 Result<Encoder> load_encoder(const std::filesystem::path& path, const LoadOptions& options = {});

@@ -114,6 +114,11 @@ Result<void> save_model(const EncoderDecoder& model, const std::filesystem::path
   return save(model, model.config(), folder, dtype, progress);
 }
 
+Result<void> save_model(const RewardModel& model, const std::filesystem::path& folder, DType dtype,
+                        Progress* progress) {
+  return save(model, model.decoder().config(), folder, dtype, progress);
+}
+
 Result<formats::GgufContents> gguf_contents(const Decoder& model, std::optional<DType> dtype) {
   return contents_of(model, model.config(), dtype);
 }

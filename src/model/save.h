@@ -5,6 +5,7 @@
 
 #include "formats/gguf/contents.h"
 #include "model/encoder_decoder.h"
+#include "model/reward_model.h"
 
 namespace quern::model {
 
@@ -16,6 +17,9 @@ Result<void> save_model(const Decoder& model, const std::filesystem::path& folde
 Result<void> save_model(const Encoder& model, const std::filesystem::path& folder, DType dtype,
                         Progress* progress = nullptr);
 Result<void> save_model(const EncoderDecoder& model, const std::filesystem::path& folder, DType dtype,
+                        Progress* progress = nullptr);
+// Precondition: the decoder of `model` has no language head.
+Result<void> save_model(const RewardModel& model, const std::filesystem::path& folder, DType dtype,
                         Progress* progress = nullptr);
 // The same in the dtype the config asks for.
 Result<void> save_model(const Decoder& model, const std::filesystem::path& folder);

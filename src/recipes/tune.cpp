@@ -13,6 +13,7 @@
 #include "data/examples/example_renderer.h"
 #include "model/adapter.h"
 #include "model/load.h"
+#include "ops/cast.h"
 #include "recipes/pretrain.h"
 #include "recipes/tuning/task.h"
 
@@ -34,7 +35,8 @@ Result<data::SupervisedSampler> open_sampler(const fs::path& path, const TuneCon
                                          {.sequence = config.train.sequence_lengths.max(),
                                           .rows = std::max<int64_t>(config.train.micro_batch, 1),
                                           .packed = config.packed,
-                                          .seed = config.train.seed});
+                                          .seed = config.train.seed,
+                                          .last_tokens = task_of(config.task).scores});
 }
 
 Result<TuningData> open_examples(const TuneConfig& config) {
@@ -63,11 +65,23 @@ std::string first_example(const data::TokenDataset& dataset, const text::Tokeniz
 Result<TunedModel> open_tuned(const TuneConfig& config) {
   const bool whole = config.adapter.method == AdapterConfig::Method::none;
   QUERN_TRY(infer::Language language, infer::open_language(config.from));
-  QUERN_TRY(model::Decoder decoder,
-            model::load_model(config.from, {.trainable = whole, .compute_dtype = config.train.dtype}));
-  TunedModel result{
-      std::make_shared<infer::LoadedModel>(infer::LoadedModel{std::move(language), std::move(decoder)}),
-      nullptr};
+  const model::LoadOptions how{.trainable = whole, .compute_dtype = config.train.dtype};
+  TunedModel result;
+  const auto take = [&](model::Decoder decoder) {
+    result.loaded =
+        std::make_shared<infer::LoadedModel>(infer::LoadedModel{std::move(language), std::move(decoder)});
+  };
+  if (task_of(config.task).scores) {
+    QUERN_TRY(model::RewardModel reward, model::load_reward_model(config.from, how));
+    take(std::move(reward.decoder()));
+    result.reward = std::make_shared<model::RewardModel>(
+        std::shared_ptr<model::Decoder>(result.loaded, &result.loaded->model));
+    result.reward->score().assign(ops::cast(reward.score().master().detached(), DType::f32).clone());
+    result.reward->score().set_trainable(true);
+  } else {
+    QUERN_TRY(model::Decoder decoder, model::load_model(config.from, how));
+    take(std::move(decoder));
+  }
   if (whole) return result;
   QUERN_TRY(nn::LoraAdapter adapter, model::make_adapter(result.model(), result.model().config(),
                                                          config.adapter.settings, config.train.seed));
@@ -109,6 +123,12 @@ void KtoConfig::fields(Fields& f) {
   f.add("unwanted_weight", options.unwanted_weight, "of answers that are not").at_least(0);
 }
 
+void RewardConfig::fields(Fields& f) {
+  f.add("center", loss.center,
+        "weight of the square of what both answers are worth together: keeps rewards near 0")
+      .at_least(0);
+}
+
 void TuneConfig::fields(Fields& f) {
   f.add("examples", examples, "tuning: folder of `quern data prepare`");
   f.add("epochs", epochs, "tuning: times that each example is learnt, unless train.steps is set").at_least(0);
@@ -116,6 +136,7 @@ void TuneConfig::fields(Fields& f) {
   f.group("adapter", adapter);
   f.group("preference", preference);
   f.group("kto", kto);
+  f.group("reward", reward);
 }
 
 Result<void> TuneConfig::finish(const Fields& loaded) {

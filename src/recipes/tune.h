@@ -6,6 +6,7 @@
 
 #include "align/kto.h"
 #include "align/preference.h"
+#include "align/reward_loss.h"
 #include "base/config.h"
 #include "formats/peft.h"
 #include "recipes/run_folder.h"
@@ -38,8 +39,15 @@ struct KtoConfig {
   void fields(Fields& f);
 };
 
+// The `reward:` section.
+struct RewardConfig {
+  align::RewardLossOptions loss;
+
+  void fields(Fields& f);
+};
+
 // What `task:` says. All but pretrain are tasks of tuning: a file of recipes/tuning/ and a line of tuning_tasks() each.
-enum class TrainTask { pretrain, sft, dpo, orpo, simpo, kto };
+enum class TrainTask { pretrain, sft, dpo, orpo, simpo, kto, reward };
 
 // What `quern train FILE` reads where it says one of these tasks.
 struct TuneConfig {
@@ -52,6 +60,7 @@ struct TuneConfig {
   AdapterConfig adapter;
   PreferenceConfig preference;
   KtoConfig kto;
+  RewardConfig reward;
   train::TrainOptions train;
 
   // Its own settings; `task`, `out`, `from` and `train` are those of all tasks.

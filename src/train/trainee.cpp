@@ -12,9 +12,6 @@ namespace quern::train {
 
 namespace fs = std::filesystem;
 
-namespace {
-
-// Gives `module` the values that `saved`, a module of the same names and shapes, has.
 Result<void> take_values(nn::Module& module, const nn::Module& saved, const fs::path& folder) {
   std::map<std::string, Tensor> masters;
   nn::visit(saved, [&](const std::string& name, const nn::Parameter& p) { masters[name] = p.master(); });
@@ -31,8 +28,6 @@ Result<void> take_values(nn::Module& module, const nn::Module& saved, const fs::
   });
   return status;
 }
-
-}  // namespace
 
 Result<void> WholeModel::save(const fs::path& folder, bool final) const {
   return final ? model::save_model(model_, folder) : model::save_model(model_, folder, DType::f32);

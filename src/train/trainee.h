@@ -27,6 +27,10 @@ class Trainee {
   virtual std::string_view folder() const = 0;
 };
 
+// Gives `module` the values that `saved`, a module of the same names and shapes, has: what restore() is made of.
+// conflict, naming `folder`, where it lacks any.
+Result<void> take_values(nn::Module& module, const nn::Module& saved, const std::filesystem::path& folder);
+
 // All parameters of a model.
 class WholeModel final : public Trainee {
  public:

@@ -98,8 +98,8 @@ void add_structure(TextTable& table, const model::ModelConfig& c) {
                            c.expert_intermediate, c.shared_intermediate > 0 ? ", and one for all" : "")});
   }
   table.add({"context", fmt::format("{} tokens", c.max_positions)});
-  table.add(
-      {"vocabulary", fmt::format("{}{}", c.vocab_size, c.tied_embeddings ? ", tied to the output" : "")});
+  table.add({"vocabulary", fmt::format("{}{}", c.vocab_size,
+                                       c.tied_embeddings && !c.scores() ? ", tied to the output" : "")});
 }
 
 // "NEGATIVE, POSITIVE", or the first of many.
@@ -142,6 +142,8 @@ std::string to_text(const Inspection& found, bool tensors) {
     table.add({"weights in " + dtype, human_bytes(bytes)});
   if (found.config.kind == model::Kind::encoder)
     add_head(table, found.config, found.folder);
+  else if (found.config.scores())
+    table.add({"head", "a reward: one number for a whole text"});
   else
     add_cache(table, found.config);
   for (const auto& [name, value] : found.language->rows()) table.add({name, value});
@@ -172,7 +174,8 @@ nlohmann::ordered_json to_json(const Inspection& found) {
   }
   const auto& quantization = found.weights->quantization();
   nlohmann::ordered_json json{{"parameters", found.parameters}, {"config", fields_of(config).to_json()}};
-  if (config.kind == model::Kind::decoder) json["cache_bytes_of_full_context"] = cache_to_json(config);
+  if (config.kind == model::Kind::decoder && !config.scores())
+    json["cache_bytes_of_full_context"] = cache_to_json(config);
   json["tokenizer"] = found.language->to_json();
   json["quantised_by"] = quantization ? nlohmann::ordered_json(quantization->summary) : nullptr;
   json["tensors"] = std::move(tensors);

@@ -3,12 +3,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
 #include "base/interrupt.h"
-#include "cli/text_inputs.h"
+#include "cli/reward_texts.h"
 #include "store/store.h"
 
 namespace quern::cli {
@@ -170,8 +171,26 @@ Result<void> answer(const Arguments& arguments, const infer::EncoderSession& ses
   return {};
 }
 
+Result<void> score(const Arguments& arguments, const std::filesystem::path& path, Context& context) {
+  QUERN_TRY(const infer::LoadedReward reward, infer::open_reward_model(path, arguments.dtype));
+  QUERN_TRY(std::vector<RewardText> texts, read_reward_texts(arguments.inputs, reward));
+  const auto longest = static_cast<size_t>(reward.model->config().max_positions);
+  const InterruptGuard guard;
+  for (RewardText& text : texts) {
+    throw_if_interrupted();
+    if (arguments.truncate && text.tokens.size() > longest) text.tokens.resize(longest);
+    QUERN_TRY(const double worth, infer::reward_of(reward, text.tokens));
+    std::ranges::replace(text.shown, '\n', ' ');
+    context.print(context.json       ? dump({{"text", text.shown}, {"reward", worth}})
+                  : texts.size() > 1 ? fmt::format("{:.4f}  {}\n", worth, text.shown)
+                                     : fmt::format("{:.4f}\n", worth));
+  }
+  return {};
+}
+
 Result<void> predict(const Arguments& arguments, Context& context) {
   QUERN_TRY(const std::filesystem::path path, store::Store().resolve(arguments.model));
+  if (infer::is_reward_model(path)) return score(arguments, path, context);
   QUERN_TRY(const infer::LoadedEncoder loaded, infer::open_encoder(path, arguments.dtype));
   const infer::EncoderSession session(loaded);
   const InterruptGuard guard;
@@ -196,7 +215,8 @@ Result<void> predict(const Arguments& arguments, Context& context) {
 Runner define(CommandLine& line) {
   auto arguments = std::make_shared<Arguments>();
   CLI::App& app = line.app();
-  app.add_option("MODEL", arguments->model, "folder of an encoder, or a name in the store")->required();
+  app.add_option("MODEL", arguments->model, "folder of an encoder or a reward model, or a name in the store")
+      ->required();
   arguments->inputs.define(line);
   app.add_flag("--pair", arguments->pair, "each text is two, separated by a tab");
   app.add_option("--top", arguments->top, "words for a mask [5], labels [all] or answers [1] to show")
@@ -226,11 +246,15 @@ Command predict_command() {
   return {
       .name = "predict",
       .group = Group::use,
-      .summary = "what an encoder with a head says about texts",
+      .summary = "what an encoder with a head, or a reward model, says about texts",
       .details =
           "The class in the model's config.json decides: a masked language model fills in masks, a sequence\n"
           "classifier gives labels with their probabilities, a token classifier finds spans, a model for\n"
-          "questions answers them out of a context, and a discriminator tells which tokens were replaced.",
+          "questions answers them out of a context, and a discriminator tells which tokens were replaced.\n"
+          "A reward model, or the adapter of one, says what texts are worth, or the conversations of a "
+          ".jsonl\n"
+          "file: {\"messages\": [...]}, {\"prompt\": ..., \"completion\": ...}.",
+
       .examples =
           "quern predict bert-base-uncased \"The capital of France is [MASK].\"\n"
           "quern predict bert-ner --data texts.txt --truncate --json\n"

@@ -61,6 +61,8 @@ class ConfigReader {
   // Of encoders: the head that the class under "architectures" has, which begins with `stem`, its labels and what its
   // outputs mean. Without that key the encoder alone.
   void head(std::string_view stem, ModelConfig& config);
+  // Of decoders: the same where the class is one ForSequenceClassification; others have no head but the language's.
+  void score(ModelConfig& config);
 
   // The first error so far.
   Result<void> finish() const;
@@ -70,6 +72,7 @@ class ConfigReader {
   void wrong(const char* key, std::string_view expected);
   nlohmann::json object(const char* key);
   std::vector<std::string> labels();
+  void outputs(ModelConfig& config);
   std::vector<int64_t> layers_where(const char* key, int64_t layers,
                                     const std::function<bool(const nlohmann::json&)>& chosen,
                                     const std::function<bool(int64_t)>& otherwise);

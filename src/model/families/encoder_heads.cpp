@@ -1,4 +1,4 @@
-// The heads of encoders in config.json: part of ConfigReader.
+// The heads of encoders and of reward models in config.json: part of ConfigReader.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -84,6 +84,19 @@ void ConfigReader::head(std::string_view stem, ModelConfig& config) {
     }
     config.head = known->second;
   }
+  outputs(config);
+}
+
+void ConfigReader::score(ModelConfig& config) {
+  const Json* classes = find("architectures");
+  if (!classes || !classes->is_array() || classes->size() != 1 || !classes->front().is_string()) return;
+  if (!classes->front().get<std::string>().ends_with(class_suffix(Head::sequence_classification))) return;
+  config.head = Head::sequence_classification;
+  outputs(config);
+}
+
+// The labels of a head, and what its outputs mean.
+void ConfigReader::outputs(ModelConfig& config) {
   if (!has_labels(config.head)) return;
   config.labels = labels();
   if (config.head != Head::sequence_classification) return;

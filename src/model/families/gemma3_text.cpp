@@ -36,6 +36,7 @@ void imply_gguf(ModelConfig& config) { imply_gemma(config, 6, 62); }
 
 const Family kGemma3Text = llama_relative({.name = "gemma3_text",
                                            .architecture = "Gemma3ForCausalLM",
+                                           .classifier = "Gemma3TextForSequenceClassification",
                                            .defaults = defaults,
                                            .read = read,
                                            .write = write,

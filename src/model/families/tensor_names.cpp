@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/exception.h"
+#include "model/reward_model.h"
 #include "model/structure.h"
 
 namespace quern::model {
@@ -49,6 +50,10 @@ std::vector<TensorName> tensor_names(const ModelConfig& config, std::string_view
                                      std::span<const ModuleName> rows) {
   std::vector<TensorName> names;
   nn::visit(*make_structure(config).value(), [&](const std::string& name, const nn::Parameter& parameter) {
+    if (name == kScoreName) {
+      names.push_back({name, {name}});
+      return;
+    }
     const ParameterPath path(name);
     const auto [module, expert] = without_expert(path.module);
     const auto row = std::ranges::find_if(rows, [&, wanted = module](const ModuleName& candidate) {

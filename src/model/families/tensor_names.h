@@ -21,7 +21,8 @@ struct ModuleName {
 
 // Names every parameter that a model of `config` has. `blocks` stands before the number of a block in files
 // ("model.layers."). Of several rows that name a module the first counts; rows of modules the config lacks
-// name nothing. Throws InternalError for a module that no row names.
+// name nothing. The score of a reward model has one name in all families. Throws InternalError for a module that no row
+// names.
 std::vector<TensorName> tensor_names(const ModelConfig& config, std::string_view blocks,
                                      std::span<const ModuleName> rows);
 

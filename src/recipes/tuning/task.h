@@ -17,7 +17,8 @@ namespace quern::recipes {
 // What is tuned. The adapter refers to the model: neither moves.
 struct TunedModel {
   std::shared_ptr<infer::LoadedModel> loaded;
-  std::unique_ptr<nn::LoraAdapter> adapter;  // null: the model itself is trained
+  std::shared_ptr<model::RewardModel> reward;  // of tasks that score: over the decoder of `loaded`
+  std::unique_ptr<nn::LoraAdapter> adapter;    // null: the model itself is trained
 
   model::Decoder& model() const { return loaded->model; }
 };
@@ -39,6 +40,7 @@ struct TuningTask {
   std::string_view summary;                   // of what is learnt, for the help
   std::vector<std::string_view> sections;     // of settings that not all tasks have: "preference."
   data::TokenContent examples;                // what it learns from
+  bool scores = false;                        // what is tuned is a reward model
   double adapter_lr = 2e-4, model_lr = 2e-5;  // unless somebody chose one
   // Settings of the task that nobody made in `loaded`, and what single fields cannot check. May be null.
   Result<void> (*finish)(TuneConfig& config, const Fields& loaded) = nullptr;

@@ -11,5 +11,6 @@ TuningTask dpo_task();
 TuningTask orpo_task();
 TuningTask simpo_task();
 TuningTask kto_task();
+TuningTask reward_task();
 
 }  // namespace quern::recipes

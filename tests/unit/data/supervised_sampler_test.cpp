@@ -50,13 +50,16 @@ void expect_sound(const SupervisedBatch& batch, const TokenDataset& dataset, con
     const SupervisedSequence& piece = batch.sequences[index];
     ASSERT_LE(piece.begin + piece.length, time);
     EXPECT_EQ(piece.value, dataset.value(piece.document));
-    std::vector<int32_t> text(static_cast<size_t>(piece.length) + 1);
+    std::vector<int32_t> text(static_cast<size_t>(dataset.document_length(piece.document)));
     std::vector<uint8_t> learnt(text.size());
-    ASSERT_EQ(static_cast<int64_t>(text.size()), dataset.document_length(piece.document));
+    const size_t places = options.last_tokens ? text.size() : text.size() - 1;
+    ASSERT_EQ(piece.length, static_cast<int64_t>(places));
     dataset.read(dataset.document_begin(piece.document), text);
     dataset.read_learnt(dataset.document_begin(piece.document), learnt);
+    learnt.push_back(0);  // nothing follows
+    text.push_back(-1);
     int64_t count = 0;
-    for (size_t i = 0; i + 1 < text.size(); ++i) {
+    for (size_t i = 0; i < places; ++i) {
       const auto at = static_cast<size_t>(piece.row * time + piece.begin) + i;
       ++covered[at];
       EXPECT_EQ(tokens[at], text[i]);
@@ -89,8 +92,12 @@ TEST(SupervisedSampler, LearnsEachTokenOnceAnEpoch) {
       const TokenDataset dataset = examples(content, count, static_cast<uint64_t>(count));
       for (const bool packed : {true, false}) {
         for (const int64_t batch : {1, 4, 7, 100}) {
-          const SupervisedOptions options{
-              .sequence = 31, .rows = 1 + batch % 3, .packed = packed, .shuffle = batch != 4, .seed = 5};
+          const SupervisedOptions options{.sequence = 31,
+                                          .rows = 1 + batch % 3,
+                                          .packed = packed,
+                                          .shuffle = batch != 4,
+                                          .seed = 5,
+                                          .last_tokens = batch == 7};
           const auto sampler = SupervisedSampler::create(dataset, options).value();
           int64_t drawn = 0;
           for (int epoch = 1; epoch <= 2; ++epoch) {
