@@ -2,14 +2,23 @@
 
 #include "autograd/graph.h"
 #include "autograd/training_kernels.h"
+#include "ops/scale.h"
 
 namespace quern::align {
 
+namespace {
+
+Tensor at_temperature(const Tensor& states, double temperature) {
+  return temperature == 1.0 ? states : ops::scale(states, 1.0 / temperature);
+}
+
+}  // namespace
+
 Answers::Answers(const model::Decoder& model, const data::SupervisedBatch& batch,
-                 const nn::ForwardContext& context)
+                 const nn::ForwardContext& context, double temperature)
     : batch_(batch), sums_(batch.sequences.size(), 0.0) {
   const autograd::TrainingKernels kernels;
-  losses_ = model.row_losses(model.hidden(batch.tokens, context), batch.targets);
+  losses_ = model.row_losses(at_temperature(model.hidden(batch.tokens, context), temperature), batch.targets);
   const auto losses = losses_.span<float>();
   const auto sequence = batch.sequence.span<int32_t>();
   for (size_t i = 0; i < losses.size(); ++i)
@@ -39,6 +48,18 @@ void Answers::backward_sums(std::span<const double> d_sums) const {
   std::vector<double> d_rows(sequence.size(), 0.0);
   for (size_t i = 0; i < d_rows.size(); ++i)
     if (sequence[i] >= 0) d_rows[i] = d_sums[static_cast<size_t>(sequence[i])];
+  backward(d_rows);
+}
+
+void Answers::backward_tokens(std::span<const std::vector<double>> d_tokens) const {
+  const auto sequence = batch_.sequence.span<int32_t>(), targets = batch_.targets.span<int32_t>();
+  std::vector<double> d_rows(sequence.size(), 0.0);
+  std::vector<size_t> next(d_tokens.size(), 0);
+  for (size_t i = 0; i < d_rows.size(); ++i) {
+    if (sequence[i] < 0 || targets[i] == data::kIgnoredTarget) continue;
+    const auto of = static_cast<size_t>(sequence[i]);
+    d_rows[i] = d_tokens[of][next[of]++];
+  }
   backward(d_rows);
 }
 

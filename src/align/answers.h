@@ -14,7 +14,10 @@ class Answers {
  public:
   // Runs the model over the batch as `context` says (ForwardContext::packed of its positions). Recorded unless within
   // NoGrad; by the same kernels in either case, so that two models differ by their weights alone.
-  Answers(const model::Decoder& model, const data::SupervisedBatch& batch, const nn::ForwardContext& context);
+  // At another temperature than 1, of the softmax of logits / temperature. Precondition: these are linear in the
+  // states then (no soft cap, no bias).
+  Answers(const model::Decoder& model, const data::SupervisedBatch& batch, const nn::ForwardContext& context,
+          double temperature = 1.0);
 
   // Natural logarithms, summed in double.
   double sum(size_t sequence) const { return sums_[sequence]; }
@@ -25,6 +28,8 @@ class Answers {
   void backward(std::span<const double> d_rows) const;
   // The same by sums: each token of sequence i has the derivative d_sums[i].
   void backward_sums(std::span<const double> d_sums) const;
+  // The same by tokens: [i][j] of the j-th learnt token of sequence i, as token_log_probs() has them.
+  void backward_tokens(std::span<const std::vector<double>> d_tokens) const;
 
  private:
   const data::SupervisedBatch& batch_;

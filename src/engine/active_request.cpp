@@ -75,7 +75,7 @@ void ActiveRequest::score_prompt(const Piece& piece, std::span<const float> logi
 
 void ActiveRequest::choose(std::span<const float> logits, std::span<const int32_t> tokens) {
   const infer::SampledToken token = chooser.choose(logits, tokens);
-  chosen.push_back({.chosen = {token.id, token.logprob}});
+  chosen.push_back({.chosen = {token.id, token.logprob}, .drawn_logprob = token.drawn_logprob});
   if (request.top_logprobs > 0)
     chosen.back().top = likeliest(logits, request.top_logprobs, infer::log_sum_exp(logits));
 }
@@ -85,6 +85,7 @@ void ActiveRequest::say(int64_t room, double now, Update& update) {
     const int32_t next = token.chosen.id;
     if (chooser.ends(next)) {
       update.finish = infer::FinishReason::stop;
+      update.end = std::move(token);
     } else if (room-- <= 0 && !request.options.context_shift) {
       update.finish = infer::FinishReason::context_full;
     } else {

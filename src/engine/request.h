@@ -36,6 +36,7 @@ struct TokenLogprob {
 struct TokenUpdate {
   TokenLogprob chosen;
   std::vector<TokenLogprob> top = {};  // the likeliest first
+  double drawn_logprob = 0.0;          // infer::SampledToken's
 };
 
 struct Usage {
@@ -55,6 +56,8 @@ struct Update {
   std::vector<TokenUpdate> prompt = {};
   std::vector<TokenUpdate> tokens = {};
   std::string text = {};
+  // The end token that the model chose in place of another token; not one of `tokens`.
+  std::optional<TokenUpdate> end = {};
   // In the last update, one of the two.
   std::optional<infer::FinishReason> finish = {};
   std::optional<Error> error = {};

@@ -4,6 +4,7 @@
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <optional>
 
 #include "base/exception.h"
 #include "ops/softmax.h"
@@ -239,9 +240,12 @@ SampledToken Sampler::sample(std::span<const float> logits, std::span<const int3
     if (options_.top_n_sigma > 0.0) keep_near_top(edited_, options_.top_n_sigma);
   }
   const double scale = options_.temperature == 0.0 ? 1.0 : 1.0 / options_.temperature;
-  const int32_t id =
-      edits || scale != 1.0 ? choose(Distribution(edits ? edited_ : logits, scale)) : choose(own);
-  return {id, static_cast<double>(logits[static_cast<size_t>(id)]) - own.log_sum};
+  std::optional<Distribution> changed;
+  if (edits || scale != 1.0) changed.emplace(edits ? std::span<const float>(edited_) : logits, scale);
+  const Distribution& drawn = changed ? *changed : own;
+  const auto id = static_cast<size_t>(choose(drawn));
+  return {static_cast<int32_t>(id), static_cast<double>(logits[id]) - own.log_sum,
+          static_cast<double>(drawn.logits[id]) - drawn.log_sum};
 }
 
 }  // namespace quern::infer

@@ -18,6 +18,8 @@ double log_sum_exp(std::span<const float> logits);
 struct SampledToken {
   int32_t id = 0;
   double logprob = 0.0;  // under the model itself: log-softmax of the logits as they came
+  // Of what it was drawn from: after bias and penalties, at its temperature, before truncations. At temperature 0 as at 1.
+  double drawn_logprob = 0.0;
 };
 
 // One per sequence. A choice depends on the logits, the tokens before, the seed, `stream` (which of several answers to one

@@ -62,10 +62,31 @@ std::string first_example(const data::TokenDataset& dataset, const text::Tokeniz
   return shown;
 }
 
+// Of a folder with train.jsonl and validation.jsonl, or without the latter, or of a file.
+Result<align::PromptSets> open_prompts(const TuneConfig& config, const infer::Language& language) {
+  const align::PromptOptions options{
+      .texts_as_messages = config.rollout.texts_as_messages,
+      .max_tokens = config.train.sequence_lengths.max() - config.rollout.options.max_tokens,
+      .references = config.rewards.needs_references()};
+  const fs::path path(config.examples), held_out = path / "validation.jsonl";
+  std::error_code ignored;
+  const bool folder = fs::is_directory(path, ignored);
+  QUERN_TRY(align::PromptSet train,
+            align::PromptSet::read(folder ? path / "train.jsonl" : path, language, options));
+  align::PromptSets prompts{std::move(train), std::nullopt};
+  if (folder && fs::exists(held_out, ignored)) {
+    QUERN_TRY(prompts.validation, align::PromptSet::read(held_out, language, options));
+  }
+  return prompts;
+}
+
 Result<TunedModel> open_tuned(const TuneConfig& config) {
   const bool whole = config.adapter.method == AdapterConfig::Method::none;
   QUERN_TRY(infer::Language language, infer::open_language(config.from));
-  const model::LoadOptions how{.trainable = whole, .compute_dtype = config.train.dtype};
+  const model::LoadOptions how{.trainable = whole,
+                               .compute_dtype = config.train.dtype,
+                               // Answers are given as fast as the model is served.
+                               .pack = !whole && task_of(config.task).has_prompts()};
   TunedModel result;
   const auto take = [&](model::Decoder decoder) {
     result.loaded =
@@ -130,13 +151,18 @@ void RewardConfig::fields(Fields& f) {
 }
 
 void TuneConfig::fields(Fields& f) {
-  f.add("examples", examples, "tuning: folder of `quern data prepare`");
+  f.add(
+      "examples", examples,
+      "tuning: folder of `quern data prepare`; of tasks with prompts, a folder with train.jsonl, or a file");
   f.add("epochs", epochs, "tuning: times that each example is learnt, unless train.steps is set").at_least(0);
   f.add("packed", packed, "tuning: several examples in a row, each by itself");
   f.group("adapter", adapter);
   f.group("preference", preference);
   f.group("kto", kto);
   f.group("reward", reward);
+  f.group("rollout", rollout);
+  f.group("rewards", rewards);
+  f.group("grpo", grpo);
 }
 
 Result<void> TuneConfig::finish(const Fields& loaded) {
@@ -163,27 +189,44 @@ Result<void> TuneConfig::finish(const Fields& loaded) {
 Result<train::TrainSummary> tune(TuneConfig config, const TrainHow& how) {
   QUERN_TRY(const FolderLock lock, FolderLock::acquire(config.out));
   QUERN_CHECK(refuse_to_overwrite(config.out, how));
-  QUERN_TRY(TuningData data, open_examples(config));
-  const int64_t per_epoch = data.train.steps_per_epoch(config.train.batch_sizes.max());
+  const TuningTask& task = task_of(config.task);
+  const int64_t batch = config.train.batch_sizes.max();
+  std::optional<TuningData> data;
+  std::optional<align::PromptSets> prompts;
+  if (!task.has_prompts()) {
+    QUERN_TRY(data, open_examples(config));
+  }
+  QUERN_TRY(const TunedModel model, open_tuned(config));
+  if (task.has_prompts()) {
+    QUERN_TRY(prompts, open_prompts(config, *model.loaded));
+  }
+  const int64_t per_epoch = data ? data->train.steps_per_epoch(batch)
+                                 : (prompts->train.size() + batch - 1) / batch * task.updates(config);
   if (config.train.steps == 0) {
     config.train.steps = std::max<int64_t>(1, std::llround(config.epochs * static_cast<double>(per_epoch)));
     QUERN_CHECK(config.train.finish());
   }
-  QUERN_TRY(const TunedModel model, open_tuned(config));
-  const std::string key = fmt::format("{:016x}", data.train.dataset().key());
-  log::info("train", "{} examples, {} targets, {} steps an epoch", data.train.example_count(),
-            data.train.target_count(), per_epoch);
-  if (how.say) {
-    how.say("What is learnt of the first example:\n" +
-            first_example(data.train.dataset(), model.loaded->tokenizer));
+  const std::string key = fmt::format("{:016x}", data ? data->train.dataset().key() : prompts->train.key());
+  if (data) {
+    log::info("train", "{} examples, {} targets, {} steps an epoch", data->train.example_count(),
+              data->train.target_count(), per_epoch);
+  } else {
+    log::info("train", "{} prompts, {} steps an epoch", prompts->train.size(), per_epoch);
   }
-  QUERN_TRY(Tuning tuning, task_of(config.task).begin(config, model, std::move(data)));
+  if (how.say) {
+    how.say(data ? "What is learnt of the first example:\n" +
+                       first_example(data->train.dataset(), model.loaded->tokenizer)
+                 : "The first prompt:\n" + prompts->train[0].text);
+  }
+  QUERN_TRY(Tuning tuning, data ? task.begin(config, model, *std::move(data))
+                                : task.begin_with_prompts(config, model, *std::move(prompts)));
   log::info("train", "{} of {} parameters learn",
             human_count(static_cast<double>(nn::parameter_count(tuning.trainee->parameters()))),
             human_count(static_cast<double>(nn::parameter_count(model.model()))));
   train::TrainHooks hooks;
   hooks.should_stop = how.should_stop;
   hooks.progress = how.progress;
+  hooks.sample = std::move(tuning.sample);
   if (!model.adapter)
     hooks.save_extras = [&](const fs::path& to) { return model.loaded->tokenizer.save(to); };
   train::Trainer trainer(std::move(tuning.trainee), std::move(tuning.objective), config.train, config.out,
@@ -196,7 +239,7 @@ Result<train::TrainSummary> tune(TuneConfig config, const TrainHow& how) {
     fs::remove_all(fs::path(config.out) / "checkpoints", ignored);
   }
   QUERN_TRY(train::TrainSummary summary, trainer.run());
-  nlohmann::ordered_json settings = {{"task", task_of(config.task).name}};
+  nlohmann::ordered_json settings = {{"task", task.name}};
   settings.update(fields_of(config).to_json());
   settings["train"] = fields_of(config.train).to_json();
   QUERN_CHECK(write_run_record(config.out, settings, {{"model", config.from}, {"examples", key}},

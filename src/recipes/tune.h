@@ -9,6 +9,7 @@
 #include "align/reward_loss.h"
 #include "base/config.h"
 #include "formats/peft.h"
+#include "recipes/reinforcement.h"
 #include "recipes/run_folder.h"
 #include "train/options.h"
 #include "train/trainer.h"
@@ -47,20 +48,23 @@ struct RewardConfig {
 };
 
 // What `task:` says. All but pretrain are tasks of tuning: a file of recipes/tuning/ and a line of tuning_tasks() each.
-enum class TrainTask { pretrain, sft, dpo, orpo, simpo, kto, reward };
+enum class TrainTask { pretrain, sft, dpo, orpo, simpo, kto, reward, grpo };
 
 // What `quern train FILE` reads where it says one of these tasks.
 struct TuneConfig {
   TrainTask task = TrainTask::sft;  // not pretrain
   std::string out;
   std::string from;      // model folder or GGUF file
-  std::string examples;  // folder of `quern data prepare`
+  std::string examples;  // folder of `quern data prepare`, or of prompts, or a file of these
   double epochs = 1.0;   // unless train.steps is set
   bool packed = true;
   AdapterConfig adapter;
   PreferenceConfig preference;
   KtoConfig kto;
   RewardConfig reward;
+  RolloutConfig rollout;
+  RewardsConfig rewards;
+  GrpoConfig grpo;
   train::TrainOptions train;
 
   // Its own settings; `task`, `out`, `from` and `train` are those of all tasks.

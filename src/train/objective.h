@@ -35,7 +35,8 @@ class Objective {
  public:
   virtual ~Objective() = default;
 
-  // Adds the gradient of scale * loss of the next batch to the trainable parameters.
+  // Adds the gradient of scale * loss of the next batch to the trainable parameters. An error leaves these and state()
+  // as they were: the run is saved, and goes on later.
   virtual Result<StepLoss> accumulate(const StepRequest& request) = 0;
   // Of held-out data with the weights after `step` steps; nothing where none is held out.
   virtual Result<std::optional<Evaluation>> evaluate(int64_t step) = 0;

@@ -6,6 +6,8 @@
 #include <chrono>
 #include <cmath>
 
+#include "base/log.h"
+
 namespace quern::train {
 
 namespace fs = std::filesystem;
@@ -105,7 +107,9 @@ Result<TrainSummary> Trainer::run() {
 Result<Trainer::StepResult> Trainer::step() {
   StepResult result{};
   result.lr = options_.schedule.at(state_.step);
-  QUERN_TRY(result.learnt, objective_->accumulate({state_.step, state_.micro_batches, state_.scaler.scale}));
+  Result<StepLoss> learnt = objective_->accumulate({state_.step, state_.micro_batches, state_.scaler.scale});
+  if (!learnt.ok()) return stopped_by(std::move(learnt).error());
+  result.learnt = *std::move(learnt);
   state_.micro_batches += result.learnt.micro_batches;
   result.grad_norm = optimizer_.grad_norm() / state_.scaler.scale;
   if (std::isfinite(result.grad_norm)) {
@@ -126,6 +130,18 @@ Result<Trainer::StepResult> Trainer::step() {
   ++state_.step;
   state_.tokens += result.learnt.targets;
   return result;
+}
+
+// Saves what was learnt before an objective failed, and says how to go on once it is mended.
+Error Trainer::stopped_by(Error error) {
+  if (state_.step == 0) return error;
+  if (const Result<void> saved = save(); !saved.ok()) {
+    log::warn("train", "not saved: {}", saved.error().message);
+    return error;
+  }
+  const std::string way = fmt::format("the same command with --resume goes on after step {}", state_.step);
+  error.hint = error.hint.empty() ? way : error.hint + "; " + way;
+  return error;
 }
 
 Result<void> Trainer::check_divergence(const StepResult& result) {
@@ -170,7 +186,9 @@ Result<void> Trainer::after_step(const StepResult& result, MetricsStream& metric
 }
 
 Result<void> Trainer::evaluate_now(MetricsStream& metrics) {
-  QUERN_TRY(evaluation_, objective_->evaluate(state_.step));
+  Result<std::optional<Evaluation>> evaluated = objective_->evaluate(state_.step);
+  if (!evaluated.ok()) return stopped_by(std::move(evaluated).error());
+  evaluation_ = *std::move(evaluated);
   if (!evaluation_) return {};
   std::vector<Figure> figures = {{"loss", evaluation_->loss}};
   figures.insert(figures.end(), evaluation_->figures.begin(), evaluation_->figures.end());

@@ -65,6 +65,7 @@ class Trainer {
     StepLoss learnt;
   };
   Result<StepResult> step();
+  Error stopped_by(Error error);
   Result<void> check_divergence(const StepResult& result);
   Result<void> after_step(const StepResult& result, MetricsStream& metrics);
   Result<void> evaluate_now(MetricsStream& metrics);

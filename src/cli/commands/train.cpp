@@ -73,8 +73,9 @@ Result<void> TrainConfig::finish(const Fields& loaded) {
     return pretrain.finish(loaded);
   }
   const recipes::TuningTask& own = recipes::task_of(task);
-  QUERN_CHECK(refuse_settings(
-      loaded, own.name, {"tokenizer", "model.", "data.", "sample.", "train.sampling", "train.sample_every"}));
+  QUERN_CHECK(
+      refuse_settings(loaded, own.name, {"tokenizer", "model.", "data.", "sample.", "train.sampling"}));
+  if (!own.has_prompts()) QUERN_CHECK(refuse_settings(loaded, own.name, {"train.sample_every"}));
   for (const recipes::TuningTask& each : recipes::tuning_tasks()) {
     for (const std::string_view section : each.sections) {
       if (std::ranges::find(own.sections, section) == own.sections.end())

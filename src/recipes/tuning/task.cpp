@@ -3,13 +3,14 @@
 #include <algorithm>
 #include <array>
 
+#include "model/load.h"
 #include "recipes/tuning/tasks.h"
 
 namespace quern::recipes {
 
 std::span<const TuningTask> tuning_tasks() {
-  static const std::array tasks{supervised_task(), dpo_task(), orpo_task(),
-                                simpo_task(),      kto_task(), reward_task()};
+  static const std::array tasks{supervised_task(), dpo_task(),    orpo_task(), simpo_task(),
+                                kto_task(),        reward_task(), grpo_task()};
   return tasks;
 }
 

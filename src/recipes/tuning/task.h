@@ -1,12 +1,15 @@
 // A task of tuning: what `quern train` does for one value of `task:` beside what all have in common (recipes/tune.h).
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "align/prompts.h"
+#include "align/reference.h"
 #include "data/supervised_sampler.h"
 #include "infer/loaded_model.h"
 #include "recipes/tune.h"
@@ -32,20 +35,28 @@ struct TuningData {
 struct Tuning {
   std::unique_ptr<train::Trainee> trainee;
   std::unique_ptr<train::Objective> objective;
+  std::function<Result<train::TextSample>(const model::Decoder&)> sample = {};  // TrainHooks'
 };
 
 struct TuningTask {
   TrainTask task;
   std::string_view name;
-  std::string_view summary;                   // of what is learnt, for the help
-  std::vector<std::string_view> sections;     // of settings that not all tasks have: "preference."
-  data::TokenContent examples;                // what it learns from
-  bool scores = false;                        // what is tuned is a reward model
-  double adapter_lr = 2e-4, model_lr = 2e-5;  // unless somebody chose one
+  std::string_view summary;                // of what is learnt, for the help
+  std::vector<std::string_view> sections;  // of settings that not all tasks have: "preference."
+  data::TokenContent examples = data::TokenContent::text;  // what it learns from, unless that is prompts
+  bool scores = false;                                     // what is tuned is a reward model
+  double adapter_lr = 2e-4, model_lr = 2e-5;               // unless somebody chose one
   // Settings of the task that nobody made in `loaded`, and what single fields cannot check. May be null.
   Result<void> (*finish)(TuneConfig& config, const Fields& loaded) = nullptr;
-  // The model must outlive what is made.
-  Result<Tuning> (*begin)(const TuneConfig& config, const TunedModel& model, TuningData data);
+  // One of the two: a task that learns from prepared examples, or from its own answers to prompts. The model must outlive
+  // what is made.
+  Result<Tuning> (*begin)(const TuneConfig& config, const TunedModel& model, TuningData data) = nullptr;
+  Result<Tuning> (*begin_with_prompts)(const TuneConfig& config, const TunedModel& model,
+                                       align::PromptSets prompts) = nullptr;
+  // Of tasks with prompts: steps that learn from one batch of them.
+  int64_t (*updates)(const TuneConfig& config) = nullptr;
+
+  bool has_prompts() const { return begin_with_prompts != nullptr; }
 };
 
 std::span<const TuningTask> tuning_tasks();

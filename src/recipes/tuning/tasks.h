@@ -12,5 +12,6 @@ TuningTask orpo_task();
 TuningTask simpo_task();
 TuningTask kto_task();
 TuningTask reward_task();
+TuningTask grpo_task();
 
 }  // namespace quern::recipes

@@ -1,0 +1,128 @@
+#include "recipes/reinforcement.h"
+
+#include <fmt/format.h>
+
+#include "align/checks.h"
+#include "base/file.h"
+
+namespace quern::recipes {
+
+namespace {
+
+constexpr uint64_t kMaxSchema = uint64_t{1} << 20;
+
+Field& add_weight(Fields& f, double& weight, std::string_view what) {
+  return f.add("weight", weight, fmt::format("of {}; 0: not used", what));
+}
+
+Error missing(std::string_view key) {
+  return make_error(ErrorCode::invalid_argument, fmt::format("rewards.{} is not set", key),
+                    "a reward with a weight needs it");
+}
+
+}  // namespace
+
+void RolloutConfig::fields(Fields& f) {
+  f.add("max_tokens", options.max_tokens, "of an answer, at most").at_least(1);
+  f.add("temperature", options.temperature, "at which answers are drawn, and learnt").range(0.01, 100);
+  f.add("top_k", options.top_k, "draw from the k likeliest tokens; 0: from all").at_least(0);
+  f.add("top_p", options.top_p, "draw from the fewest tokens with this share").range(0.01, 1);
+  f.add("at_once", options.at_once, "answers given at a time").range(1, 4096);
+  f.add("texts_as_messages", texts_as_messages,
+        "prompts that are texts become a message of the user; otherwise no template is put around them");
+}
+
+void RewardsConfig::Exact::fields(Fields& f) {
+  add_weight(f, weight, "answers that are the reference, but for white space");
+  f.add("ignore_case", ignore_case, "A is a");
+}
+
+void RewardsConfig::Numeric::fields(Fields& f) {
+  add_weight(f, weight,
+             "answers whose number is that of the reference: behind ####, in \\boxed{}, or the last");
+}
+
+void RewardsConfig::Regex::fields(Fields& f) {
+  add_weight(f, weight, "answers in which a regular expression matches");
+  f.add("pattern", pattern, "the regular expression");
+  f.add("whole", whole, "it must match all of the answer");
+}
+
+void RewardsConfig::Schema::fields(Fields& f) {
+  add_weight(f, weight, "answers that are JSON and follow a schema");
+  f.add("file", file, "of the schema");
+}
+
+void RewardsConfig::Length::fields(Fields& f) {
+  add_weight(f, weight, "answers that end, and whose length is within bounds");
+  f.add("least", least, "tokens").at_least(0);
+  f.add("most", most, "tokens").at_least(0);
+}
+
+void RewardsConfig::Command::fields(Fields& f) {
+  add_weight(f, weight,
+             "what a program says: it reads a line of JSON for each answer (prompt, answer, reference) and "
+             "writes a line with a number for each");
+  f.add("run", run, "the program and its arguments; no shell");
+  f.add("timeout", timeout, "seconds that it may take for the answers of a step").range(0.01, 86400);
+}
+
+void RewardsConfig::fields(Fields& f) {
+  f.group("exact", exact);
+  f.group("numeric", numeric);
+  f.group("regex", regex);
+  f.group("json_schema", json_schema);
+  f.group("length", length);
+  f.group("command", command);
+}
+
+Result<void> RewardsConfig::check() const {
+  const bool any = exact.weight != 0.0 || numeric.weight != 0.0 || regex.weight != 0.0 ||
+                   json_schema.weight != 0.0 || length.weight != 0.0 || command.weight != 0.0;
+  if (!any) {
+    return make_error(ErrorCode::invalid_argument,
+                      "no answer is worth anything: all weights of rewards are 0",
+                      "set rewards.numeric.weight=1, or that of another reward");
+  }
+  if (regex.weight != 0.0 && regex.pattern.empty()) return missing("regex.pattern");
+  if (json_schema.weight != 0.0 && json_schema.file.empty()) return missing("json_schema.file");
+  if (command.weight != 0.0 && command.run.empty()) return missing("command.run");
+  return {};
+}
+
+Result<align::Rewards> RewardsConfig::open() const {
+  QUERN_CHECK(check());
+  align::Rewards rewards;
+  if (exact.weight != 0.0) rewards.add("exact", exact.weight, align::exact_reward(exact.ignore_case));
+  if (numeric.weight != 0.0) rewards.add("numeric", numeric.weight, align::numeric_reward());
+  if (regex.weight != 0.0) {
+    QUERN_TRY(std::unique_ptr<align::Reward> reward, align::regex_reward(regex.pattern, regex.whole));
+    rewards.add("regex", regex.weight, std::move(reward));
+  }
+  if (json_schema.weight != 0.0) {
+    QUERN_TRY(const std::string schema, read_file(json_schema.file, kMaxSchema));
+    Result<std::unique_ptr<align::Reward>> reward = align::schema_reward(schema);
+    if (!reward.ok()) return std::move(reward).error().within(json_schema.file);
+    rewards.add("json_schema", json_schema.weight, *std::move(reward));
+  }
+  if (length.weight != 0.0)
+    rewards.add("length", length.weight, align::length_reward(length.least, length.most));
+  if (command.weight != 0.0)
+    rewards.add("command", command.weight, align::command_reward(command.run, command.timeout));
+  return rewards;
+}
+
+void GrpoConfig::fields(Fields& f) {
+  using align::Aggregation;
+  f.add("group", options.group, "answers to each prompt").range(2, 4096);
+  f.add("updates", options.updates, "steps that learn from the same answers").range(1, 1000);
+  f.add("aggregation", options.aggregation, "how the losses of tokens make that of a step",
+        {{"grpo", Aggregation::grpo}, {"dapo", Aggregation::dapo}, {"dr_grpo", Aggregation::dr_grpo}});
+  f.add("scaled", options.scaled, "advantages are divided by the standard deviation of the group");
+  f.add("clip_low", options.loss.clip_low, "the ratio of probabilities counts down to 1 - clip_low")
+      .range(0, 1);
+  f.add("clip_high", options.loss.clip_high, "and up to 1 + clip_high").at_least(0);
+  f.add("beta", options.loss.beta, "weight of the distance to the model as it was; 0: none").at_least(0);
+}
+
+}  // namespace quern::recipes

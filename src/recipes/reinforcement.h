@@ -1,0 +1,73 @@
+// Settings of tasks in which a model learns from its own answers: how they are drawn, and what they are worth.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "align/grpo.h"
+#include "align/reward.h"
+#include "align/rollout.h"
+#include "base/config.h"
+#include "base/result.h"
+
+namespace quern::recipes {
+
+// The `rollout:` section.
+struct RolloutConfig {
+  align::RolloutOptions options;
+  bool texts_as_messages = false;  // align::PromptOptions
+
+  void fields(Fields& f);
+};
+
+// The `rewards:` section: each with its weight, 0 where it is not used.
+struct RewardsConfig {
+  struct Exact {
+    double weight = 0.0;
+    bool ignore_case = false;
+    void fields(Fields& f);
+  } exact;
+  struct Numeric {
+    double weight = 0.0;
+    void fields(Fields& f);
+  } numeric;
+  struct Regex {
+    double weight = 0.0;
+    std::string pattern;
+    bool whole = false;
+    void fields(Fields& f);
+  } regex;
+  struct Schema {
+    double weight = 0.0;
+    std::string file;
+    void fields(Fields& f);
+  } json_schema;
+  struct Length {
+    double weight = 0.0;
+    int64_t least = 1, most = 256;
+    void fields(Fields& f);
+  } length;
+  struct Command {
+    double weight = 0.0;
+    std::vector<std::string> run;
+    double timeout = 60.0;
+    void fields(Fields& f);
+  } command;
+
+  void fields(Fields& f);
+  // Whether the prompts must have a reference.
+  bool needs_references() const { return exact.weight != 0.0 || numeric.weight != 0.0; }
+  // invalid_argument where there is none, or one lacks what it needs.
+  Result<void> check() const;
+  // Errors of check(), of reading files, and of the rewards.
+  Result<align::Rewards> open() const;
+};
+
+// The `grpo:` section.
+struct GrpoConfig {
+  align::GrpoOptions options;
+
+  void fields(Fields& f);
+};
+
+}  // namespace quern::recipes
