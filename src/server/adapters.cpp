@@ -27,10 +27,6 @@ struct AdapterFields {
   }
 };
 
-void send(const std::shared_ptr<HttpReply>& reply, const Json& body) {
-  reply->send({.status = 200, .body = to_bytes(body), .headers = {}});
-}
-
 Json adapter_json(const ServedModel& model, const infer::LoadedAdapter& adapter) {
   return {{"id", adapter.name},
           {"object", "adapter"},
@@ -83,7 +79,7 @@ class Handlers {
       for (const auto& adapter : status.model->adapters->all())
         list.push_back(adapter_json(*status.model, *adapter));
     }
-    reply.send({.status = 200, .body = to_bytes({{"object", "list"}, {"data", list}}), .headers = {}});
+    send_json(reply, {{"object", "list"}, {"data", list}});
   }
 
   void load(const HttpRequest& request, const std::shared_ptr<HttpReply>& reply) const {
@@ -95,7 +91,7 @@ class Handlers {
     models_.check_adapter_name_is_free(fields.name, model).value();
     model.adapters->load(fields.name, allowed(routes_.folder, fields.path)).value();
     if (routes_.changed) routes_.changed();
-    send(reply, adapter_json(model, *model.adapters->find(fields.name)));
+    send_json(*reply, adapter_json(model, *model.adapters->find(fields.name)));
   }
 
   void unload(const HttpRequest& request, const std::string& name,
@@ -104,7 +100,7 @@ class Handlers {
     for (const ModelStatus& status : models_.all()) {
       if (!status.model || !status.model->adapters || !status.model->adapters->unload(name)) continue;
       if (routes_.changed) routes_.changed();
-      return send(reply, {{"id", name}, {"object", "adapter"}, {"deleted", true}});
+      return send_json(*reply, {{"id", name}, {"object", "adapter"}, {"deleted", true}});
     }
     throw Exception(make_error(ErrorCode::not_found, fmt::format("there is no adapter '{}'", name)));
   }

@@ -21,10 +21,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 using Answer = void (*)(const ModelTable&, const HttpRequest&, const std::shared_ptr<HttpReply>&);
 
-void send(const std::shared_ptr<HttpReply>& reply, const Json& body) {
-  reply->send({.status = 200, .body = to_bytes(body), .headers = {}});
-}
-
 // As llama-server's router tells it.
 Json status_json(const ModelStatus& status) {
   Json json = {{"value", name_of(status.state)}};
@@ -62,7 +58,7 @@ void list_models(const ModelTable& models, const Caller* caller, const std::shar
     for (const auto& adapter : status.model->adapters->all())
       list.push_back(adapter_json(status, adapter->name));
   }
-  send(reply, {{"object", "list"}, {"data", list}});
+  send_json(*reply, {{"object", "list"}, {"data", list}});
 }
 
 void show_model(const ModelTable& models, const std::string& name, const Caller* caller,
@@ -70,7 +66,8 @@ void show_model(const ModelTable& models, const std::string& name, const Caller*
   const auto meant = models.resolve(name, caller).value();
   for (const ModelStatus& status : models.all(caller)) {
     if (status.name != meant.model) continue;
-    return send(reply, meant.adapter.empty() ? model_json(status) : adapter_json(status, meant.adapter));
+    return send_json(*reply,
+                     meant.adapter.empty() ? model_json(status) : adapter_json(status, meant.adapter));
   }
 }
 
@@ -86,7 +83,7 @@ void load_model(const ModelTable& models, const HttpRequest& request,
                 const std::shared_ptr<HttpReply>& reply) {
   const auto ready = [reply](const std::optional<Error>& failure) {
     if (failure) return reply->send(to_response(api_error_of(*failure)));
-    send(reply, {{"success", true}});
+    send_json(*reply, {{"success", true}});
   };
   models.slots().load(named_model(models, request), ready).value();
 }
@@ -99,7 +96,7 @@ void unload_model(const ModelTable& models, const HttpRequest& request,
                                "a key with \"admin: true\" may"));
   }
   models.slots().unload(named_model(models, request)).value();
-  send(reply, {{"success", true}});
+  send_json(*reply, {{"success", true}});
 }
 
 void add_post(Router& router, const ModelTable& models, const char* path, Answer answer) {
@@ -144,10 +141,10 @@ Router api_routes(const ModelTable& models) {
                show_model(models, path.at("model"), request.caller.get(), reply);
              });
   router.add("GET", "/health", [](const HttpRequest&, const PathParameters&, const auto& reply) {
-    send(reply, {{"status", "ok"}});
+    send_json(*reply, {{"status", "ok"}});
   });
   router.add("GET", "/version", [](const HttpRequest&, const PathParameters&, const auto& reply) {
-    send(reply, {{"version", version()}});
+    send_json(*reply, {{"version", version()}});
   });
   return router;
 }

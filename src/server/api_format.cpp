@@ -41,6 +41,10 @@ std::string to_bytes(const Json& document) {
   return document.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
+void send_json(HttpReply& reply, const Json& document) {
+  reply.send({.status = 200, .body = to_bytes(document), .headers = {}});
+}
+
 std::string_view finish_name(infer::FinishReason reason) {
   return reason == infer::FinishReason::stop ? "stop" : "length";
 }

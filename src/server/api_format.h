@@ -24,6 +24,8 @@ int64_t unix_seconds();
 
 // The document as bytes to send; what is no UTF-8 in it becomes U+FFFD.
 std::string to_bytes(const nlohmann::ordered_json& document);
+// Answers with 200 and the document, as to_bytes() writes it.
+void send_json(HttpReply& reply, const nlohmann::ordered_json& document);
 
 // "stop" or "length".
 std::string_view finish_name(infer::FinishReason reason);

@@ -181,12 +181,11 @@ Json BatchService::list(const HttpRequest& request) const {
 void BatchService::add_routes(Router& router, const std::shared_ptr<BatchService>& service) {
   using Make = std::function<Json(BatchService&, const HttpRequest&, const PathParameters&)>;
   const auto add = [&](const char* method, const char* path, Make make) {
-    router.add(
-        method, path,
-        [service, make = std::move(make)](const HttpRequest& request, const PathParameters& parameters,
-                                          const std::shared_ptr<HttpReply>& reply) {
-          reply->send({.status = 200, .body = to_bytes(make(*service, request, parameters)), .headers = {}});
-        });
+    router.add(method, path,
+               [service, make = std::move(make)](const HttpRequest& request, const PathParameters& parameters,
+                                                 const std::shared_ptr<HttpReply>& reply) {
+                 send_json(*reply, make(*service, request, parameters));
+               });
   };
   add("POST", "/v1/files",
       [](BatchService& self, const HttpRequest& request, const auto&) { return self.upload(request); });

@@ -150,7 +150,7 @@ void answer(OllamaRoute route, const ModelTable& models, const HttpRequest& http
     loaded["done"] = true;
     loaded["done_reason"] = request.unload ? "unload" : "load";
     if (request.unload) models.slots().unload(request.model->name).ok();  // those that stay, stay
-    return reply->send({.status = 200, .body = to_bytes(loaded), .headers = {}});
+    return send_json(*reply, loaded);
   }
   const ModelLease model = request.model;
   std::vector<engine::Request> requests = request.call->requests();
@@ -175,7 +175,7 @@ void add_ollama(Router& router, const ModelTable& models) {
   const auto add_json = [&](const char* method, const char* path,
                             std::function<Json(const HttpRequest&)> make) {
     add(method, path, [make = std::move(make)](const HttpRequest& request, const auto& reply) {
-      reply->send({.status = 200, .body = to_bytes(make(request)), .headers = {}});
+      send_json(*reply, make(request));
     });
   };
   add("POST", "/api/generate", [&models](const HttpRequest& request, const auto& reply) {

@@ -60,7 +60,7 @@ void ollama_embed(const ModelTable& models, const HttpRequest& request,
     } else {
       told = {{"embedding", vectors.at(0)}};
     }
-    reply->send({.status = 200, .body = to_bytes(told), .headers = {}});
+    send_json(*reply, told);
   };
   if (inputs.empty()) return answer({});
   embed(model, std::move(inputs), asked.dimensions, answer, reply, models.meter(request.caller)).value();

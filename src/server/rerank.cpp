@@ -77,10 +77,6 @@ Json answer_of(const RerankCall& call, const std::vector<double>& scores) {
           {"usage", {{"prompt_tokens", call.tokens}, {"total_tokens", call.tokens}}}};
 }
 
-void send(const RerankCall& call, const std::vector<double>& scores) {
-  call.reply->send({.status = 200, .body = to_bytes(answer_of(call, scores)), .headers = {}});
-}
-
 // The query with each document at a time.
 Result<void> score_pairs(const std::shared_ptr<RerankCall>& call, Spent spent) {
   EncoderInputs inputs;
@@ -97,7 +93,7 @@ Result<void> score_pairs(const std::shared_ptr<RerankCall>& call, Spent spent) {
                      {.inputs = std::move(inputs),
                       .head = true,
                       .receive = receive,
-                      .finish = [call, scores] { send(*call, *scores); }},
+                      .finish = [call, scores] { send_json(*call->reply, answer_of(*call, *scores)); }},
                      call->reply, std::move(spent));
 }
 
@@ -114,7 +110,7 @@ Result<void> compare(const std::shared_ptr<RerankCall>& call, Spent spent) {
   const auto done = [call](std::vector<infer::Embedding>&& vectors) {
     std::vector<double> scores;
     for (size_t i = 1; i < vectors.size(); ++i) scores.push_back(infer::cosine(vectors[0], vectors[i]));
-    send(*call, scores);
+    send_json(*call->reply, answer_of(*call, scores));
   };
   return embed(call->model, std::move(inputs), 0, done, call->reply, std::move(spent));
 }

@@ -80,9 +80,7 @@ void add_responses(Router& router, const ModelTable& models, std::shared_ptr<Res
              [store](const HttpRequest& request, const PathParameters& path, const auto& reply) {
                const std::string& id = path.at("id");
                if (!store->remove(id, request.caller.get())) throw Exception(unknown(id));
-               reply->send({.status = 200,
-                            .body = to_bytes({{"id", id}, {"object", "response"}, {"deleted", true}}),
-                            .headers = {}});
+               send_json(*reply, {{"id", id}, {"object", "response"}, {"deleted", true}});
              });
 }
 

@@ -49,10 +49,6 @@ text::ChatPrompt render(const Asked& asked) {
   return text::render_prompt(asked.model->loaded->templates, chat, asked.model->loaded->tokenizer).value();
 }
 
-void send(const std::shared_ptr<HttpReply>& reply, const Json& body) {
-  reply->send({.status = 200, .body = to_bytes(body), .headers = {}});
-}
-
 }  // namespace
 
 void tokenize(const ModelTable& models, const HttpRequest& request, const std::shared_ptr<HttpReply>& reply) {
@@ -75,7 +71,7 @@ void tokenize(const ModelTable& models, const HttpRequest& request, const std::s
       list.push_back(token);
     }
   }
-  send(reply, {{"tokens", list}, {"count", tokens.size()}, {"max_model_len", asked.model->context()}});
+  send_json(*reply, {{"tokens", list}, {"count", tokens.size()}, {"max_model_len", asked.model->context()}});
 }
 
 void detokenize(const ModelTable& models, const HttpRequest& request,
@@ -94,12 +90,12 @@ void detokenize(const ModelTable& models, const HttpRequest& request,
     tokens.push_back(item.get<int32_t>());
   }
   const std::string text = tokenizer.decode(tokens, {.skip_special_tokens = false});
-  send(reply, {{"content", text}, {"prompt", text}});
+  send_json(*reply, {{"content", text}, {"prompt", text}});
 }
 
 void apply_template(const ModelTable& models, const HttpRequest& request,
                     const std::shared_ptr<HttpReply>& reply) {
-  send(reply, {{"prompt", render(read(models, request)).text}});
+  send_json(*reply, {{"prompt", render(read(models, request)).text}});
 }
 
 }  // namespace quern::server
