@@ -27,11 +27,10 @@ void read(ConfigReader& reader, ModelConfig& config) {
 }
 
 nlohmann::ordered_json write(const ModelConfig& config) {
-  nlohmann::ordered_json json = write_encoder(config);
+  nlohmann::ordered_json json = write_bert(config);
   json["embedding_size"] = config.embedding_size;
   json["num_hidden_groups"] = config.distinct_layers;
   json["inner_group_num"] = 1;
-  json["type_vocab_size"] = config.token_types;
   json["classifier_dropout_prob"] = config.dropout;
   return json;
 }
@@ -46,13 +45,10 @@ std::vector<TensorName> tensors(const ModelConfig& config) {
                                   {"albert_layers.0.ffn", {"mlp.up"}},
                                   {"albert_layers.0.ffn_output", {"mlp.down"}},
                                   {"albert_layers.0.full_layer_layer_norm", {"mlp_norm"}},
-                                  {"albert.embeddings.word_embeddings", {"embedding"}},
-                                  {"albert.embeddings.token_type_embeddings", {"token_type"}},
-                                  {"albert.embeddings.position_embeddings", {"position"}},
-                                  {"albert.embeddings.LayerNorm", {"embedding_norm"}},
                                   {"albert.encoder.embedding_hidden_mapping_in", {"embedding_projection"}},
                                   {words ? "predictions.dense" : "albert.pooler", {"head_dense"}},
                                   {"predictions.LayerNorm", {"head_norm"}}};
+  add_embeddings("albert.", rows);
   add_label_heads(config, rows);
   rows.push_back({!words                   ? "classifier"
                   : config.tied_embeddings ? "predictions"

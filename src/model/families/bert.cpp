@@ -19,21 +19,12 @@ void read(ConfigReader& reader, ModelConfig& config) {
   set_head_activation(config, {.words = config.activation});
 }
 
-nlohmann::ordered_json write(const ModelConfig& config) {
-  nlohmann::ordered_json json = write_encoder(config);
-  json["type_vocab_size"] = config.token_types;
-  return json;
-}
-
 std::vector<TensorName> tensors(const ModelConfig& config) {
   const bool words = config.head == Head::masked_lm;
   std::vector<ModuleName> rows = bert_blocks();
+  add_embeddings("bert.", rows);
   add_label_heads(config, rows);
-  rows.insert(rows.end(), {{"bert.embeddings.word_embeddings", {"embedding"}},
-                           {"bert.embeddings.token_type_embeddings", {"token_type"}},
-                           {"bert.embeddings.position_embeddings", {"position"}},
-                           {"bert.embeddings.LayerNorm", {"embedding_norm"}},
-                           {words ? "cls.predictions.transform.dense" : "bert.pooler.dense", {"head_dense"}},
+  rows.insert(rows.end(), {{words ? "cls.predictions.transform.dense" : "bert.pooler.dense", {"head_dense"}},
                            {"cls.predictions.transform.LayerNorm", {"head_norm"}},
                            {!words                   ? "classifier"
                             : config.tied_embeddings ? "cls.predictions"
@@ -50,7 +41,7 @@ const Family kBert = encoder_relative(
      .prefix = "bert.",
      .defaults = defaults,
      .read = read,
-     .write = write,
+     .write = write_bert,
      .tensors = tensors,
      .gguf = {.architecture = "bert", .imply = imply_bert_gguf, .tensors = bert_gguf_tensors}});
 

@@ -36,8 +36,7 @@ void read(ConfigReader& reader, ModelConfig& config) {
 }
 
 nlohmann::ordered_json write(const ModelConfig& config) {
-  nlohmann::ordered_json json = write_encoder(config);
-  json["type_vocab_size"] = config.token_types;
+  nlohmann::ordered_json json = write_bert(config);
   json["relative_attention"] = true;
   json["position_biased_input"] = false;
   json["share_att_key"] = true;
@@ -58,15 +57,13 @@ std::vector<TensorName> tensors(const ModelConfig& config) {
       {"attention.self.query_proj", {"attention.q"}},
       {"attention.self.key_proj", {"attention.k"}},
       {"attention.self.value_proj", {"attention.v"}},
-      {"deberta.embeddings.word_embeddings", {"embedding"}},
-      {"deberta.embeddings.token_type_embeddings", {"token_type"}},
-      {"deberta.embeddings.LayerNorm", {"embedding_norm"}},
       {"deberta.encoder.rel_embeddings", {"distances"}},
       {"deberta.encoder.LayerNorm", {"distance_norm"}},
       {words ? "cls.predictions.transform.dense" : "pooler.dense", {"head_dense"}},
       {"cls.predictions.transform.LayerNorm", {"head_norm"}}};
   const std::vector<ModuleName> blocks = bert_blocks();
   rows.insert(rows.end(), blocks.begin(), blocks.end());
+  add_embeddings("deberta.", rows);
   add_label_heads(config, rows);
   rows.push_back({!words                   ? "classifier"
                   : config.tied_embeddings ? "cls.predictions"

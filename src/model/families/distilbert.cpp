@@ -44,11 +44,9 @@ std::vector<TensorName> tensors(const ModelConfig& config) {
                                   {"ffn.lin1", {"mlp.up"}},
                                   {"ffn.lin2", {"mlp.down"}},
                                   {"output_layer_norm", {"mlp_norm"}},
-                                  {"distilbert.embeddings.word_embeddings", {"embedding"}},
-                                  {"distilbert.embeddings.position_embeddings", {"position"}},
-                                  {"distilbert.embeddings.LayerNorm", {"embedding_norm"}},
                                   {words ? "vocab_transform" : "pre_classifier", {"head_dense"}},
                                   {"vocab_layer_norm", {"head_norm"}}};
+  add_embeddings("distilbert.", rows);
   add_label_heads(config, rows);
   rows.push_back({words ? "vocab_projector" : "classifier", {"head"}});
   return tensor_names(config, "distilbert.transformer.layer.", rows);

@@ -26,21 +26,17 @@ void read(ConfigReader& reader, ModelConfig& config) {
 }
 
 nlohmann::ordered_json write(const ModelConfig& config) {
-  nlohmann::ordered_json json = write_encoder(config);
+  nlohmann::ordered_json json = write_bert(config);
   json["embedding_size"] = config.embedding_size;
-  json["type_vocab_size"] = config.token_types;
   return json;
 }
 
 std::vector<TensorName> tensors(const ModelConfig& config) {
   const bool words = config.head == Head::masked_lm, judges = config.head == Head::discriminator;
   std::vector<ModuleName> rows = bert_blocks();
+  add_embeddings("electra.", rows);
   add_label_heads(config, rows);
-  rows.insert(rows.end(), {{"electra.embeddings.word_embeddings", {"embedding"}},
-                           {"electra.embeddings.token_type_embeddings", {"token_type"}},
-                           {"electra.embeddings.position_embeddings", {"position"}},
-                           {"electra.embeddings.LayerNorm", {"embedding_norm"}},
-                           {"electra.embeddings_project", {"embedding_projection"}},
+  rows.insert(rows.end(), {{"electra.embeddings_project", {"embedding_projection"}},
                            {words    ? "generator_predictions.dense"
                             : judges ? "discriminator_predictions.dense"
                                      : "classifier.dense",

@@ -1,5 +1,7 @@
 #include "model/families/encoder_like.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 
@@ -45,6 +47,12 @@ nlohmann::ordered_json write_encoder(const ModelConfig& config) {
           {"attention_probs_dropout_prob", config.dropout}};
 }
 
+nlohmann::ordered_json write_bert(const ModelConfig& config) {
+  nlohmann::ordered_json json = write_encoder(config);
+  json["type_vocab_size"] = config.token_types;
+  return json;
+}
+
 void set_head_activation(ModelConfig& config, const HeadActivations& activations) {
   if (config.head == Head::discriminator) config.head = Head::masked_lm;
   set_electra_activation(config, activations);
@@ -78,6 +86,14 @@ std::vector<ModuleName> bert_blocks() {
           {"intermediate.dense", {"mlp.up"}},
           {"output.dense", {"mlp.down"}},
           {"output.LayerNorm", {"mlp_norm"}}};
+}
+
+void add_embeddings(std::string_view prefix, std::vector<ModuleName>& rows) {
+  const auto named = [&](std::string_view name) { return fmt::format("{}embeddings.{}", prefix, name); };
+  rows.insert(rows.end(), {{named("word_embeddings"), {"embedding"}},
+                           {named("token_type_embeddings"), {"token_type"}},
+                           {named("position_embeddings"), {"position"}},
+                           {named("LayerNorm"), {"embedding_norm"}}});
 }
 
 void add_label_heads(const ModelConfig& config, std::vector<ModuleName>& rows) {

@@ -12,6 +12,8 @@ ModelConfig encoder_defaults(std::string_view family);
 // Keys under BERT's names: sizes, norm, activation, dropout.
 void read_encoder(ConfigReader& reader, ModelConfig& config);
 nlohmann::ordered_json write_encoder(const ModelConfig& config);
+// With the number of segments that tokens may be of.
+nlohmann::ordered_json write_bert(const ModelConfig& config);
 
 // The activation of the dense layer in each form of head: of the pooler of an encoder alone (identity: it has none),
 // before labels of the whole text, and before outputs of each token (masked words, ELECTRA's discriminator).
@@ -28,6 +30,8 @@ void set_electra_activation(ModelConfig& config, const HeadActivations& activati
 
 // Modules in blocks under BERT's names.
 std::vector<ModuleName> bert_blocks();
+// Tables of words, segments and positions and their norm, behind `prefix` ("bert.").
+void add_embeddings(std::string_view prefix, std::vector<ModuleName>& rows);
 // Modules outside blocks that have the same names in all families: outputs of classes and of spans.
 void add_label_heads(const ModelConfig& config, std::vector<ModuleName>& rows);
 

@@ -37,15 +37,13 @@ std::vector<TensorName> tensors(const ModelConfig& config) {
                                   {"intermediate.dense", {"mlp.up"}},
                                   {"output.dense", {"mlp.down"}},
                                   {"output.LayerNorm", {"mlp_norm"}},
-                                  {"mpnet.embeddings.word_embeddings", {"embedding"}},
-                                  {"mpnet.embeddings.position_embeddings", {"position"}},
-                                  {"mpnet.embeddings.LayerNorm", {"embedding_norm"}},
                                   {"mpnet.encoder.relative_attention_bias", {"relative"}},
                                   {words                       ? "lm_head.dense"
                                    : config.head == Head::none ? "mpnet.pooler.dense"
                                                                : "classifier.dense",
                                    {"head_dense"}},
                                   {"lm_head.layer_norm", {"head_norm"}}};
+  add_embeddings("mpnet.", rows);
   add_label_heads(config, rows);
   rows.push_back({!words                   ? "classifier.out_proj"
                   : config.tied_embeddings ? "lm_head"

@@ -27,21 +27,12 @@ void read(ConfigReader& reader, ModelConfig& config) {
   set_head_activation(config, {});
 }
 
-nlohmann::ordered_json write(const ModelConfig& config) {
-  nlohmann::ordered_json json = write_encoder(config);
-  json["type_vocab_size"] = config.token_types;
-  return json;
-}
-
 std::vector<TensorName> tensors(const ModelConfig& config) {
   const bool words = config.head == Head::masked_lm;
   std::vector<ModuleName> rows = bert_blocks();
+  add_embeddings("roberta.", rows);
   add_label_heads(config, rows);
-  rows.insert(rows.end(), {{"roberta.embeddings.word_embeddings", {"embedding"}},
-                           {"roberta.embeddings.token_type_embeddings", {"token_type"}},
-                           {"roberta.embeddings.position_embeddings", {"position"}},
-                           {"roberta.embeddings.LayerNorm", {"embedding_norm"}},
-                           {words                       ? "lm_head.dense"
+  rows.insert(rows.end(), {{words                       ? "lm_head.dense"
                             : config.head == Head::none ? "roberta.pooler.dense"
                                                         : "classifier.dense",
                             {"head_dense"}},
@@ -60,7 +51,7 @@ const Family kRoberta = encoder_relative({.name = "roberta",
                                           .prefix = "roberta.",
                                           .defaults = defaults,
                                           .read = read,
-                                          .write = write,
+                                          .write = write_bert,
                                           .tensors = tensors,
                                           .gguf = {.architecture = "bert",
                                                    .tokenizer = "gpt2",
@@ -73,7 +64,7 @@ const Family kXlmRoberta = encoder_relative(
      .prefix = "roberta.",
      .defaults = xlm_defaults,
      .read = read,
-     .write = write,
+     .write = write_bert,
      .tensors = tensors,
      .gguf = {
          .architecture = "bert", .tokenizer = "t5", .imply = imply_bert_gguf, .tensors = bert_gguf_tensors}});

@@ -1,5 +1,7 @@
 // T5 (Raffel et al. 2020, arXiv 1910.10683): RMS norms before each branch, relative positions, no biases, unscaled scores.
 // Version 1.1, Flan-T5 and mT5 (arXiv 2010.11934) have a gated MLP and an output projection of their own.
+#include <fmt/format.h>
+
 #include <cmath>
 
 #include "model/families/config_reader.h"
@@ -93,17 +95,9 @@ nlohmann::ordered_json write(const ModelConfig& config) {
 }
 
 std::vector<ModuleName> rows_of(const ModelConfig& config, const std::string& half, int64_t mlp_layer) {
-  static constexpr std::string_view kMlp[2][5] = {
-      {"layer.1.layer_norm", "layer.1.DenseReluDense.wi_0", "layer.1.DenseReluDense.wi_1",
-       "layer.1.DenseReluDense.wi", "layer.1.DenseReluDense.wo"},
-      {"layer.2.layer_norm", "layer.2.DenseReluDense.wi_0", "layer.2.DenseReluDense.wi_1",
-       "layer.2.DenseReluDense.wi", "layer.2.DenseReluDense.wo"}};
-  const auto& mlp = kMlp[mlp_layer - 1];
-  const bool encoder = half == "encoder";
+  const std::string mlp = fmt::format("layer.{}.", mlp_layer);
   return {{"shared", {"embedding"}},
-          {encoder ? "encoder.block.0.layer.0.SelfAttention.relative_attention_bias"
-                   : "decoder.block.0.layer.0.SelfAttention.relative_attention_bias",
-           {"relative"}},
+          {half + ".block.0.layer.0.SelfAttention.relative_attention_bias", {"relative"}},
           {"layer.0.layer_norm", {"attention_norm"}},
           {"layer.0.SelfAttention.q", {"attention.q"}},
           {"layer.0.SelfAttention.k", {"attention.k"}},
@@ -114,11 +108,11 @@ std::vector<ModuleName> rows_of(const ModelConfig& config, const std::string& ha
           {"layer.1.EncDecAttention.k", {"cross_attention.k"}},
           {"layer.1.EncDecAttention.v", {"cross_attention.v"}},
           {"layer.1.EncDecAttention.o", {"cross_attention.o"}},
-          {mlp[0], {"mlp_norm"}},
-          {mlp[1], {"mlp.gate"}},
-          {config.gated_mlp ? mlp[2] : mlp[3], {"mlp.up"}},
-          {mlp[4], {"mlp.down"}},
-          {encoder ? "encoder.final_layer_norm" : "decoder.final_layer_norm", {"final_norm"}},
+          {mlp + "layer_norm", {"mlp_norm"}},
+          {mlp + "DenseReluDense.wi_0", {"mlp.gate"}},
+          {mlp + (config.gated_mlp ? "DenseReluDense.wi_1" : "DenseReluDense.wi"), {"mlp.up"}},
+          {mlp + "DenseReluDense.wo", {"mlp.down"}},
+          {half + ".final_layer_norm", {"final_norm"}},
           {"lm_head", {"head"}}};
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -13,7 +14,7 @@ namespace quern::model {
 // block both names are relative: {"self_attn.q_proj", {"attention.q"}}.
 // A * stands for the number of an expert; where the file's name has none, the experts' matrices are stacked.
 struct ModuleName {
-  std::string_view file;
+  std::string file;
   std::vector<std::string_view> modules;
   bool transposed = false;  // its matrix is [in, out]
   bool grouped = false;     // queries of one key-value head, its key and its value, then those of the next
