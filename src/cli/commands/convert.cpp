@@ -9,14 +9,14 @@
 #include "base/units.h"
 #include "cli/command_line.h"
 #include "convert/gguf_source.h"
-#include "convert/hf_target.h"
+#include "convert/target.h"
 #include "store/store.h"
 
 namespace quern::cli {
 
 namespace {
 
-enum class Format { gguf, hf };
+using convert::Format;
 
 struct Arguments {
   std::string model, output, dtype;
@@ -31,16 +31,6 @@ struct Arguments {
   }
 };
 
-Result<void> write_gguf(const std::filesystem::path& source, const std::filesystem::path& target,
-                        std::optional<DType> dtype, bool force, Progress& progress) {
-  std::error_code ignored;
-  if (std::filesystem::exists(target, ignored) && !force) {
-    return make_error(ErrorCode::conflict, fmt::format("{} exists", target.string()), "--force replaces it");
-  }
-  QUERN_TRY(const formats::GgufContents contents, convert::open_as_gguf(source, dtype));
-  return formats::write_gguf(target, contents, progress);
-}
-
 uint64_t bytes_at(const std::filesystem::path& path) {
   std::error_code ignored;
   if (!std::filesystem::is_directory(path, ignored)) return std::filesystem::file_size(path, ignored);
@@ -54,13 +44,12 @@ Result<void> run(const Arguments& arguments, Context& context) {
   const InterruptGuard guard;
   QUERN_TRY(const std::filesystem::path source, store::Store().resolve(arguments.model));
   const std::filesystem::path target = arguments.target(source);
-  const std::optional<DType> dtype =
-      arguments.dtype.empty() ? std::nullopt : dtype_from_name(arguments.dtype);
-  if (arguments.to == Format::gguf) {
-    QUERN_CHECK(write_gguf(source, target, dtype, arguments.force, *context.progress));
-  } else {
-    QUERN_CHECK(convert::save_as_hf(source, target, dtype, arguments.force, *context.progress));
-  }
+  QUERN_CHECK(convert::save(source,
+                            {.path = target,
+                             .format = arguments.to,
+                             .dtype = dtype_from_name(arguments.dtype),
+                             .replace = arguments.force},
+                            *context.progress));
   const uint64_t before = bytes_at(source), after = bytes_at(target);
   if (context.json) {
     const nlohmann::ordered_json document = {{"source", source.string()},

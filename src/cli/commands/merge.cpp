@@ -6,8 +6,7 @@
 
 #include "base/interrupt.h"
 #include "cli/command_line.h"
-#include "convert/gguf_source.h"
-#include "convert/hf_target.h"
+#include "convert/target.h"
 #include "store/store.h"
 
 namespace quern::cli {
@@ -22,29 +21,19 @@ struct Arguments {
   bool force = false;
 };
 
-Result<void> write_gguf(const Arguments& arguments, const std::filesystem::path& source,
-                        std::optional<DType> dtype, Progress& progress) {
-  std::error_code ignored;
-  if (std::filesystem::exists(arguments.output, ignored) && !arguments.force)
-    return make_error(ErrorCode::conflict, fmt::format("{} exists", arguments.output), "--force replaces it");
-  QUERN_TRY(const formats::GgufContents contents, convert::open_as_gguf(source, dtype, arguments.adapter));
-  return formats::write_gguf(arguments.output, contents, progress);
-}
-
 Result<void> merge(const Arguments& arguments, Context& context) {
   const InterruptGuard guard;
   QUERN_TRY(const std::filesystem::path source, store::Store().resolve(arguments.model));
   std::error_code ignored;
   const bool is_file = std::filesystem::is_regular_file(source, ignored);
   const bool to_gguf = arguments.to == Format::gguf || (arguments.to == Format::same && is_file);
-  const std::optional<DType> dtype =
-      arguments.dtype.empty() ? std::nullopt : dtype_from_name(arguments.dtype);
-  if (to_gguf) {
-    QUERN_CHECK(write_gguf(arguments, source, dtype, *context.progress));
-  } else {
-    QUERN_CHECK(convert::save_as_hf(source, arguments.output, dtype, arguments.force, *context.progress,
-                                    arguments.adapter));
-  }
+  QUERN_CHECK(convert::save(source,
+                            {.path = arguments.output,
+                             .format = to_gguf ? convert::Format::gguf : convert::Format::hf,
+                             .dtype = dtype_from_name(arguments.dtype),
+                             .replace = arguments.force,
+                             .adapter = arguments.adapter},
+                            *context.progress));
   if (context.json) {
     const nlohmann::ordered_json document = {{"source", source.string()},
                                              {"adapter", arguments.adapter},

@@ -7,7 +7,6 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <system_error>
 
 #include "base/interrupt.h"
 #include "base/log.h"
@@ -15,6 +14,7 @@
 #include "base/units.h"
 #include "cli/command_line.h"
 #include "convert/gguf_source.h"
+#include "convert/target.h"
 #include "formats/gguf/importance_matrix.h"
 #include "store/store.h"
 
@@ -125,10 +125,7 @@ Result<void> run(const Arguments& arguments, Context& context) {
   const std::filesystem::path target =
       arguments.output.empty() ? fmt::format("{}-{}.gguf", convert::model_name(source), options.type->name)
                                : arguments.output;
-  std::error_code ignored;
-  if (std::filesystem::exists(target, ignored) && !arguments.force) {
-    return make_error(ErrorCode::conflict, fmt::format("{} exists", target.string()), "--force replaces it");
-  }
+  QUERN_CHECK(convert::expect_free(target, arguments.force));
   QUERN_TRY(formats::GgufContents contents, convert::open_as_gguf(source, std::nullopt));
   QUERN_TRY(const convert::QuantizeReport report,
             convert::quantize(std::move(contents), options, target, *context.progress));
