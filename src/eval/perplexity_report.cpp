@@ -8,11 +8,8 @@
 #include <string_view>
 
 #include "report/page.h"
+#include "report/scripts.h"
 #include "text/unicode.h"
-
-namespace quern::assets {
-extern const std::string_view report_perplexity_js;
-}  // namespace quern::assets
 
 namespace quern::eval {
 

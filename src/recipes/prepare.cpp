@@ -13,10 +13,7 @@
 #include "infer/language.h"
 #include "infer/template_probe.h"
 #include "report/page.h"
-
-namespace quern::assets {
-extern const std::string_view report_examples_js;
-}  // namespace quern::assets
+#include "report/scripts.h"
 
 namespace quern::recipes {
 

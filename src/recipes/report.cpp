@@ -5,10 +5,7 @@
 
 #include "base/file.h"
 #include "report/page.h"
-
-namespace quern::assets {
-extern const std::string_view report_recipe_js;
-}  // namespace quern::assets
+#include "report/scripts.h"
 
 namespace quern::recipes {
 

@@ -9,7 +9,7 @@
 
 namespace quern::report {
 
-// Writes the page that `script` draws (a file of web/report, which finds `data` parsed and the helpers of common.js).
+// Writes the page that `script` draws (of report/scripts.h; it finds `data` parsed and the helpers of common.js).
 // Nothing in `data` is taken for markup; bytes that are no UTF-8 become U+FFFD. Adds "version", "commit", "written" and
 // "machine" to it.
 Result<void> write_page(const std::filesystem::path& path, std::string_view script,
