@@ -41,9 +41,11 @@ class Asked : public std::enable_shared_from_this<Asked> {
   }
 
   void leave() {
+    // It lets go of the engine after the mutex: should that end the engine, all that is left is told to take().
+    const auto engine = engine_.lock();
     const std::lock_guard lock(mutex_);
     over_ = true;
-    if (const auto engine = engine_.lock()) cancel_all(*engine);
+    if (engine) cancel_all(*engine);
   }
 
  private:

@@ -40,14 +40,13 @@ ModelAway::ModelAway(std::string name) : Exception(away(name)), name_(std::move(
 ModelSlots::~ModelSlots() {
   {
     const std::lock_guard lock(mutex_);
-    stopping_ = true;
+    desk_->closed = true;
   }
   changed_.notify_all();
   if (thread_.joinable()) thread_.join();
 }
 
 void ModelSlots::add(Slot slot) {
-  slot.created = unix_seconds();
   slot.last_used = Clock::now();
   const std::lock_guard lock(mutex_);
   slots_.push_back(std::move(slot));
@@ -56,16 +55,15 @@ void ModelSlots::add(Slot slot) {
 
 void ModelSlots::add(ServedModel model) {
   Slot slot{.source = {.name = model.name, .open = {}}};
+  slot.created = model.created;
   slot.bytes = model.bytes();
-  const int64_t created = model.created;
   slot.model = std::make_unique<const ServedModel>(std::move(model));
   add(std::move(slot));
-  slots_.back().created = created;
 }
 
 void ModelSlots::add(ModelSource source) {
   const int64_t bytes = source.bytes;
-  add(Slot{.source = std::move(source), .bytes = bytes});
+  add(Slot{.source = std::move(source), .created = unix_seconds(), .bytes = bytes});
 }
 
 void ModelSlots::set_limits(const ModelLimits& limits) {
@@ -81,16 +79,13 @@ ModelSlots::Slot& ModelSlots::find(const std::string& name) {
 ModelLease ModelSlots::lend(Slot& slot, bool used) {
   ++slot.leases;
   if (used) slot.last_used = Clock::now();
-  return {slot.model.get(), [weak = weak_from_this(), &slot, used](const ServedModel*) {
-            if (const auto slots = weak.lock()) slots->give_back(slot, used);
+  return {slot.model.get(), [desk = desk_, &slot, used](const ServedModel*) {
+            const std::lock_guard lock(desk->mutex);
+            if (desk->closed) return;
+            --slot.leases;
+            if (used) slot.last_used = Clock::now();
+            desk->changed.notify_all();
           }};
-}
-
-void ModelSlots::give_back(Slot& slot, bool used) {
-  const std::lock_guard lock(mutex_);
-  --slot.leases;
-  if (used) slot.last_used = Clock::now();
-  changed_.notify_all();
 }
 
 std::optional<ModelSlots::Clock::time_point> ModelSlots::expiry(const Slot& slot) const {
@@ -163,7 +158,7 @@ void ModelSlots::keep(const std::string& name, std::optional<double> seconds) {
 
 void ModelSlots::run() {
   std::unique_lock lock(mutex_);
-  while (!stopping_) {
+  while (!desk_->closed) {
     if (end_one(lock) || open_one(lock)) continue;
     if (const auto next = next_expiry()) {
       changed_.wait_until(lock, *next);
@@ -287,11 +282,12 @@ void ModelSlots::open(Slot& slot, std::unique_lock<std::mutex>& lock) {
 
 // Those who wait ask again, and may find the model gone only where it could not stay.
 void ModelSlots::tell(Slot& slot, const std::optional<Error>& failure, std::unique_lock<std::mutex>& lock) {
-  const std::vector<Ready> waiting = std::exchange(slot.waiting, {});
+  std::vector<Ready> waiting = std::exchange(slot.waiting, {});
   waiting_ -= static_cast<int64_t>(waiting.size());
   ModelLease here = slot.model ? lend(slot, false) : nullptr;  // no use of it
   lock.unlock();
   for (const Ready& ready : waiting) ready(failure);
+  waiting.clear();  // what they hold may be a lease
   here.reset();
   lock.lock();
 }

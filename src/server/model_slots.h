@@ -60,8 +60,9 @@ class ModelAway : public Exception {
   std::string name_;
 };
 
-// Thread-safe. Its own thread opens models, one at a time, and ends them when nobody holds a lease.
-class ModelSlots : public std::enable_shared_from_this<ModelSlots> {
+// Thread-safe. Its own thread opens models, one at a time, and ends them when nobody holds a lease. Leases that outlive it
+// may be let go of, but their models have ended with it.
+class ModelSlots {
  public:
   // Hears, once, that a model is there, or why not: called by the thread that opens models.
   using Ready = std::function<void(const std::optional<Error>& failure)>;
@@ -105,9 +106,16 @@ class ModelSlots : public std::enable_shared_from_this<ModelSlots> {
     bool idle() const { return model && leases == 0 && !leaving && !stays(); }
   };
 
+  // What leases come back to. They own no more than this: were they to keep the slots alive, the last one might end them in
+  // their own thread or in that of a model, and no thread can wait for itself to end.
+  struct Desk {
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool closed = false;  // the slots are gone
+  };
+
   Slot& find(const std::string& name);
   ModelLease lend(Slot& slot, bool used);
-  void give_back(Slot& slot, bool used);
   std::optional<Clock::time_point> expiry(const Slot& slot) const;
   void add(Slot slot);
 
@@ -121,13 +129,13 @@ class ModelSlots : public std::enable_shared_from_this<ModelSlots> {
   bool clear_room(const Slot& slot);
   std::optional<Clock::time_point> next_expiry();
 
-  std::mutex mutex_;
-  std::condition_variable changed_;
+  const std::shared_ptr<Desk> desk_ = std::make_shared<Desk>();
+  std::mutex& mutex_ = desk_->mutex;
+  std::condition_variable& changed_ = desk_->changed;
   std::deque<Slot> slots_;    // which never move
   std::deque<Slot*> wanted_;  // to be opened, the longest waiting first
   ModelLimits limits_;
   int64_t waiting_ = 0;
-  bool stopping_ = false;
   std::thread thread_;  // from when there is a source
 };
 

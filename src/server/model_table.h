@@ -58,7 +58,7 @@ class ModelTable {
   Result<ModelName> resolve(const std::string& name) const;
 
   std::vector<std::string> names_;
-  std::shared_ptr<ModelSlots> slots_ = std::make_shared<ModelSlots>();
+  std::unique_ptr<ModelSlots> slots_ = std::make_unique<ModelSlots>();
   Meter meter_;
 };
 

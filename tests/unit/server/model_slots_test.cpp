@@ -55,7 +55,7 @@ class ModelSlotsTest : public testing::Test {
   const int64_t each_ = saying("any", "Hello!", 4).bytes();
   std::atomic<int> opened_ = 0;
   std::atomic<bool> broken_ = false;
-  std::shared_ptr<ModelSlots> slots_ = std::make_shared<ModelSlots>();
+  std::unique_ptr<ModelSlots> slots_ = std::make_unique<ModelSlots>();
 };
 
 TEST_F(ModelSlotsTest, OpensAModelThatIsAskedFor) {
@@ -200,6 +200,27 @@ TEST_F(ModelSlotsTest, LeasesMayOutliveAll) {
   ModelLease lease = take("a");
   slots_.reset();
   lease.reset();
+}
+
+// The thread that opens models lets go of leases, too. It must not be the last one to hold the slots: it cannot wait for
+// itself to end.
+TEST_F(ModelSlotsTest, EndWhileTheirThreadLetsGoOfLeases) {
+  for (int round = 0; round < 40; ++round) {
+    slots_ = std::make_unique<ModelSlots>();
+    add("a");
+    std::vector<ModelLease> leases = {take("a")};
+    while (leases.size() < 500) leases.push_back(slots_->lease("a"));
+    std::atomic<bool> begun = false, ending = false;
+    const auto asked = slots_->load("a", [&, slots = slots_.get()](const std::optional<Error>&) {
+      for (begun = true; !ending;) slots->lease("a");
+      leases.clear();
+    });
+    ASSERT_TRUE(asked.ok());
+    while (!begun) std::this_thread::yield();
+    ending = true;
+    slots_.reset();
+    EXPECT_TRUE(leases.empty());
+  }
 }
 
 }  // namespace
