@@ -205,7 +205,7 @@ TEST_F(ModelSlotsTest, LeasesMayOutliveAll) {
 // The thread that opens models lets go of leases, too. It must not be the last one to hold the slots: it cannot wait for
 // itself to end.
 TEST_F(ModelSlotsTest, EndWhileTheirThreadLetsGoOfLeases) {
-  for (int round = 0; round < 40; ++round) {
+  for (int round = 0; round < 20; ++round) {
     slots_ = std::make_unique<ModelSlots>();
     add("a");
     std::vector<ModelLease> leases = {take("a")};
