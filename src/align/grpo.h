@@ -13,6 +13,7 @@
 #include "align/reference.h"
 #include "align/reward.h"
 #include "align/rollout.h"
+#include "train/objective.h"
 #include "train/tuning.h"
 
 namespace quern::align {

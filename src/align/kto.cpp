@@ -1,7 +1,5 @@
 #include "align/kto.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "align/answers.h"
@@ -52,62 +50,8 @@ KtoLoss kto_loss(const AnswerLogProb& answer, bool wanted, double z, const KtoOp
           options.beta * ratio};
 }
 
-// Over answers, [0] of unwanted and [1] of wanted ones.
-struct KtoTuning::Sums {
-  int64_t count[2] = {}, examples = 0;
-  double loss = 0.0, kl = 0.0;  // kl: times examples
-  double reward[2] = {}, logp[2] = {};
-
-  // Of a kind of which there was none there are no figures.
-  std::vector<train::Figure> figures() const {
-    const auto mean = [&](const double(&sums)[2], int kind) {
-      return sums[kind] / static_cast<double>(count[kind]);
-    };
-    std::vector<train::Figure> all = {{"kl", kl / static_cast<double>(examples)}};
-    for (const int kind : {1, 0}) {
-      if (count[kind] == 0) continue;
-      const std::string name = kind == 1 ? "wanted" : "unwanted";
-      all.emplace_back(name + "_reward", mean(reward, kind));
-      all.emplace_back(name + "_logp", mean(logp, kind));
-    }
-    if (count[0] > 0 && count[1] > 0) all.emplace_back("margin", mean(reward, 1) - mean(reward, 0));
-    return all;
-  }
-};
-
-Result<KtoTuning> KtoTuning::create(const model::Decoder& model, Reference reference,
-                                    data::SupervisedSampler train,
-                                    std::optional<data::SupervisedSampler> validation, const KtoOptions& kto,
-                                    const train::TuningOptions& options) {
-  for (const data::SupervisedSampler* examples : {&train, validation ? &*validation : nullptr}) {
-    if (examples == nullptr) continue;
-    QUERN_CHECK(train::check_examples(model.config(), *examples));
-    if (examples->dataset().content() == data::TokenContent::unpaired) continue;
-    return make_error(ErrorCode::invalid_argument,
-                      fmt::format("the examples are {}, and unpaired ones are needed",
-                                  data::name_of(examples->dataset().content())),
-                      "prepare rows with prompt, completion and label");
-  }
-  if (options.batch < 2) {
-    return make_error(ErrorCode::invalid_argument,
-                      "train.batch is 1, and steps of at least 2 examples are needed",
-                      "KTO compares each prompt with the answer to another one of its step");
-  }
-  return KtoTuning(model, std::move(reference), std::move(train), std::move(validation), kto, options);
-}
-
-KtoTuning::KtoTuning(const model::Decoder& model, Reference reference, data::SupervisedSampler train,
-                     std::optional<data::SupervisedSampler> validation, const KtoOptions& kto,
-                     const train::TuningOptions& options)
-    : model_(&model),
-      reference_(std::move(reference)),
-      train_(std::move(train)),
-      validation_(std::move(validation)),
-      kto_(kto),
-      options_(options) {}
-
-double KtoTuning::estimate_kl(const data::SupervisedSampler& examples,
-                              const data::SupervisedStep& step) const {
+double KtoCriterion::estimate_kl(const data::SupervisedSampler& examples,
+                                 const data::SupervisedStep& step) const {
   if (step.examples < 2) return 0.0;
   const autograd::NoGrad no_grad;
   const data::SupervisedStep mixed = mismatched(examples, step).value().step(0, step.examples);
@@ -120,10 +64,13 @@ double KtoTuning::estimate_kl(const data::SupervisedSampler& examples,
   return std::max(0.0, sum / static_cast<double>(step.examples));
 }
 
-// Adds what the answers of a batch lose to `sums`, and where anything is recorded, their gradient times `scale` to the
-// model.
-void KtoTuning::learn(const data::SupervisedBatch& batch, const nn::ForwardContext& context, double z,
-                      double scale, Sums& sums) const {
+void KtoCriterion::begin_step(const data::SupervisedSampler& examples, const data::SupervisedStep& step) {
+  z_ = estimate_kl(examples, step);
+  step_examples_ = static_cast<double>(step.examples);
+  sums_.kl += z_ * step_examples_;
+}
+
+void KtoCriterion::add(const data::SupervisedBatch& batch, const nn::ForwardContext& context, double scale) {
   const Answers answers(*model_, batch, context);
   const auto before = [&] {
     const autograd::NoGrad no_grad;
@@ -133,64 +80,36 @@ void KtoTuning::learn(const data::SupervisedBatch& batch, const nn::ForwardConte
   for (size_t i = 0; i < d_sums.size(); ++i) {
     const bool wanted = batch.sequences[i].value > 0.5f;
     const KtoLoss one =
-        kto_loss({answers.sum(i), before.sum(i), batch.sequences[i].targets}, wanted, z, kto_);
-    d_sums[i] = scale * one.d;
-    sums.loss += one.loss;
-    ++sums.examples;
-    ++sums.count[wanted];
-    sums.reward[wanted] += one.reward;
-    sums.logp[wanted] += answers.sum(i);
+        kto_loss({answers.sum(i), before.sum(i), batch.sequences[i].targets}, wanted, z_, options_);
+    d_sums[i] = scale / step_examples_ * one.d;
+    sums_.loss += one.loss;
+    ++sums_.examples;
+    ++sums_.count[wanted];
+    sums_.reward[wanted] += one.reward;
+    sums_.logp[wanted] += answers.sum(i);
   }
   if (autograd::grad_enabled()) answers.backward_sums(d_sums);
 }
 
-Result<train::StepLoss> KtoTuning::accumulate(const train::StepRequest& request) {
-  const data::SupervisedStep step = train_.step(drawn_, options_.batch);
-  train::StepLoss result{.targets = step.targets, .tokens = step.tokens};
-  Sums sums;
-  const double z = estimate_kl(train_, step);
-  sums.kl = z * static_cast<double>(step.examples);
-  for (const data::SupervisedBatch& batch : step.micro_batches) {
-    learn(batch, training_context(batch, options_, request.micro_batches + result.micro_batches++), z,
-          request.scale / static_cast<double>(step.examples), sums);
+// Of a kind of which there was none there are no figures.
+std::vector<train::Figure> KtoCriterion::figures() const {
+  const auto mean = [&](const double(&sums)[2], int kind) {
+    return sums[kind] / static_cast<double>(sums_.count[kind]);
+  };
+  std::vector<train::Figure> all = {{"kl", sums_.kl / static_cast<double>(sums_.examples)}};
+  for (const int kind : {1, 0}) {
+    if (sums_.count[kind] == 0) continue;
+    const std::string name = kind == 1 ? "wanted" : "unwanted";
+    all.emplace_back(name + "_reward", mean(sums_.reward, kind));
+    all.emplace_back(name + "_logp", mean(sums_.logp, kind));
   }
-  drawn_ += step.examples;
-  result.loss = sums.loss / static_cast<double>(sums.examples);
-  result.figures = train::figures_of_step(step, drawn_, train_.example_count());
-  const std::vector<train::Figure> own = sums.figures();
-  result.figures.insert(result.figures.end(), own.begin(), own.end());
-  return result;
+  if (sums_.count[0] > 0 && sums_.count[1] > 0)
+    all.emplace_back("margin", mean(sums_.reward, 1) - mean(sums_.reward, 0));
+  return all;
 }
 
-Result<std::optional<train::Evaluation>> KtoTuning::evaluate(int64_t) {
-  if (!validation_) return std::optional<train::Evaluation>();
-  const autograd::NoGrad no_grad;
-  train::Evaluation evaluation;
-  Sums sums;
-  for (int64_t drawn = 0; drawn < validation_->example_count();) {
-    const data::SupervisedStep step = validation_->step(drawn, options_.batch);
-    const double z = estimate_kl(*validation_, step);
-    sums.kl += z * static_cast<double>(step.examples);
-    for (const data::SupervisedBatch& batch : step.micro_batches)
-      learn(batch, nn::ForwardContext::packed(batch.positions), z, 1.0, sums);
-    evaluation.tokens += step.targets;
-    drawn += step.examples;
-  }
-  evaluation.loss = sums.loss / static_cast<double>(sums.examples);
-  evaluation.figures = sums.figures();
-  return std::optional(evaluation);
-}
-
-Result<void> KtoTuning::restore(const nlohmann::json& state) {
-  drawn_ = state.at("examples").get<int64_t>();
-  return {};
-}
-
-void KtoTuning::describe(train::Fingerprint& print) const {
-  print["examples"] = fmt::format("{:016x}", train_.dataset().key());
-  print["train.batch"] = options_.batch;
-  print["train.sequence"] = train_.options().sequence;
-  print["kto"] = {kto_.beta, kto_.wanted_weight, kto_.unwanted_weight};
+void KtoCriterion::describe(train::Fingerprint& print) const {
+  print["kto"] = {options_.beta, options_.wanted_weight, options_.unwanted_weight};
 }
 
 }  // namespace quern::align

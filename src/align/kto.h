@@ -6,11 +6,9 @@
 //   unwanted  w_U (1 - s(b (z - r)))
 #pragma once
 
-#include <optional>
-
 #include "align/preference_loss.h"
 #include "align/reference.h"
-#include "train/tuning.h"
+#include "train/criterion.h"
 
 namespace quern::align {
 
@@ -29,40 +27,35 @@ struct KtoLoss {
 };
 KtoLoss kto_loss(const AnswerLogProb& answer, bool wanted, double z, const KtoOptions& options);
 
-// The mean loss of the answers of a step; z is that of all of them, so that micro-batches change nothing. In a step of a
-// single example, which has no other answer, z is 0. Its metrics: kl (z), wanted_reward, unwanted_reward, margin between
-// them, wanted_logp, unwanted_logp.
-class KtoTuning final : public train::Objective {
+// The mean loss of answers; z is that of a whole step, so that micro-batches change nothing. In a step of a single
+// example, which has no other answer, z is 0. Its figures: kl (z), wanted_reward, unwanted_reward, margin between them,
+// wanted_logp, unwanted_logp.
+class KtoCriterion final : public train::Criterion {
  public:
-  // The model must outlive it. Errors of check_examples; invalid_argument for examples of another kind, and where a step
-  // is of one example.
-  static Result<KtoTuning> create(const model::Decoder& model, Reference reference,
-                                  data::SupervisedSampler train,
-                                  std::optional<data::SupervisedSampler> validation, const KtoOptions& kto,
-                                  const train::TuningOptions& options);
+  // The model must outlive it.
+  KtoCriterion(const model::Decoder& model, Reference reference, const KtoOptions& options)
+      : model_(&model), reference_(std::move(reference)), options_(options) {}
 
-  Result<train::StepLoss> accumulate(const train::StepRequest& request) override;
-  Result<std::optional<train::Evaluation>> evaluate(int64_t step) override;
-  nlohmann::json state() const override { return {{"examples", drawn_}}; }
-  Result<void> restore(const nlohmann::json& state) override;
+  data::TokenContent content() const override { return data::TokenContent::unpaired; }
   void describe(train::Fingerprint& print) const override;
+  void clear() override { sums_ = {}; }
+  void begin_step(const data::SupervisedSampler& examples, const data::SupervisedStep& step) override;
+  void add(const data::SupervisedBatch& batch, const nn::ForwardContext& context, double scale) override;
+  double loss() const override { return sums_.loss / static_cast<double>(sums_.examples); }
+  std::vector<train::Figure> figures() const override;
 
  private:
-  struct Sums;
-  KtoTuning(const model::Decoder& model, Reference reference, data::SupervisedSampler train,
-            std::optional<data::SupervisedSampler> validation, const KtoOptions& kto,
-            const train::TuningOptions& options);
   double estimate_kl(const data::SupervisedSampler& examples, const data::SupervisedStep& step) const;
-  void learn(const data::SupervisedBatch& batch, const nn::ForwardContext& context, double z, double scale,
-             Sums& sums) const;
 
   const model::Decoder* model_;
   Reference reference_;
-  data::SupervisedSampler train_;
-  std::optional<data::SupervisedSampler> validation_;
-  KtoOptions kto_;
-  train::TuningOptions options_;
-  int64_t drawn_ = 0;
+  KtoOptions options_;
+  double z_ = 0.0, step_examples_ = 0.0;
+  struct {
+    int64_t count[2] = {}, examples = 0;  // [0] unwanted ones, [1] wanted ones
+    double loss = 0.0, kl = 0.0;          // kl: times examples
+    double reward[2] = {}, logp[2] = {};
+  } sums_;
 };
 
 }  // namespace quern::align

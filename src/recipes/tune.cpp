@@ -39,15 +39,23 @@ Result<data::SupervisedSampler> open_sampler(const fs::path& path, const TuneCon
                                           .last_tokens = task_of(config.task).scores});
 }
 
-Result<TuningData> open_examples(const TuneConfig& config) {
+Result<train::Examples> open_examples(const TuneConfig& config) {
   const fs::path folder(config.examples);
   QUERN_TRY(data::SupervisedSampler train, open_sampler(folder / "train.tokens", config));
-  TuningData data{std::move(train), std::nullopt};
+  train::Examples examples{std::move(train)};
   std::error_code ignored;
   if (fs::exists(folder / "validation.tokens", ignored)) {
-    QUERN_TRY(data.validation, open_sampler(folder / "validation.tokens", config));
+    QUERN_TRY(examples.validation, open_sampler(folder / "validation.tokens", config));
   }
-  return data;
+  return examples;
+}
+
+Result<Tuning> learn_examples(const TuneConfig& config, const TunedModel& model, train::Examples examples) {
+  QUERN_TRY(std::unique_ptr<train::Criterion> criterion, task_of(config.task).criterion(config, model));
+  QUERN_TRY(std::unique_ptr<train::Objective> objective,
+            train::ExampleObjective::create(model.model().config(), std::move(examples),
+                                            tuning_options(config, model), std::move(criterion)));
+  return Tuning{usual_trainee(config, model), std::move(objective)};
 }
 
 // The first example as the model will learn it.
@@ -191,7 +199,7 @@ Result<train::TrainSummary> tune(TuneConfig config, const TrainHow& how) {
   QUERN_CHECK(refuse_to_overwrite(config.out, how));
   const TuningTask& task = task_of(config.task);
   const int64_t batch = config.train.batch_sizes.max();
-  std::optional<TuningData> data;
+  std::optional<train::Examples> data;
   std::optional<align::PromptSets> prompts;
   if (!task.has_prompts()) {
     QUERN_TRY(data, open_examples(config));
@@ -218,7 +226,7 @@ Result<train::TrainSummary> tune(TuneConfig config, const TrainHow& how) {
                        first_example(data->train.dataset(), model.loaded->tokenizer)
                  : "The first prompt:\n" + prompts->train[0].text);
   }
-  QUERN_TRY(Tuning tuning, data ? task.begin(config, model, *std::move(data))
+  QUERN_TRY(Tuning tuning, data ? learn_examples(config, model, *std::move(data))
                                 : task.begin_with_prompts(config, model, *std::move(prompts)));
   log::info("train", "{} of {} parameters learn",
             human_count(static_cast<double>(nn::parameter_count(tuning.trainee->parameters()))),

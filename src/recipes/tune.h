@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "align/kto.h"
-#include "align/preference.h"
+#include "align/preference_criterion.h"
 #include "align/reward_loss.h"
 #include "base/config.h"
 #include "formats/peft.h"

@@ -7,13 +7,15 @@ namespace quern::recipes {
 
 namespace {
 
-Result<Tuning> begin(const TuneConfig& config, const TunedModel& model, TuningData data) {
+Result<std::unique_ptr<train::Criterion>> criterion(const TuneConfig& config, const TunedModel& model) {
+  if (config.train.batch_sizes.max() < 2) {
+    return make_error(ErrorCode::invalid_argument,
+                      "train.batch is 1, and steps of at least 2 examples are needed",
+                      "KTO compares each prompt with the answer to another one of its step");
+  }
   QUERN_TRY(align::Reference reference, reference_of(config, model));
-  QUERN_TRY(align::KtoTuning objective,
-            align::KtoTuning::create(model.model(), std::move(reference), std::move(data.train),
-                                     std::move(data.validation), config.kto.options,
-                                     tuning_options(config, model)));
-  return Tuning{usual_trainee(config, model), std::make_unique<align::KtoTuning>(std::move(objective))};
+  return std::unique_ptr<train::Criterion>(
+      new align::KtoCriterion(model.model(), std::move(reference), config.kto.options));
 }
 
 }  // namespace
@@ -26,7 +28,7 @@ TuningTask kto_task() {
           .examples = data::TokenContent::unpaired,
           .adapter_lr = 1e-5,
           .model_lr = 1e-6,
-          .begin = begin};
+          .criterion = criterion};
 }
 
 }  // namespace quern::recipes

@@ -1,25 +1,20 @@
 // task: dpo, orpo, simpo
-#include "align/preference.h"
-
 #include <fmt/format.h>
 
+#include "align/preference_criterion.h"
 #include "recipes/tuning/tasks.h"
 
 namespace quern::recipes {
 
 namespace {
 
-Result<Tuning> begin(const TuneConfig& config, const TunedModel& model, TuningData data) {
+Result<std::unique_ptr<train::Criterion>> criterion(const TuneConfig& config, const TunedModel& model) {
   std::optional<align::Reference> reference;
   if (config.preference.reference && align::has_reference(config.preference.options.pair.kind)) {
     QUERN_TRY(reference, reference_of(config, model));
   }
-  QUERN_TRY(align::PreferenceTuning objective,
-            align::PreferenceTuning::create(model.model(), std::move(reference), std::move(data.train),
-                                            std::move(data.validation), config.preference.options,
-                                            tuning_options(config, model)));
-  return Tuning{usual_trainee(config, model),
-                std::make_unique<align::PreferenceTuning>(std::move(objective))};
+  return std::unique_ptr<train::Criterion>(
+      new align::PreferenceCriterion(model.model(), std::move(reference), config.preference.options));
 }
 
 // The losses of orpo and simpo are those of the tasks, with what their papers begin with.
@@ -50,7 +45,7 @@ TuningTask task(TrainTask task, std::string_view name, std::string_view summary)
           .adapter_lr = 1e-5,
           .model_lr = 1e-6,
           .finish = finish,
-          .begin = begin};
+          .criterion = criterion};
 }
 
 }  // namespace

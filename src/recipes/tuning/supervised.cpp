@@ -1,18 +1,13 @@
 // task: sft
-#include "train/supervised.h"
-
 #include "recipes/tuning/tasks.h"
+#include "train/supervised_criterion.h"
 
 namespace quern::recipes {
 
 namespace {
 
-Result<Tuning> begin(const TuneConfig& config, const TunedModel& model, TuningData data) {
-  QUERN_TRY(train::SupervisedTuning objective,
-            train::SupervisedTuning::create(model.model(), std::move(data.train), std::move(data.validation),
-                                            tuning_options(config, model)));
-  return Tuning{usual_trainee(config, model),
-                std::make_unique<train::SupervisedTuning>(std::move(objective))};
+Result<std::unique_ptr<train::Criterion>> criterion(const TuneConfig&, const TunedModel& model) {
+  return std::unique_ptr<train::Criterion>(new train::SupervisedCriterion(model.model()));
 }
 
 }  // namespace
@@ -23,7 +18,7 @@ TuningTask supervised_task() {
           .summary = "the answers of examples",
           .sections = {},
           .examples = data::TokenContent::supervised,
-          .begin = begin};
+          .criterion = criterion};
 }
 
 }  // namespace quern::recipes

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "align/reward_trainee.h"
 #include "model/load.h"
 #include "recipes/tuning/tasks.h"
 
@@ -19,6 +20,12 @@ const TuningTask& task_of(TrainTask task) {
 }
 
 std::unique_ptr<train::Trainee> usual_trainee(const TuneConfig& config, const TunedModel& model) {
+  if (model.reward && !model.adapter) return std::make_unique<align::WholeRewardModel>(model.reward);
+  if (model.reward) {
+    return std::make_unique<align::AdapterOfRewardModel>(
+        model.reward, std::shared_ptr<nn::LoraAdapter>(std::shared_ptr<void>(), model.adapter.get()),
+        config.adapter.settings);
+  }
   if (!model.adapter) return std::make_unique<train::WholeModel>(model.model());
   return std::make_unique<train::AdapterOfModel>(model.model(), *model.adapter, config.adapter.settings);
 }

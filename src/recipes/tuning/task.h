@@ -10,10 +10,9 @@
 
 #include "align/prompts.h"
 #include "align/reference.h"
-#include "data/supervised_sampler.h"
 #include "infer/loaded_model.h"
 #include "recipes/tune.h"
-#include "train/tuning.h"
+#include "train/example_objective.h"
 
 namespace quern::recipes {
 
@@ -24,12 +23,6 @@ struct TunedModel {
   std::unique_ptr<nn::LoraAdapter> adapter;    // null: the model itself is trained
 
   model::Decoder& model() const { return loaded->model; }
-};
-
-// The examples of a run.
-struct TuningData {
-  data::SupervisedSampler train;
-  std::optional<data::SupervisedSampler> validation;
 };
 
 struct Tuning {
@@ -48,9 +41,10 @@ struct TuningTask {
   double adapter_lr = 2e-4, model_lr = 2e-5;               // unless somebody chose one
   // Settings of the task that nobody made in `loaded`, and what single fields cannot check. May be null.
   Result<void> (*finish)(TuneConfig& config, const Fields& loaded) = nullptr;
-  // One of the two: a task that learns from prepared examples, or from its own answers to prompts. The model must outlive
-  // what is made.
-  Result<Tuning> (*begin)(const TuneConfig& config, const TunedModel& model, TuningData data) = nullptr;
+  // One of the two: what a task makes of prepared examples, or how it learns from its own answers to prompts. The model must
+  // outlive what is made.
+  Result<std::unique_ptr<train::Criterion>> (*criterion)(const TuneConfig& config,
+                                                         const TunedModel& model) = nullptr;
   Result<Tuning> (*begin_with_prompts)(const TuneConfig& config, const TunedModel& model,
                                        align::PromptSets prompts) = nullptr;
   // Of tasks with prompts: steps that learn from one batch of them.
@@ -62,7 +56,7 @@ struct TuningTask {
 std::span<const TuningTask> tuning_tasks();
 const TuningTask& task_of(TrainTask task);
 
-// For tasks that train what `adapter:` says: all of the model, or an adapter beside it.
+// Of what `adapter:` says: all of the model, or an adapter beside it; of tasks that score, with the score.
 std::unique_ptr<train::Trainee> usual_trainee(const TuneConfig& config, const TunedModel& model);
 // The model as it is now: without its adapter, or a copy that stays as it is.
 Result<align::Reference> reference_of(const TuneConfig& config, const TunedModel& model);

@@ -6,9 +6,9 @@
 
 #include <cmath>
 #include <filesystem>
-#include <map>
 
 #include "model/adapter.h"
+#include "support/parameters.h"
 #include "train/trainer.h"
 #include "unit/align/tiny_policy.h"
 
@@ -17,36 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-using Masters = std::map<std::string, Tensor>;
-
-Masters masters(const nn::Module& module) {
-  Masters all;
-  nn::visit(module, [&](const std::string& name, const nn::Parameter& p) { all[name] = p.master().clone(); });
-  return all;
-}
-
-Masters gradients(nn::Module& module) {
-  Masters all;
-  module.visit([&](const std::string& name, nn::Parameter& p) {
-    if (p.grad().defined()) all[name] = p.grad().clone();
-  });
-  nn::clear_grads(module);
-  return all;
-}
-
-double distance(const Masters& a, const Masters& b) {
-  EXPECT_EQ(a.size(), b.size());
-  double most = 0.0;
-  for (const auto& [name, x] : a) most = std::max(most, model::max_difference(x, b.at(name)));
-  return most;
-}
-
-double figure(const std::vector<train::Figure>& figures, std::string_view name) {
-  for (const auto& [key, value] : figures)
-    if (key == name) return value;
-  ADD_FAILURE() << "no figure " << name;
-  return NAN;
-}
+using test::distance, test::masters, test::take_gradients, test::NamedTensors;
 
 struct Setting {
   GrpoOptions grpo{.group = 6};
@@ -67,7 +38,7 @@ Grpo grpo_of(const std::shared_ptr<infer::LoadedModel>& loaded, const Setting& s
 // Rows, packing and recomputation change the order of sums alone.
 TEST(Grpo, LearnsTheSameHoweverAStepIsCut) {
   for (const Aggregation how : {Aggregation::grpo, Aggregation::dapo, Aggregation::dr_grpo}) {
-    Masters wanted;
+    NamedTensors wanted;
     for (const AnswerRows& rows :
          {AnswerRows{96, 24, false}, AnswerRows{96, 1, true}, AnswerRows{40, 2, true}}) {
       const auto loaded = tiny_policy();
@@ -77,7 +48,7 @@ TEST(Grpo, LearnsTheSameHoweverAStepIsCut) {
       const train::StepLoss step = grpo.accumulate({}).value();
       EXPECT_LE(figure(step.figures, "rollout_gap"), 1e-5);
       EXPECT_EQ(figure(step.figures, "clipped"), 0.0);
-      const Masters got = gradients(loaded->model);
+      const NamedTensors got = take_gradients(loaded->model);
       if (wanted.empty()) wanted = got;
       EXPECT_LE(distance(got, wanted), 2e-6);
     }
@@ -89,7 +60,7 @@ TEST(Grpo, GoesUpTheGradientOfLikelihoodWeighedByAdvantages) {
   const auto loaded = tiny_policy();
   Grpo grpo = grpo_of(loaded, {});
   ASSERT_TRUE(grpo.accumulate({}).ok());
-  const Masters got = gradients(loaded->model);
+  const NamedTensors got = take_gradients(loaded->model);
 
   auto rollouts = Rollouts::create(loaded, {.max_tokens = 8, .at_once = 16, .seed = 1}, 6).value();
   const PromptSet prompts = tiny_prompts(*loaded, 12);
@@ -123,7 +94,7 @@ TEST(Grpo, GoesUpTheGradientOfLikelihoodWeighedByAdvantages) {
   for (const data::SupervisedSequence& sequence : batch.sequences)
     d_sums.push_back(-advantages[static_cast<size_t>(sequence.document)] / static_cast<double>(step.targets));
   learnt.backward_sums(d_sums);
-  EXPECT_LE(distance(got, gradients(loaded->model)), 2e-6);
+  EXPECT_LE(distance(got, take_gradients(loaded->model)), 2e-6);
 }
 
 TEST(Grpo, AnswersEqualInWorthTeachNothing) {
@@ -132,7 +103,7 @@ TEST(Grpo, AnswersEqualInWorthTeachNothing) {
   const train::StepLoss step = grpo.accumulate({}).value();
   EXPECT_EQ(step.loss, 0.0);
   EXPECT_EQ(figure(step.figures, "flat_groups"), 1.0);
-  for (const auto& [name, gradient] : gradients(loaded->model)) {
+  for (const auto& [name, gradient] : take_gradients(loaded->model)) {
     for (const float value : gradient.span<float>()) ASSERT_EQ(value, 0.0f) << name;
   }
 }

@@ -1,7 +1,10 @@
 // A tiny model that answers, prompts for it, and rewards that tests can foretell.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
+#include <cmath>
 #include <functional>
 #include <memory>
 #include <string>
@@ -10,6 +13,7 @@
 
 #include "align/prompts.h"
 #include "align/reward.h"
+#include "train/evaluate.h"
 #include "unit/infer/scripted_model.h"
 #include "unit/model/tiny_models.h"
 
@@ -67,6 +71,13 @@ inline double letters(std::string_view text) {
   if (text.empty()) return 0.0;
   const auto count = std::ranges::count_if(text, [](char c) { return c >= 'a' && c <= 'z'; });
   return static_cast<double>(count) / static_cast<double>(text.size());
+}
+
+inline double figure(const std::vector<train::Figure>& figures, std::string_view name) {
+  for (const auto& [key, value] : figures)
+    if (key == name) return value;
+  ADD_FAILURE() << "no figure " << name;
+  return NAN;
 }
 
 }  // namespace quern::align

@@ -8,6 +8,7 @@
 #include <map>
 
 #include "base/rng.h"
+#include "support/parameters.h"
 #include "train/pretraining.h"
 
 namespace quern::train {
@@ -95,25 +96,8 @@ class TrainerTest : public testing::Test {
   fs::path root_;
 };
 
-std::map<std::string, std::vector<float>> weights(const model::Decoder& model) {
-  std::map<std::string, std::vector<float>> result;
-  nn::visit(model, [&](const std::string& name, const nn::Parameter& parameter) {
-    const auto span = parameter.master().span<float>();
-    result[name].assign(span.begin(), span.end());
-  });
-  return result;
-}
-
-// Largest difference of two models' weights; 0 means bit-identical here.
 double distance(const model::Decoder& a, const model::Decoder& b) {
-  const auto left = weights(a), right = weights(b);
-  double most = 0.0;
-  for (const auto& [name, values] : left) {
-    for (size_t i = 0; i < values.size(); ++i) {
-      most = std::max(most, std::abs(static_cast<double>(values[i]) - right.at(name)[i]));
-    }
-  }
-  return most;
+  return test::distance(test::masters(a), test::masters(b));
 }
 
 TEST_F(TrainerTest, LearnsAndReports) {

@@ -1,30 +1,21 @@
 // Learning from pairs, through a whole model.
-#include "align/preference.h"
+#include "align/preference_criterion.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <map>
 
 #include "align/answers.h"
 #include "autograd/graph.h"
 #include "base/rng.h"
 #include "model/adapter.h"
+#include "support/parameters.h"
 #include "train/adamw.h"
+#include "train/example_objective.h"
+#include "unit/train/tiny_tuning.h"
 
 namespace quern::align {
 namespace {
-
-model::ModelConfig tiny_config() {
-  model::ModelConfig config;
-  config.vocab_size = 23;
-  config.layers = 2;
-  config.hidden = 16;
-  config.heads = 2;
-  config.max_positions = 64;
-  config.init_std = 0.3;
-  return config;
-}
 
 // Prompts with two answers: one counts on from the prompt's last token, the other counts down.
 data::TokenDataset pairs(int count, uint64_t seed = 5) {
@@ -49,94 +40,66 @@ data::SupervisedSampler sampler(const data::SupervisedOptions& how, int count = 
   return data::SupervisedSampler::create(pairs(count), how).value();
 }
 
-model::Decoder tiny_model(uint64_t seed = 3) { return model::Decoder::create(tiny_config(), seed).value(); }
-
-std::map<std::string, Tensor> gradients(nn::Module& module) {
-  std::map<std::string, Tensor> all;
-  module.visit([&](const std::string& name, nn::Parameter& p) {
-    if (p.grad().defined()) all[name] = p.grad().clone();
-  });
-  nn::clear_grads(module);
-  return all;
+model::Decoder tiny_model(uint64_t seed = 3) {
+  return model::Decoder::create(train::tiny_tuning_config(), seed).value();
 }
 
-PreferenceTuning tuning(const model::Decoder& model, std::optional<Reference> reference, PairLossKind kind,
-                        data::SupervisedSampler examples, double nll_weight = 0.0) {
-  return PreferenceTuning::create(
-             model, std::move(reference), std::move(examples), std::nullopt,
-             {.pair = {.kind = kind, .beta = 0.4, .gamma = 0.2}, .nll_weight = nll_weight}, {.batch = 12})
-      .value();
+Result<std::unique_ptr<train::ExampleObjective>> tuning(const model::Decoder& model,
+                                                        std::optional<Reference> reference,
+                                                        train::Examples examples,
+                                                        const PreferenceOptions& options) {
+  return train::ExampleObjective::create(
+      model.config(), std::move(examples), {.batch = 12},
+      std::make_unique<PreferenceCriterion>(model, std::move(reference), options));
 }
 
 // The gradient of the whole step along a random direction is the slope of its loss there.
-TEST(PreferenceTuning, GradientsAreThoseOfTheLoss) {
+TEST(PreferenceCriterion, GradientsAreThoseOfTheLoss) {
   const auto reference = std::make_shared<const model::Decoder>(tiny_model(8));
   for (const PairLossKind kind :
        {PairLossKind::sigmoid, PairLossKind::ipo, PairLossKind::orpo, PairLossKind::simpo}) {
     model::Decoder model = tiny_model();
     const auto loss = [&] {
-      return tuning(model, has_reference(kind) ? std::optional(Reference::of(reference)) : std::nullopt, kind,
-                    sampler({.sequence = 32, .rows = 2}), 0.5)
-          .accumulate({})
+      return tuning(model, has_reference(kind) ? std::optional(Reference::of(reference)) : std::nullopt,
+                    {sampler({.sequence = 32, .rows = 2})},
+                    {.pair = {.kind = kind, .beta = 0.4, .gamma = 0.2}, .nll_weight = 0.5})
+          .value()
+          ->accumulate({})
           .value()
           .loss;
     };
     loss();
-    const auto found = gradients(model);
-    double slope = 0.0;
-    std::map<std::string, Tensor> direction;
-    uint64_t stream = 0;
-    for (const auto& [name, g] : found) {
-      Tensor d(g.shape(), DType::f32);
-      Rng rng(17, ++stream);
-      for (float& value : d.span<float>()) value = static_cast<float>(rng.uniform() - 0.5);
-      for (int64_t i = 0; i < g.numel(); ++i) slope += double{g.data<float>()[i]} * d.data<float>()[i];
-      direction[name] = d;
-    }
-    constexpr double kStep = 2e-3;
-    const auto moved = [&](double by) {
-      model.visit([&](const std::string& name, nn::Parameter& p) {
-        const Tensor master = p.master(), d = direction.at(name);
-        for (int64_t i = 0; i < d.numel(); ++i)
-          master.data<float>()[i] += static_cast<float>(by) * d.data<float>()[i];
-      });
-      const double there = loss();
-      nn::clear_grads(model);
-      return there;
-    };
-    const double ahead = moved(kStep), behind = moved(-2.0 * kStep);
-    EXPECT_NEAR((ahead - behind) / (2.0 * kStep), slope, 1e-2 * (1.0 + std::fabs(slope)))
-        << "kind " << static_cast<int>(kind);
+    SCOPED_TRACE(static_cast<int>(kind));
+    test::expect_slope(model, test::take_gradients(model), loss);
   }
 }
 
-TEST(PreferenceTuning, LearnsTheSameHoweverAStepIsCut) {
+TEST(PreferenceCriterion, LearnsTheSameHoweverAStepIsCut) {
   model::Decoder model = tiny_model();
   const auto reference = std::make_shared<const model::Decoder>(tiny_model(8));
-  std::map<std::string, Tensor> wanted;
+  test::NamedTensors wanted;
   double loss = 0.0;
   for (const int64_t rows : {int64_t{12}, int64_t{1}, int64_t{5}}) {
     for (const bool packed : {true, false}) {
-      const train::StepLoss step = tuning(model, Reference::of(reference), PairLossKind::sigmoid,
-                                          sampler({.sequence = 32, .rows = rows, .packed = packed}), 0.7)
-                                       .accumulate({})
-                                       .value();
-      const auto got = gradients(model);
+      const train::StepLoss step =
+          tuning(model, Reference::of(reference), {sampler({.sequence = 32, .rows = rows, .packed = packed})},
+                 {.pair = {.beta = 0.4}, .nll_weight = 0.7})
+              .value()
+              ->accumulate({})
+              .value();
+      const auto got = test::take_gradients(model);
       if (wanted.empty()) {
         wanted = got;
         loss = step.loss;
       }
       EXPECT_NEAR(step.loss, loss, 1e-5) << rows << " rows, packed " << packed;
-      for (const auto& [name, g] : wanted) {
-        for (int64_t i = 0; i < g.numel(); ++i)
-          ASSERT_NEAR(got.at(name).data<float>()[i], g.data<float>()[i], 1e-5) << name;
-      }
+      EXPECT_LE(test::distance(got, wanted), 1e-5);
     }
   }
 }
 
 // A new adapter changes nothing: all losses are those of D = 0. And the reference stays the base when it learns.
-TEST(PreferenceTuning, HoldsAnAdapterToTheModelWithoutIt) {
+TEST(PreferenceCriterion, HoldsAnAdapterToTheModelWithoutIt) {
   model::Decoder model = tiny_model();
   nn::set_trainable(model, false);
   nn::LoraAdapter adapter =
@@ -144,10 +107,10 @@ TEST(PreferenceTuning, HoldsAnAdapterToTheModelWithoutIt) {
                           {.rank = 4, .alpha = 8, .targets = {std::string(model::kAllLinear)}}, 1)
           .value();
   model.set_adapter({std::shared_ptr<void>(), &adapter});
-  PreferenceTuning objective =
-      PreferenceTuning::create(model, Reference::without(model, adapter),
-                               sampler({.sequence = 32, .rows = 4}, 48), sampler({.sequence = 32, .rows = 4}),
-                               {.pair = {.beta = 0.5}}, {.batch = 12})
+  const auto objective =
+      tuning(model, Reference::without(model, adapter),
+             {sampler({.sequence = 32, .rows = 4}, 48), sampler({.sequence = 32, .rows = 4})},
+             {.pair = {.beta = 0.5}})
           .value();
   train::AdamW optimizer(adapter, {.weight_decay = 0.0});
   const data::SupervisedStep step = sampler({.sequence = 32}).step(0, 12);
@@ -162,32 +125,33 @@ TEST(PreferenceTuning, HoldsAnAdapterToTheModelWithoutIt) {
     return sums;
   };
   const std::vector<double> before = base_sums();
-  const train::Evaluation first = objective.evaluate(0).value().value();
+  const train::Evaluation first = objective->evaluate(0).value().value();
   EXPECT_NEAR(first.loss, std::log(2.0), 1e-6);
   EXPECT_NEAR(first.figure("accuracy").value(), 0.5, 1e-12);
   for (int i = 0; i < 60; ++i) {
-    EXPECT_TRUE(objective.accumulate({.step = i}).ok());
+    EXPECT_TRUE(objective->accumulate({.step = i}).ok());
     optimizer.grad_norm();
     optimizer.step(1e-2, 1.0);
   }
   EXPECT_EQ(base_sums(), before);
-  const train::Evaluation last = objective.evaluate(60).value().value();
+  const train::Evaluation last = objective->evaluate(60).value().value();
   EXPECT_LT(last.loss, 0.3);
   EXPECT_GT(last.figure("accuracy").value(), 0.9);
   EXPECT_GT(last.figure("margin").value(), 1.0);
   model.set_adapter(nullptr);
 }
 
-TEST(PreferenceTuning, RefusesWhatAreNoPairs) {
+TEST(PreferenceCriterion, RefusesWhatAreNoPairs) {
   const model::Decoder model = tiny_model();
   data::TokenDocument document{.tokens = {1, 2, 3}, .learnt = {0, 1, 1}};
   auto examples =
       data::SupervisedSampler::create(
           data::TokenDataset::from_examples(data::TokenContent::supervised, {document}), {.sequence = 16})
           .value();
-  const auto refused = PreferenceTuning::create(model, std::nullopt, examples, std::nullopt, {}, {});
+  const auto refused = tuning(model, std::nullopt, {examples}, {});
   ASSERT_FALSE(refused.ok());
   EXPECT_EQ(refused.error().code, ErrorCode::invalid_argument);
+  EXPECT_EQ(refused.error().message, "the examples are supervised, and preferences are needed");
 }
 
 }  // namespace

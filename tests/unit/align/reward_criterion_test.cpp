@@ -1,35 +1,32 @@
 // Reward models through the trainer: whole, and as an adapter with a score.
-#include "align/reward_training.h"
+#include "align/reward_criterion.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <filesystem>
-#include <map>
 
 #include "align/reward_trainee.h"
 #include "autograd/graph.h"
 #include "base/rng.h"
 #include "model/adapter.h"
 #include "model/load.h"
+#include "support/parameters.h"
 #include "support/temp_dir.h"
+#include "train/example_objective.h"
 #include "train/trainer.h"
+#include "unit/train/tiny_tuning.h"
 
 namespace quern::align {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int32_t kVocab = 23, kPad = 22;
+constexpr int32_t kPad = 22;
+using test::distance, test::masters;
 
 model::ModelConfig tiny_config() {
-  model::ModelConfig config;
-  config.vocab_size = kVocab;
-  config.layers = 2;
-  config.hidden = 16;
-  config.heads = 2;
-  config.max_positions = 64;
-  config.init_std = 0.3;
+  model::ModelConfig config = train::tiny_tuning_config();
   config.pad_token = kPad;
   return config;
 }
@@ -69,30 +66,12 @@ data::SupervisedSampler sampler(data::SupervisedOptions options, int count = 40,
   return data::SupervisedSampler::create(pairs(count, seed), options).value();
 }
 
-std::map<std::string, Tensor> gradients(nn::Module& module) {
-  std::map<std::string, Tensor> all;
-  module.visit([&](const std::string& name, nn::Parameter& p) {
-    if (p.grad().defined()) all[name] = p.grad().clone();
-  });
-  nn::clear_grads(module);
-  return all;
-}
-
-std::map<std::string, Tensor> masters(const nn::Module& module) {
-  std::map<std::string, Tensor> all;
-  nn::visit(module, [&](const std::string& name, const nn::Parameter& p) { all[name] = p.master().clone(); });
-  return all;
-}
-
-double distance(const std::map<std::string, Tensor>& a, const std::map<std::string, Tensor>& b) {
-  EXPECT_EQ(a.size(), b.size());
-  double most = 0.0;
-  for (const auto& [name, x] : a) {
-    const Tensor& y = b.at(name);
-    for (int64_t i = 0; i < x.numel(); ++i)
-      most = std::max(most, std::fabs(double{x.data<float>()[i]} - y.data<float>()[i]));
-  }
-  return most;
+std::unique_ptr<train::ExampleObjective> training(const std::shared_ptr<model::RewardModel>& model,
+                                                  train::Examples examples, const RewardLossOptions& loss,
+                                                  const train::TuningOptions& options) {
+  return train::ExampleObjective::create(model->config(), std::move(examples), options,
+                                         std::make_unique<RewardCriterion>(model, loss))
+      .value();
 }
 
 // The reward of a text alone, read where the model says.
@@ -106,7 +85,7 @@ double reward_of(const model::RewardModel& model, const data::TokenDataset& data
   return double{values.data<float>()[tokens.size() - 1]};
 }
 
-TEST(RewardTraining, LosesWhatThePairsOfAStepLoseOnTheAverage) {
+TEST(RewardCriterion, LosesWhatThePairsOfAStepLoseOnTheAverage) {
   const auto model = tiny_model();
   const data::TokenDataset dataset = pairs(40);
   double loss = 0.0, wins = 0.0, sum = 0.0;
@@ -118,31 +97,31 @@ TEST(RewardTraining, LosesWhatThePairsOfAStepLoseOnTheAverage) {
     wins += chosen > rejected;
     sum += chosen + rejected;
   }
-  auto training =
-      RewardTraining::create(model, sampler({.sequence = 32, .rows = 4}),
-                             sampler({.sequence = 32, .rows = 3}), {.center = 0.01}, {.batch = 16})
+  const train::Evaluation all =
+      training(model, {sampler({.sequence = 32, .rows = 4}), sampler({.sequence = 32, .rows = 3})},
+               {.center = 0.01}, {.batch = 16})
+          ->evaluate(0)
+          .value()
           .value();
-  const train::Evaluation all = training.evaluate(0).value().value();
   EXPECT_NEAR(all.loss, loss / 40.0, 1e-5);
-  std::map<std::string, double> figures(all.figures.begin(), all.figures.end());
-  EXPECT_NEAR(figures.at("accuracy"), wins / 40.0, 1e-9);
-  EXPECT_NEAR(figures.at("reward_mean"), sum / 80.0, 1e-5);
-  EXPECT_TRUE(figures.contains("calibration_error") && figures.contains("brier"));
+  EXPECT_NEAR(all.figure("accuracy").value(), wins / 40.0, 1e-9);
+  EXPECT_NEAR(all.figure("reward_mean").value(), sum / 80.0, 1e-5);
+  EXPECT_TRUE(all.figure("calibration_error") && all.figure("brier"));
 }
 
-TEST(RewardTraining, LearnsTheSameHoweverAStepIsCut) {
+TEST(RewardCriterion, LearnsTheSameHoweverAStepIsCut) {
   const auto model = tiny_model();
-  std::map<std::string, Tensor> wanted;
+  test::NamedTensors wanted;
   double loss = 0.0;
   for (const int64_t rows : {int64_t{16}, int64_t{1}, int64_t{3}}) {
     for (const bool packed : {true, false}) {
       for (const bool checkpointing : {false, true}) {
-        auto training = RewardTraining::create(
-                            model, sampler({.sequence = 32, .rows = rows, .packed = packed, .seed = 1}),
-                            std::nullopt, {}, {.batch = 16, .checkpointing = checkpointing})
-                            .value();
-        const train::StepLoss step = training.accumulate({}).value();
-        const auto got = gradients(*model);
+        const train::StepLoss step =
+            training(model, {sampler({.sequence = 32, .rows = rows, .packed = packed, .seed = 1})}, {},
+                     {.batch = 16, .checkpointing = checkpointing})
+                ->accumulate({})
+                .value();
+        const auto got = test::take_gradients(*model);
         if (wanted.empty()) {
           wanted = got;
           loss = step.loss;
@@ -189,11 +168,10 @@ class RewardRun : public testing::TestWithParam<bool> {
     train::TrainHooks hooks;
     int64_t steps = 0;
     if (stop_after > 0) hooks.should_stop = [&steps, stop_after] { return ++steps >= stop_after; };
-    auto objective = std::make_unique<RewardTraining>(
-        RewardTraining::create(run.model, sampler({.sequence = 32, .rows = 4, .seed = 2}, 60),
-                               sampler({.sequence = 32, .rows = 4}, 30, 9), {},
-                               {.batch = 16, .seed = 1, .dropout = GetParam() ? 0.1 : 0.0})
-            .value());
+    auto objective = training(
+        run.model,
+        {sampler({.sequence = 32, .rows = 4, .seed = 2}, 60), sampler({.sequence = 32, .rows = 4}, 30, 9)},
+        {}, {.batch = 16, .seed = 1, .dropout = GetParam() ? 0.1 : 0.0});
     train::Trainer trainer(std::move(trainee), std::move(objective), options, root() / name, hooks);
     if (resume) run.resumed_from = trainer.resume().value();
     run.summary = trainer.run();
@@ -207,9 +185,7 @@ TEST_P(RewardRun, LearnsWhatIsPreferred) {
   const Run run = train("run");
   ASSERT_TRUE(run.summary.ok()) << run.summary.error().message;
   ASSERT_TRUE(run.summary->evaluation.has_value());
-  std::map<std::string, double> figures(run.summary->evaluation->figures.begin(),
-                                        run.summary->evaluation->figures.end());
-  EXPECT_GE(figures.at("accuracy"), 0.9);
+  EXPECT_GE(run.summary->evaluation->figure("accuracy").value(), 0.9);
   EXPECT_LT(run.summary->evaluation->loss, 0.4);
 
   // What is saved is what was learnt.
@@ -243,15 +219,6 @@ TEST_P(RewardRun, GoesOnToTheSameBits) {
 
 INSTANTIATE_TEST_SUITE_P(Trainees, RewardRun, testing::Bool(),
                          [](const auto& which) { return which.param ? "Adapter" : "Whole"; });
-
-TEST(RewardTraining, RefusesExamplesWithoutPairs) {
-  const auto dataset = data::TokenDataset::from_examples(
-      data::TokenContent::supervised, {{.tokens = {1, 2, 3}, .learnt = {0, 1, 1}, .value = 0.0f}});
-  const auto training = RewardTraining::create(
-      tiny_model(), data::SupervisedSampler::create(dataset, {.sequence = 8}).value(), std::nullopt, {}, {});
-  ASSERT_FALSE(training.ok());
-  EXPECT_EQ(training.error().code, ErrorCode::invalid_argument);
-}
 
 }  // namespace
 }  // namespace quern::align

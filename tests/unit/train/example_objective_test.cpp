@@ -1,33 +1,25 @@
-// Supervised tuning of whole models and of adapters, through the trainer.
-#include "train/supervised.h"
+// Tuning on examples: of whole models and of adapters, through the trainer.
+#include "train/example_objective.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <map>
 
 #include "autograd/graph.h"
 #include "base/rng.h"
 #include "model/adapter.h"
+#include "support/parameters.h"
+#include "train/supervised_criterion.h"
 #include "train/trainer.h"
+#include "unit/train/tiny_tuning.h"
 
 namespace quern::train {
 namespace {
 
 namespace fs = std::filesystem;
-
-model::ModelConfig tiny_config() {
-  model::ModelConfig config;
-  config.vocab_size = 23;
-  config.layers = 2;
-  config.hidden = 16;
-  config.heads = 2;
-  config.max_positions = 64;
-  config.init_std = 0.3;  // of frozen embeddings, whose logits could not be far apart otherwise
-  return config;
-}
+using test::distance, test::masters, test::take_gradients;
 
 // Prompts of some tokens, and answers, which alone are learnt, that count on from the last of them.
 data::TokenDataset examples(int count, uint64_t seed = 5) {
@@ -47,46 +39,26 @@ data::SupervisedSampler sampler(const data::SupervisedOptions& options, int coun
   return data::SupervisedSampler::create(examples(count), options).value();
 }
 
-std::map<std::string, Tensor> gradients(nn::Module& module) {
-  std::map<std::string, Tensor> all;
-  module.visit([&](const std::string& name, nn::Parameter& p) {
-    if (p.grad().defined()) all[name] = p.grad().clone();
-  });
-  nn::clear_grads(module);
-  return all;
-}
-
-double distance(const std::map<std::string, Tensor>& a, const std::map<std::string, Tensor>& b) {
-  EXPECT_EQ(a.size(), b.size());
-  double most = 0.0;
-  for (const auto& [name, x] : a) {
-    const Tensor& y = b.at(name);
-    for (int64_t i = 0; i < x.numel(); ++i)
-      most = std::max(most, std::fabs(double{x.data<float>()[i]} - y.data<float>()[i]));
-  }
-  return most;
-}
-
-std::map<std::string, Tensor> masters(const nn::Module& module) {
-  std::map<std::string, Tensor> all;
-  nn::visit(module, [&](const std::string& name, const nn::Parameter& p) { all[name] = p.master().clone(); });
-  return all;
+std::unique_ptr<ExampleObjective> tuning(const model::Decoder& model, Examples examples,
+                                         const TuningOptions& options) {
+  return ExampleObjective::create(model.config(), std::move(examples), options,
+                                  std::make_unique<SupervisedCriterion>(model))
+      .value();
 }
 
 // Batches of unequal lengths in one piece, in many, packed, each in its own row, and recomputed: one gradient.
-TEST(SupervisedTuning, LearnsTheSameHoweverAStepIsCut) {
-  model::Decoder model = model::Decoder::create(tiny_config(), 3).value();
-  std::map<std::string, Tensor> wanted;
+TEST(ExampleObjective, LearnsTheSameHoweverAStepIsCut) {
+  model::Decoder model = model::Decoder::create(tiny_tuning_config(), 3).value();
+  test::NamedTensors wanted;
   double loss = 0.0;
   for (const int64_t rows : {int64_t{16}, int64_t{1}, int64_t{3}}) {
     for (const bool packed : {true, false}) {
       for (const bool checkpointing : {false, true}) {
         const data::SupervisedOptions how{.sequence = 32, .rows = rows, .packed = packed, .seed = 1};
-        auto tuning = SupervisedTuning::create(model, sampler(how), std::nullopt,
-                                               {.batch = 16, .checkpointing = checkpointing})
-                          .value();
-        const StepLoss step = tuning.accumulate({}).value();
-        const auto got = gradients(model);
+        const StepLoss step = tuning(model, {sampler(how)}, {.batch = 16, .checkpointing = checkpointing})
+                                  ->accumulate({})
+                                  .value();
+        const auto got = take_gradients(model);
         if (wanted.empty()) {
           wanted = got;
           loss = step.loss;
@@ -99,11 +71,8 @@ TEST(SupervisedTuning, LearnsTheSameHoweverAStepIsCut) {
 }
 
 // What is not learnt has no part in the loss: prompts of other tokens that the answers do not see.
-TEST(SupervisedTuning, LearnsAnswersAlone) {
-  const model::Decoder model = model::Decoder::create(tiny_config(), 3).value();
-  auto tuning =
-      SupervisedTuning::create(model, sampler({.sequence = 32, .rows = 4}), std::nullopt, {.batch = 40})
-          .value();
+TEST(ExampleObjective, LearnsAnswersAlone) {
+  const model::Decoder model = model::Decoder::create(tiny_tuning_config(), 3).value();
   const autograd::NoGrad no_grad;
   const data::TokenDataset dataset = examples(40);
   double sum = 0.0;
@@ -126,9 +95,8 @@ TEST(SupervisedTuning, LearnsAnswersAlone) {
     }
   }
   const Evaluation whole =
-      SupervisedTuning::create(model, sampler({.sequence = 32}), sampler({.sequence = 32, .rows = 2}), {})
-          .value()
-          .evaluate(0)
+      tuning(model, {sampler({.sequence = 32}), sampler({.sequence = 32, .rows = 2})}, {})
+          ->evaluate(0)
           .value()
           .value();
   EXPECT_EQ(whole.tokens, targets);
@@ -154,7 +122,7 @@ class AdapterTuning : public testing::Test {
   Run train(const std::string& name, bool resume = false, int64_t stop_after = 0,
             bool checkpointing = false) {
     Run run;
-    run.model = std::make_unique<model::Decoder>(model::Decoder::create(tiny_config(), 3).value());
+    run.model = std::make_unique<model::Decoder>(model::Decoder::create(tiny_tuning_config(), 3).value());
     nn::set_trainable(*run.model, false);
     const formats::PeftConfig settings{
         .rank = 4, .alpha = 8, .dropout = 0.1, .targets = {std::string(model::kAllLinear)}};
@@ -171,11 +139,10 @@ class AdapterTuning : public testing::Test {
     TrainHooks hooks;
     int64_t steps = 0;
     if (stop_after > 0) hooks.should_stop = [&steps, stop_after] { return ++steps >= stop_after; };
-    auto objective = std::make_unique<SupervisedTuning>(
-        SupervisedTuning::create(*run.model, sampler({.sequence = 32, .rows = 4, .seed = 2}, 200),
-                                 sampler({.sequence = 32, .rows = 4}, 30),
-                                 {.batch = 16, .checkpointing = checkpointing, .seed = 1, .dropout = 0.1})
-            .value());
+    auto objective = tuning(
+        *run.model,
+        {sampler({.sequence = 32, .rows = 4, .seed = 2}, 200), sampler({.sequence = 32, .rows = 4}, 30)},
+        {.batch = 16, .checkpointing = checkpointing, .seed = 1, .dropout = 0.1});
     Trainer trainer(std::make_unique<AdapterOfModel>(*run.model, *run.adapter, settings),
                     std::move(objective), options, root_ / name, hooks);
     if (resume) run.resumed_from = trainer.resume().value();
@@ -189,7 +156,7 @@ class AdapterTuning : public testing::Test {
 TEST_F(AdapterTuning, LearnsBesideAModelThatStaysAsItIs) {
   const Run run = train("run");
   ASSERT_TRUE(run.summary.ok());
-  const model::Decoder untouched = model::Decoder::create(tiny_config(), 3).value();
+  const model::Decoder untouched = model::Decoder::create(tiny_tuning_config(), 3).value();
   EXPECT_EQ(distance(masters(*run.model), masters(untouched)), 0.0);
   ASSERT_TRUE(run.summary->evaluation.has_value());
   EXPECT_LT(run.summary->evaluation->loss, 2.0);  // more than log 23 before
@@ -211,6 +178,22 @@ TEST_F(AdapterTuning, GoesOnToTheSameBits) {
   EXPECT_EQ(distance(masters(*resumed.adapter), masters(*whole.adapter)), 0.0);
   const Run recomputed = train("checkpointed", false, 0, true);
   EXPECT_LE(distance(masters(*recomputed.adapter), masters(*whole.adapter)), 1e-4);
+}
+
+TEST(ExampleObjective, RefusesExamplesThatDoNotFit) {
+  model::ModelConfig config = tiny_tuning_config();
+  const auto refused = [&] {
+    const model::Decoder model = model::Decoder::create(config, 3).value();
+    auto objective = ExampleObjective::create(config, {sampler({.sequence = 32}), sampler({.sequence = 40})},
+                                              {}, std::make_unique<SupervisedCriterion>(model));
+    EXPECT_FALSE(objective.ok());
+    return objective.ok() ? std::string() : objective.error().message;
+  };
+  config.vocab_size = 22;
+  EXPECT_EQ(refused(), "the examples hold token 22, but the model has a vocabulary of 22");
+  config.vocab_size = 23;
+  config.max_positions = 36;  // the held-out ones do not fit
+  EXPECT_EQ(refused(), "train.sequence is 40, but the model has 36 positions");
 }
 
 }  // namespace
