@@ -79,8 +79,12 @@ Json page_of(const data::PreparationReport& report, const Json& settings) {
 }  // namespace
 
 void PrepareConfig::fields(Fields& f) {
-  using data::LearntPart, data::ExampleForm;
   f.add("out", options.folder, "folder of the results").required();
+  choices_of_examples(f);
+}
+
+void PrepareConfig::choices_of_examples(Fields& f) {
+  using data::LearntPart, data::ExampleForm;
   f.add("inputs", options.inputs, "files and folders: .jsonl or .json (an array), also as .gz or .zst")
       .required();
   f.add("tokenizer", tokenizer, "model whose tokenizer and chat template are used: folder, GGUF file or name")

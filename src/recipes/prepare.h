@@ -21,6 +21,8 @@ struct PrepareConfig {
   data::RenderChoices choices;
 
   void fields(Fields& f);
+  // All of them but where the results go.
+  void choices_of_examples(Fields& f);
 };
 
 // The language that examples are rendered in: of a model, or of tokenizer files alone. `template_file` as in

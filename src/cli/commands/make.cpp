@@ -37,6 +37,21 @@ std::string figures_of(const recipes::FinishedStage& stage) {
   return text;
 }
 
+// Of a stage that compares models: a line for each.
+std::string comparison_of(const recipes::FinishedStage& stage) {
+  const nlohmann::ordered_json& figures = stage.record["figures"];
+  TextTable table({"model", ">exact answers", ">preferred to " + figures.value("against", std::string()),
+                   ">sums in digits"});
+  const auto shown = [](const nlohmann::ordered_json& share) {
+    return fmt::format("{:.1f} ± {:.1f} %", 100.0 * share.value("value", 0.0),
+                       196.0 * share.value("error", 0.0));
+  };
+  for (const auto& model : figures["models"])
+    table.add({model.value("model", std::string()), shown(model["exact"]), shown(model["wins"]),
+               shown(model["sums"])});
+  return table.to_string(0);
+}
+
 bool can_chat(const std::filesystem::path& model) {
   const Result<text::ChatTemplates> templates = text::ChatTemplates::load(model);
   return templates.ok() && !templates->empty();
@@ -50,6 +65,7 @@ std::string to_text(const recipes::Recipe& recipe, const std::vector<recipes::Fi
   }
   std::string text = table.to_string(0);
   for (const recipes::FinishedStage& stage : stages) {
+    if (stage.kind == "compare") text += "\n" + comparison_of(stage);
     if (stage.kind != "pretrain") continue;
     const std::string model = (recipe.out / stage.name).string();
     text += "\n";

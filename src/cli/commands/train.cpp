@@ -13,7 +13,7 @@
 #include "cli/command_line.h"
 #include "recipes/pretrain.h"
 #include "recipes/tune.h"
-#include "recipes/tuning/task.h"
+#include "recipes/tuning/settings.h"
 #include "store/store.h"
 
 namespace quern::cli {
@@ -37,51 +37,20 @@ struct Arguments {
   recipes::TrainHow how;
 };
 
-// The first setting that somebody made and the task does not have is an error.
-Result<void> refuse_settings(const Fields& loaded, std::string_view task,
-                             const std::vector<std::string_view>& prefixes) {
-  for (const Field& field : loaded.all()) {
-    const auto is_of = [&](std::string_view prefix) { return field.key().starts_with(prefix); };
-    if (field.origin().empty() || std::ranges::none_of(prefixes, is_of)) continue;
-    return make_error(
-        ErrorCode::invalid_argument,
-        fmt::format("{} is set at {}, and task {} has no such setting", field.key(), field.origin(), task),
-        "drop it, or choose another task");
-  }
-  return {};
-}
-
 void TrainConfig::fields(Fields& f) {
-  std::vector<std::pair<std::string, recipes::TrainTask>> choices = {
-      {"pretrain", recipes::TrainTask::pretrain}};
-  std::string help = "pretrain: learn text";
-  for (const recipes::TuningTask& each : recipes::tuning_tasks()) {
-    choices.emplace_back(each.name, each.task);
-    help += fmt::format("; {}: {}", each.name, each.summary);
-  }
-  f.add("task", task, help, choices);
+  recipes::add_task(f, task, true);
   pretrain.fields(f);
   tune.fields(f);
 }
 
 Result<void> TrainConfig::finish(const Fields& loaded) {
+  QUERN_CHECK(recipes::refuse_settings_of_others(loaded, task));
   if (!tunes()) {
-    QUERN_CHECK(refuse_settings(loaded, "pretrain", {"examples", "epochs", "packed", "adapter."}));
-    for (const recipes::TuningTask& each : recipes::tuning_tasks())
-      QUERN_CHECK(refuse_settings(loaded, "pretrain", each.sections));
     QUERN_CHECK(pretrain.check_required(loaded));
     return pretrain.finish(loaded);
   }
-  const recipes::TuningTask& own = recipes::task_of(task);
-  QUERN_CHECK(
-      refuse_settings(loaded, own.name, {"tokenizer", "model.", "data.", "sample.", "train.sampling"}));
-  if (!own.has_prompts()) QUERN_CHECK(refuse_settings(loaded, own.name, {"train.sample_every"}));
-  for (const recipes::TuningTask& each : recipes::tuning_tasks()) {
-    for (const std::string_view section : each.sections) {
-      if (std::ranges::find(own.sections, section) == own.sections.end())
-        QUERN_CHECK(refuse_settings(loaded, own.name, {section}));
-    }
-  }
+  QUERN_CHECK(recipes::refuse_settings(loaded, recipes::task_of(task).name,
+                                       {"tokenizer", "model.", "data.", "sample.", "train.sampling"}));
   tune.task = task;
   tune.out = pretrain.out;
   QUERN_TRY(const std::filesystem::path base, pretrain.from.empty() ? Result<std::filesystem::path>("")

@@ -22,9 +22,10 @@ std::string row(const nlohmann::ordered_json& fields) { return fields.dump() + "
 
 // Writes `count` documents of one side, made on all threads and written in order; hands each to `seen`.
 template <class Seen>
-Result<int64_t> write_documents(const std::string& path, Side side, int64_t count, uint64_t seed,
-                                ProgressScope* progress, const Seen& seen) {
+Result<int64_t> write_documents(const std::string& path, Side side, int64_t count,
+                                const CorpusOptions& options, ProgressScope* progress, const Seen& seen) {
   constexpr int64_t kBlock = 1024;
+  const auto make = options.plain ? make_plain_document : make_document;
   QUERN_TRY(AtomicFile file, AtomicFile::create(path));
   std::vector<std::string> block;
   for (int64_t begin = 0; begin < count; begin += kBlock) {
@@ -32,7 +33,7 @@ Result<int64_t> write_documents(const std::string& path, Side side, int64_t coun
     block.assign(static_cast<size_t>(std::min(kBlock, count - begin)), {});
     parallel_for(static_cast<int64_t>(block.size()), 64, [&](int64_t first, int64_t last) {
       for (int64_t i = first; i < last; ++i)
-        block[static_cast<size_t>(i)] = make_document(side, seed, static_cast<uint64_t>(begin + i));
+        block[static_cast<size_t>(i)] = make(side, options.seed, static_cast<uint64_t>(begin + i));
     });
     for (const std::string& text : block) {
       seen(text);
@@ -103,9 +104,9 @@ Result<CorpusReport> write_corpus(const std::string& folder, const CorpusOptions
   OverlapMeter meter;
   report.documents = options.documents;
   report.held_out = (options.documents + kHeldOutShare - 1) / kHeldOutShare;
-  QUERN_TRY(report.bytes, write_documents(path("train.jsonl"), Side::train, report.documents, options.seed,
-                                          &scope, [&](const std::string& text) { meter.add_train(text); }));
-  QUERN_CHECK(write_documents(path("heldout.jsonl"), Side::held_out, report.held_out, options.seed, nullptr,
+  QUERN_TRY(report.bytes, write_documents(path("train.jsonl"), Side::train, report.documents, options, &scope,
+                                          [&](const std::string& text) { meter.add_train(text); }));
+  QUERN_CHECK(write_documents(path("heldout.jsonl"), Side::held_out, report.held_out, options, nullptr,
                               [&](const std::string& text) { meter.add_held_out(text); }));
   QUERN_TRY(report.questions, write_questions(path("questions.jsonl"), options, meter));
   report.words = meter.words();

@@ -22,6 +22,7 @@ struct CorpusOptions {
   int64_t documents = 60000;  // for training; one in 50 more is held out
   int64_t questions = 1000;   // at most: duplicates are dropped
   uint64_t seed = 1;
+  bool plain = false;  // no conversations among the documents
 };
 
 // How much of the held-out part the training part gives away.

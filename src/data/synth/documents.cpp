@@ -1,11 +1,11 @@
 #include "data/synth/documents.h"
 
-#include <xxhash.h>
-
 #include <algorithm>
 
-#include "data/synth/plots.h"
+#include "data/synth/phrase.h"
 #include "data/synth/scene.h"
+#include "data/synth/story.h"
+#include "data/synth/sums.h"
 #include "text/own_chat_form.h"
 
 namespace quern::data::synth {
@@ -16,91 +16,8 @@ using Messages = nlohmann::ordered_json;  // a list of {"role", "content"}
 
 // Streams of random numbers; the document or question number is added.
 constexpr uint64_t kTrainStream = uint64_t{0x5701} << 48, kHeldOutStream = uint64_t{0x5702} << 48,
-                   kQuestionStream = uint64_t{0x5703} << 48;
-// One scene in this many is held out.
-constexpr uint64_t kHeldOutScenes = 20;
-
-Slots scene_of(Side side, Rng& rng) {
-  for (;;) {
-    Slots scene = draw_scene(rng);
-    const std::string key = scene_key(scene);
-    const bool held = XXH3_64bits(key.data(), key.size()) % kHeldOutScenes == 0;
-    if (held == (side == Side::held_out)) return scene;
-  }
-}
-
-template <class T>
-void shuffle(std::vector<T>& items, Rng& rng) {
-  for (size_t i = items.size(); i > 1; --i) std::swap(items[i - 1], items[rng.below(i)]);
-}
-
-void append_sentence(std::string& text, const std::string& sentence) {
-  if (!text.empty()) text += ' ';
-  text += sentence;
-}
-
-// A story and everything that can be asked about it.
-struct Story {
-  std::string topic;
-  std::string text;
-  std::vector<Question> questions;
-};
-
-Story plot_story(Side side, Rng& rng) {
-  const Slots scene = scene_of(side, rng);
-  const Plot& plot = pick(plots(), rng);
-  Story story;
-  story.topic = expand(plot.topic, scene, rng);
-  for (const auto line : plot.lines) append_sentence(story.text, expand(line, scene, rng));
-  for (const Ask& ask : plot.asks)
-    story.questions.push_back(
-        {expand(ask.question, scene, rng), expand(ask.answer, scene, rng), std::string(ask.kind)});
-  return story;
-}
-
-// The scene as the friend sees it: what is said of {hero} is then said of the friend.
-Slots friend_view(const Slots& scene) {
-  Slots view = scene;
-  for (const auto& [slot, value] : scene)
-    if (const auto own = view.find(slot.substr(1)); slot[0] == 'f' && own != view.end()) own->second = value;
-  view["hero"] = scene.find("friend")->second;
-  return view;
-}
-
-// `least` to three facts about each of two children, in any order, with sentences between that do not matter. The
-// shortest teach soonest who did what.
-Story fact_story(Side side, uint64_t least, Rng& rng) {
-  const Slots scene = scene_of(side, rng);
-  Story story;
-  std::vector<std::string> sentences;
-  for (const Slots& view : {scene, friend_view(scene)}) {
-    std::vector<const FactLine*> lines;
-    for (const FactLine& line : fact_lines()) lines.push_back(&line);
-    shuffle(lines, rng);
-    lines.resize(least + rng.below(4 - least));
-    for (const FactLine* line : lines) {
-      sentences.push_back(expand(line->text, view, rng));
-      for (const Ask& ask : line->asks)
-        story.questions.push_back(
-            {expand(ask.question, view, rng), expand(ask.answer, view, rng), std::string(ask.kind)});
-    }
-  }
-  for (uint64_t i = rng.below(3); i > 0; --i) sentences.push_back(expand(pick(fillers(), rng), scene, rng));
-  shuffle(sentences, rng);
-  for (const std::string& sentence : sentences) append_sentence(story.text, sentence);
-  return story;
-}
-
-Question chat_question(Side side, Rng& rng) {
-  switch (rng.below(4)) {
-    case 0:
-      return number_question(side, rng);
-    case 1:
-      return story_problem(side, rng);
-    default:
-      return fact_question(side, rng);
-  }
-}
+                   kQuestionStream = uint64_t{0x5703} << 48, kPlainTrainStream = uint64_t{0x5704} << 48,
+                   kPlainHeldOutStream = uint64_t{0x5705} << 48;
 
 void say(Messages& turns, std::string user, std::string assistant) {
   turns.push_back({{"role", "user"}, {"content", std::move(user)}});
@@ -145,7 +62,7 @@ Messages small_talk(Side side, Rng& rng) {
       break;
   }
   for (uint64_t i = 4 + rng.below(4); i > 0; --i) {
-    Question question = chat_question(side, rng);
+    Question question = general_question(side, rng);
     say(turns, std::move(question.prompt), std::move(question.answer));
   }
   if (rng.below(5) == 0)
@@ -153,7 +70,30 @@ Messages small_talk(Side side, Rng& rng) {
   return turns;
 }
 
+// A story, and then most of what can be said about it, in any order: as a conversation about it, without the questions.
+std::string retold(Story story, Rng& rng) {
+  shuffle(story.questions, rng);
+  story.questions.resize(std::min<size_t>(story.questions.size(), 6 + rng.below(5)));
+  for (const Question& question : story.questions) story.text += " " + question.answer;
+  return std::move(story.text);
+}
+
+std::string truths(Side side, Rng& rng) {
+  std::string text;
+  for (uint64_t i = 0; i < 12; ++i)
+    text += (i == 0 ? "" : " ") + (i % 3 == 0 ? number_question(side, rng) : fact_question(side, rng)).answer;
+  return text;
+}
+
 }  // namespace
+
+std::string make_plain_document(Side side, uint64_t seed, uint64_t index) {
+  Rng rng(seed, (side == Side::train ? kPlainTrainStream : kPlainHeldOutStream) + index);
+  const uint64_t kind = rng.below(100);
+  if (kind < 30) return retold(plot_story(side, rng), rng);
+  if (kind < 80) return retold(fact_story(side, 1, rng), rng);
+  return kind < 88 ? truths(side, rng) : small_equations(rng);
+}
 
 std::string make_document(Side side, uint64_t seed, uint64_t index) {
   Rng rng(seed, (side == Side::train ? kTrainStream : kHeldOutStream) + index);

@@ -159,13 +159,27 @@ size_t phrasing(Side side, uint64_t hash, size_t count, Rng& rng) {
 
 std::string word(uint64_t value) { return std::string(number(static_cast<int>(value))); }
 
+// The question `asked`, and what is said of its value {c} and of another value.
+Question with_value(string_view asked, string_view answer, string_view kind, Slots slots,
+                    const std::string& value, const std::string& other, Rng& rng) {
+  slots["c"] = value;
+  Question question{expand(asked, slots, rng), expand(answer, slots, rng), std::string(kind),
+                    expand("{c}.", slots, rng)};
+  slots["c"] = other;
+  question.wrong = expand(answer, slots, rng);
+  return question;
+}
+
+// Too many by one, or too few.
+uint64_t next_to(uint64_t value, uint64_t a) { return a % 2 == 0 || value == 0 ? value + 1 : value - 1; }
+
 // Phrasings over {a} {b}, an answer over {a} {b} {c}.
 Question about_numbers(Side side, string_view kind, std::span<const string_view> questions,
                        string_view answer, uint64_t a, uint64_t b, uint64_t c, Rng& rng) {
-  const Slots slots = {{"a", word(a)}, {"b", word(b)}, {"c", word(c)}};
   const std::string key = std::string(kind) + word(a) + " " + word(b);
   const string_view question = questions[phrasing(side, hash_of(key), questions.size(), rng)];
-  return {expand(question, slots, rng), expand(answer, slots, rng), std::string(kind)};
+  return with_value(question, answer, kind, {{"a", word(a)}, {"b", word(b)}}, word(c), word(next_to(c, a)),
+                    rng);
 }
 
 Question sum(Side side, Rng& rng) {
@@ -188,7 +202,10 @@ Question comparison(Side side, Rng& rng) {
   const uint64_t a = 1 + rng.below(10), b = (a + rng.below(9)) % 10 + 1;
   const uint64_t more = std::max(a, b), less = std::min(a, b);
   Question question = about_numbers(side, "compare", kQuestions, "", a, b, 0, rng);
-  question.answer = expand("{more} is more than {less}.", {{"more", word(more)}, {"less", word(less)}}, rng);
+  constexpr string_view kAnswer = "{more} is more than {less}.";
+  question.answer = expand(kAnswer, {{"more", word(more)}, {"less", word(less)}}, rng);
+  question.wrong = expand(kAnswer, {{"more", word(less)}, {"less", word(more)}}, rng);
+  question.curt = expand("{more}.", {{"more", word(more)}}, rng);
   return question;
 }
 
@@ -205,9 +222,9 @@ Question counting(Side side, Rng& rng) {
     }
     const bool held = hash_of(list) % 10 == 0;
     if (held != (side == Side::held_out)) continue;
-    // Twice through expand(): its rule for "an" reads the list.
-    return {expand("How many things are these: " + list + "?", {}, rng),
-            expand("These are " + word(count) + " things.", {}, rng), "counting"};
+    // The list stands in the phrase: the rule for "an" reads it.
+    return with_value("How many things are these: " + list + "?", "These are {c} things.", "counting", {},
+                      word(count), word(next_to(count, count)), rng);
   }
 }
 
@@ -221,9 +238,13 @@ Question fact_question(Side side, Rng& rng) {
   for (; index >= table->facts.size(); ++table) index -= table->facts.size();
   const auto& [subject, value] = table->facts[index];
   const Slots slots = {{"s", std::string(subject)}, {"v", std::string(value)}};
+  size_t other = index;
+  while (table->facts[other].second == value) other = (other + 1) % table->facts.size();
+  const Slots wrong = {{"s", std::string(subject)}, {"v", std::string(table->facts[other].second)}};
   const size_t which = phrasing(side, hash_of(std::string(table->questions[0]) + std::string(subject)),
                                 table->questions.size(), rng);
-  return {expand(table->questions[which], slots, rng), expand(table->answer, slots, rng), "fact"};
+  return {expand(table->questions[which], slots, rng), expand(table->answer, slots, rng), "fact",
+          expand("{v}.", slots, rng), expand(table->answer, wrong, rng)};
 }
 
 Question number_question(Side side, Rng& rng) {
@@ -251,9 +272,20 @@ Question story_problem(Side side, Rng& rng) {
     const string_view told = more ? "{hero} had {a} {food}. {friend} gave {him} {b} more."
                                   : "{hero} had {a} {food}. {he} gave {friend} {b} of them.";
     const string_view answer = more ? "{a} plus {b} is {c}." : "{a} minus {b} is {c}.";
-    slots["c"] = word(more ? a + b : a - b);
-    return {expand(std::string(told) + " How many {food} did {hero} have then?", slots, rng),
-            expand(answer, slots, rng), "problem"};
+    const uint64_t c = more ? a + b : a - b;
+    return with_value(std::string(told) + " How many {food} did {hero} have then?", answer, "problem",
+                      std::move(slots), word(c), word(next_to(c, a)), rng);
+  }
+}
+
+Question general_question(Side side, Rng& rng) {
+  switch (rng.below(4)) {
+    case 0:
+      return number_question(side, rng);
+    case 1:
+      return story_problem(side, rng);
+    default:
+      return fact_question(side, rng);
   }
 }
 

@@ -12,6 +12,8 @@ struct Question {
   std::string prompt;  // what the user says
   std::string answer;
   std::string kind;  // "fact", "sum", ...; for stories see plots.h
+  // What was asked for and nothing around it, and a whole sentence that is wrong; empty where there is none.
+  std::string curt = {}, wrong = {};
 };
 
 // Which part of the world a document may draw from. Every combination (fact and phrasing, numbers and
@@ -25,5 +27,7 @@ Question fact_question(Side side, Rng& rng);
 Question number_question(Side side, Rng& rng);
 // A sum or difference told as a little story; people, things and numbers together decide the side.
 Question story_problem(Side side, Rng& rng);
+// Any of these.
+Question general_question(Side side, Rng& rng);
 
 }  // namespace quern::data::synth

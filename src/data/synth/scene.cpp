@@ -1,5 +1,7 @@
 #include "data/synth/scene.h"
 
+#include <algorithm>
+
 #include "data/synth/words.h"
 
 namespace quern::data::synth {
@@ -50,6 +52,29 @@ Slots draw_scene(Rng& rng) {
   slots["grown"] = pick(grown_ups(), rng);
   slots["fear"] = pick(fears(), rng);
   return slots;
+}
+
+Slots friend_view(const Slots& scene) {
+  Slots view = scene;
+  for (const auto& [slot, value] : scene) {
+    const auto own = slot[0] == 'f' ? scene.find(slot.substr(1)) : scene.end();
+    if (own == scene.end()) continue;
+    view[own->first] = value;
+    view[slot] = own->second;
+  }
+  std::swap(view["hero"], view["friend"]);
+  return view;
+}
+
+Slots with_other_words(const Slots& scene) {
+  Slots other = friend_view(scene);
+  const auto next = [&](const char* slot, auto words) {
+    const auto found = std::ranges::find(words, std::string_view(other[slot]));
+    other[slot] = words[static_cast<size_t>(found - words.begin() + 1) % words.size()];
+  };
+  next("fruit", fruits()), next("trait", traits()), next("weather", weathers());
+  next("grown", grown_ups()), next("fear", fears());
+  return other;
 }
 
 std::string scene_key(const Slots& scene) {

@@ -8,12 +8,17 @@ namespace quern::recipes {
 StageKind synth_stage();
 StageKind tokenizer_stage();
 StageKind pretrain_stage();
+StageKind lessons_stage();
+StageKind examples_stage();
+StageKind tune_stage();
 StageKind questions_stage();
+StageKind compare_stage();
 StageKind samples_stage();
 
 std::span<const StageKind> stage_kinds() {
   static const StageKind kinds[] = {
-      synth_stage(), tokenizer_stage(), pretrain_stage(), questions_stage(), samples_stage(),
+      synth_stage(), tokenizer_stage(), pretrain_stage(), lessons_stage(), examples_stage(),
+      tune_stage(),  questions_stage(), compare_stage(),  samples_stage(),
   };
   return kinds;
 }

@@ -11,6 +11,7 @@ class SynthStage final : public Stage {
   void fields(Fields& f) override {
     f.add("documents", options_.documents, "training documents").at_least(1);
     f.add("questions", options_.questions, "held-out questions").at_least(1);
+    f.add("plain", options_.plain, "documents are stories and what is true, without conversations");
     f.add("seed", options_.seed, "same seed, same bytes");
   }
   std::vector<std::string> inputs() const override { return {}; }

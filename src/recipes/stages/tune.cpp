@@ -1,0 +1,53 @@
+// kind: tune. What `quern train` does for any task of tuning: a model learns from examples, or from its own answers.
+#include "recipes/tune.h"
+
+#include "recipes/pretrain.h"
+#include "recipes/stage.h"
+#include "recipes/tuning/settings.h"
+
+namespace quern::recipes {
+
+namespace {
+
+class TuneStage final : public Stage {
+ public:
+  void fields(Fields& f) override {
+    add_task(f, config_.task, false);
+    f.add("from", config_.from, "the model that is tuned").required();
+    config_.fields(f);
+    f.group("train", config_.train);
+  }
+  Result<void> finish(const Fields& loaded) override {
+    QUERN_CHECK(refuse_settings_of_others(loaded, config_.task));
+    QUERN_CHECK(refuse_settings(loaded, task_of(config_.task).name, {"train.sampling"}));
+    return config_.finish(loaded);
+  }
+  std::vector<std::string> inputs() const override {
+    std::vector<std::string> paths = {config_.from, config_.examples};
+    if (const std::string& schema = config_.rewards.json_schema.file; !schema.empty())
+      paths.push_back(schema);
+    return paths;
+  }
+  // OUT/model, or OUT/adapter, and what recipes/tune.h names.
+  Result<nlohmann::ordered_json> run(const StageContext& context) override {
+    config_.out = context.out.string();
+    TrainHow how;
+    how.resume = context.resume;
+    how.should_stop = context.should_stop;
+    how.progress = context.progress;
+    QUERN_TRY(const train::TrainSummary summary, tune(config_, how));
+    return figures_of(summary);
+  }
+
+ private:
+  TuneConfig config_;
+};
+
+}  // namespace
+
+StageKind tune_stage() {
+  return {"tune", "a model, or an adapter, tuned on examples or its own answers", 1,
+          [] { return std::unique_ptr<Stage>(std::make_unique<TuneStage>()); }};
+}
+
+}  // namespace quern::recipes
