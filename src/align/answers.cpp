@@ -14,6 +14,16 @@ Tensor at_temperature(const Tensor& states, double temperature) {
 
 }  // namespace
 
+std::vector<size_t> learnt_places(const data::SupervisedBatch& batch, size_t sequence) {
+  const data::SupervisedSequence& piece = batch.sequences[sequence];
+  const auto first = static_cast<size_t>(piece.row * batch.tokens.dim(1) + piece.begin);
+  const auto targets = batch.targets.span<int32_t>();
+  std::vector<size_t> places;
+  for (size_t i = first; i < first + static_cast<size_t>(piece.length); ++i)
+    if (targets[i] != data::kIgnoredTarget) places.push_back(i);
+  return places;
+}
+
 Answers::Answers(const model::Decoder& model, const data::SupervisedBatch& batch,
                  const nn::ForwardContext& context, double temperature)
     : batch_(batch), sums_(batch.sequences.size(), 0.0) {
@@ -26,13 +36,9 @@ Answers::Answers(const model::Decoder& model, const data::SupervisedBatch& batch
 }
 
 std::vector<double> Answers::token_log_probs(size_t sequence) const {
-  const data::SupervisedSequence& place = batch_.sequences[sequence];
-  const auto first = static_cast<size_t>(place.row * batch_.tokens.dim(1) + place.begin);
-  const auto losses = losses_.span<float>().subspan(first, static_cast<size_t>(place.length));
-  const auto targets = batch_.targets.span<int32_t>().subspan(first, static_cast<size_t>(place.length));
+  const auto losses = losses_.span<float>();
   std::vector<double> log_probs;
-  for (size_t i = 0; i < losses.size(); ++i)
-    if (targets[i] != data::kIgnoredTarget) log_probs.push_back(-double{losses[i]});
+  for (const size_t place : learnt_places(batch_, sequence)) log_probs.push_back(-double{losses[place]});
   return log_probs;
 }
 
@@ -52,13 +58,10 @@ void Answers::backward_sums(std::span<const double> d_sums) const {
 }
 
 void Answers::backward_tokens(std::span<const std::vector<double>> d_tokens) const {
-  const auto sequence = batch_.sequence.span<int32_t>(), targets = batch_.targets.span<int32_t>();
-  std::vector<double> d_rows(sequence.size(), 0.0);
-  std::vector<size_t> next(d_tokens.size(), 0);
-  for (size_t i = 0; i < d_rows.size(); ++i) {
-    if (sequence[i] < 0 || targets[i] == data::kIgnoredTarget) continue;
-    const auto of = static_cast<size_t>(sequence[i]);
-    d_rows[i] = d_tokens[of][next[of]++];
+  std::vector<double> d_rows(static_cast<size_t>(batch_.tokens.numel()), 0.0);
+  for (size_t i = 0; i < d_tokens.size(); ++i) {
+    size_t j = 0;
+    for (const size_t place : learnt_places(batch_, i)) d_rows[place] = d_tokens[i][j++];
   }
   backward(d_rows);
 }

@@ -9,6 +9,9 @@
 
 namespace quern::align {
 
+// Of the B * T places of a batch, those whose targets are learnt tokens of a sequence, in order.
+std::vector<size_t> learnt_places(const data::SupervisedBatch& batch, size_t sequence);
+
 // Of the learnt tokens of each sequence of a batch.
 class Answers {
  public:

@@ -25,35 +25,6 @@ double deviation_of(std::span<const double> values) {
   return std::sqrt(squares / static_cast<double>(values.size() - 1));
 }
 
-// Scores of answers, of which `count` in a row are to prompts[i].
-Result<Rewards::Scores> score(const Rewards& rewards, const PromptSet& set, std::span<const int64_t> prompts,
-                              std::span<const Rollout> rollouts, size_t count) {
-  std::vector<Answered> answers;
-  for (size_t i = 0; i < rollouts.size(); ++i) {
-    const auto tokens = static_cast<int64_t>(rollouts[i].tokens.size());
-    answers.push_back({&set[prompts[i / count]], rollouts[i].text, tokens - (rollouts[i].ended ? 1 : 0),
-                       rollouts[i].ended});
-  }
-  return rewards.score(answers);
-}
-
-std::vector<std::span<const int32_t>> tokens_of(const PromptSet& set, std::span<const int64_t> prompts) {
-  std::vector<std::span<const int32_t>> tokens;
-  for (const int64_t prompt : prompts) tokens.emplace_back(set[prompt].tokens);
-  return tokens;
-}
-
-// "answer_tokens" and "cut_off".
-std::vector<train::Figure> figures_of(std::span<const Rollout> rollouts) {
-  double tokens = 0.0, cut_off = 0.0;
-  for (const Rollout& rollout : rollouts) {
-    tokens += static_cast<double>(rollout.tokens.size());
-    cut_off += rollout.ended ? 0.0 : 1.0;
-  }
-  const auto count = static_cast<double>(rollouts.size());
-  return {{"answer_tokens", tokens / count}, {"cut_off", cut_off / count}};
-}
-
 }  // namespace
 
 // Over tokens.
@@ -66,16 +37,8 @@ Result<Grpo> Grpo::create(std::shared_ptr<const infer::LoadedModel> loaded,
                           std::optional<Reference> reference, PromptSets prompts, Rewards rewards,
                           const RolloutOptions& rollout, const GrpoOptions& grpo, const AnswerRows& rows,
                           const train::TuningOptions& options) {
-  const model::ModelConfig& config = loaded->model.config();
-  if (rollout.temperature != 1.0 && (config.logit_softcap > 0.0 || config.head_bias)) {
-    return make_error(ErrorCode::unsupported,
-                      fmt::format("rollout.temperature is {}, and this model's logits are capped or biased",
-                                  rollout.temperature),
-                      "draw answers at temperature 1");
-  }
-  const int64_t longest =
-      std::max(prompts.train.longest(), prompts.validation ? prompts.validation->longest() : int64_t{0});
-  QUERN_TRY(Rollouts rollouts, Rollouts::create(loaded, rollout, longest));
+  QUERN_CHECK(check_temperature(loaded->model.config(), rollout));
+  QUERN_TRY(Rollouts rollouts, Rollouts::create(loaded, rollout, longest_prompt(prompts)));
   return Grpo(std::move(loaded), std::move(reference), std::move(prompts), std::move(rewards),
               std::move(rollouts), grpo, rows, options);
 }
@@ -96,15 +59,11 @@ Grpo::Grpo(std::shared_ptr<const infer::LoadedModel> loaded, std::optional<Refer
 Result<Grpo::Batch> Grpo::answer() const {
   const Stopwatch watch;
   const auto group = static_cast<size_t>(grpo_.group);
-  std::vector<int64_t> chosen;
-  // No step sees a prompt twice.
-  const int64_t left = prompts_.train.size() - drawn_ % prompts_.train.size();
-  for (int64_t i = 0; i < std::min(options_.batch, left); ++i)
-    chosen.push_back(prompts_.train.drawn(drawn_ + i, options_.seed));
+  const std::vector<int64_t> chosen = next_prompts(prompts_.train, drawn_, options_.batch, options_.seed);
   QUERN_TRY(std::vector<Rollout> rollouts, rollouts_->sample(tokens_of(prompts_.train, chosen), grpo_.group,
                                                              static_cast<uint64_t>(rounds_)));
   Batch batch{.prompts = static_cast<int64_t>(chosen.size()), .generate_seconds = watch.seconds()};
-  QUERN_TRY(const Rewards::Scores scores, score(rewards_, prompts_.train, chosen, rollouts, group));
+  QUERN_TRY(const Rewards::Scores scores, score(rewards_, prompts_.train, chosen, rollouts, grpo_.group));
   double spread = 0.0, flat = 0.0;
   for (size_t i = 0; i < rollouts.size(); i += group) {
     const auto rewards = std::span(scores.total).subspan(i, group);
@@ -129,24 +88,6 @@ Result<Grpo::Batch> Grpo::answer() const {
   for (const auto& more : {rewards_.means(scores), figures_of(rollouts)})
     batch.figures.insert(batch.figures.end(), more.begin(), more.end());
   return batch;
-}
-
-// Prompts with their answers, which alone are learnt, in micro-batches; documents are answers.
-Result<data::SupervisedStep> Grpo::lay_out(const Batch& batch) const {
-  std::vector<data::TokenDocument> documents;
-  for (const Answer& answer : batch.answers) {
-    data::TokenDocument& document = documents.emplace_back();
-    document.tokens = prompts_.train[answer.prompt].tokens;
-    document.learnt.assign(document.tokens.size(), 0);
-    document.tokens.insert(document.tokens.end(), answer.tokens.begin(), answer.tokens.end());
-    document.learnt.resize(document.tokens.size(), 1);
-  }
-  const auto count = static_cast<int64_t>(documents.size());
-  QUERN_TRY(const data::SupervisedSampler sampler,
-            data::SupervisedSampler::create(
-                data::TokenDataset::from_examples(data::TokenContent::supervised, documents),
-                {.sequence = rows_.sequence, .rows = rows_.rows, .packed = rows_.packed, .shuffle = false}));
-  return sampler.step(0, count);
 }
 
 // Adds what the answers of a micro-batch lose to `sums`, and their gradient times `scale` to the model.
@@ -191,7 +132,7 @@ Result<train::StepLoss> Grpo::accumulate(const train::StepRequest& request) {
     ++rounds_;
   }
   const Stopwatch watch;
-  QUERN_TRY(const data::SupervisedStep step, lay_out(batch_));
+  QUERN_TRY(const data::SupervisedStep step, lay_out(prompts_.train, views_of(batch_.answers), rows_));
   train::StepLoss result{.targets = step.targets, .tokens = step.tokens};
   const StepAnswers counts{.answers = static_cast<int64_t>(batch_.answers.size()),
                            .tokens = step.targets,
@@ -223,17 +164,8 @@ Result<train::StepLoss> Grpo::accumulate(const train::StepRequest& request) {
 
 Result<std::optional<train::Evaluation>> Grpo::evaluate(int64_t) {
   if (!prompts_.validation) return std::optional<train::Evaluation>();
-  const PromptSet& set = *prompts_.validation;
-  std::vector<int64_t> all(static_cast<size_t>(set.size()));
-  std::iota(all.begin(), all.end(), int64_t{0});
-  QUERN_TRY(const std::vector<Rollout> rollouts, rollouts_->greedy(tokens_of(set, all)));
-  QUERN_TRY(const Rewards::Scores scores, score(rewards_, set, all, rollouts, 1));
-  const double reward = mean_of(scores.total);
-  train::Evaluation evaluation{.loss = -reward, .figures = {{"reward", reward}}};
-  for (const auto& more : {rewards_.means(scores), figures_of(rollouts)})
-    evaluation.figures.insert(evaluation.figures.end(), more.begin(), more.end());
-  for (const Rollout& rollout : rollouts) evaluation.tokens += static_cast<int64_t>(rollout.tokens.size());
-  return std::optional(evaluation);
+  QUERN_TRY(train::Evaluation evaluation, evaluate_answers(*prompts_.validation, *rollouts_, rewards_));
+  return std::optional(std::move(evaluation));
 }
 
 // Answers that will be learnt again are kept: the weights that gave them are gone.

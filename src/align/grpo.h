@@ -8,11 +8,9 @@
 #include <vector>
 
 #include "align/answers.h"
+#include "align/own_answers.h"
 #include "align/policy_loss.h"
-#include "align/prompts.h"
 #include "align/reference.h"
-#include "align/reward.h"
-#include "align/rollout.h"
 #include "train/objective.h"
 #include "train/tuning.h"
 
@@ -24,13 +22,6 @@ struct GrpoOptions {
   bool scaled = true;   // advantages are divided by the standard deviation of the group
   Aggregation aggregation = Aggregation::dapo;
   PolicyLossOptions loss = {};
-};
-
-// How answers lie in micro-batches: data::SupervisedOptions.
-struct AnswerRows {
-  int64_t sequence = 1024;
-  int64_t rows = 1;
-  bool packed = true;
 };
 
 // A step draws TuningOptions::batch prompts, or takes the answers of the step before, as often as `updates` says. Its
@@ -93,7 +84,6 @@ class Grpo final : public train::Objective {
        PromptSets prompts, Rewards rewards, Rollouts rollouts, const GrpoOptions& grpo,
        const AnswerRows& rows, const train::TuningOptions& options);
   Result<Batch> answer() const;
-  Result<data::SupervisedStep> lay_out(const Batch& batch) const;
   void learn(const data::SupervisedBatch& micro_batch, const nn::ForwardContext& context,
              const StepAnswers& step, double scale, Batch& batch, Sums& sums) const;
 

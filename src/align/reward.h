@@ -18,7 +18,8 @@ struct Answered {
   const Prompt* prompt = nullptr;
   std::string_view text;  // without what ends it
   int64_t tokens = 0;
-  bool ended = true;  // otherwise it was cut off
+  bool ended = true;                    // otherwise it was cut off
+  std::span<const int32_t> drawn = {};  // its tokens, with what ends it
 };
 
 // Not thread-safe.

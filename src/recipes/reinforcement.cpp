@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "align/checks.h"
+#include "align/reward_of_model.h"
 #include "base/file.h"
 
 namespace quern::recipes {
@@ -67,6 +68,11 @@ void RewardsConfig::Command::fields(Fields& f) {
   f.add("timeout", timeout, "seconds that it may take for the answers of a step").range(0.01, 86400);
 }
 
+void RewardsConfig::Model::fields(Fields& f) {
+  add_weight(f, weight, "what a reward model says (task reward)");
+  f.add("path", path, "its folder, or that of its adapter");
+}
+
 void RewardsConfig::fields(Fields& f) {
   f.group("exact", exact);
   f.group("numeric", numeric);
@@ -74,11 +80,13 @@ void RewardsConfig::fields(Fields& f) {
   f.group("json_schema", json_schema);
   f.group("length", length);
   f.group("command", command);
+  f.group("model", model);
 }
 
 Result<void> RewardsConfig::check() const {
   const bool any = exact.weight != 0.0 || numeric.weight != 0.0 || regex.weight != 0.0 ||
-                   json_schema.weight != 0.0 || length.weight != 0.0 || command.weight != 0.0;
+                   json_schema.weight != 0.0 || length.weight != 0.0 || command.weight != 0.0 ||
+                   model.weight != 0.0;
   if (!any) {
     return make_error(ErrorCode::invalid_argument,
                       "no answer is worth anything: all weights of rewards are 0",
@@ -87,10 +95,11 @@ Result<void> RewardsConfig::check() const {
   if (regex.weight != 0.0 && regex.pattern.empty()) return missing("regex.pattern");
   if (json_schema.weight != 0.0 && json_schema.file.empty()) return missing("json_schema.file");
   if (command.weight != 0.0 && command.run.empty()) return missing("command.run");
+  if (model.weight != 0.0 && model.path.empty()) return missing("model.path");
   return {};
 }
 
-Result<align::Rewards> RewardsConfig::open() const {
+Result<align::Rewards> RewardsConfig::open(const infer::Language& language, DType dtype) const {
   QUERN_CHECK(check());
   align::Rewards rewards;
   if (exact.weight != 0.0) rewards.add("exact", exact.weight, align::exact_reward(exact.ignore_case));
@@ -109,7 +118,37 @@ Result<align::Rewards> RewardsConfig::open() const {
     rewards.add("length", length.weight, align::length_reward(length.least, length.most));
   if (command.weight != 0.0)
     rewards.add("command", command.weight, align::command_reward(command.run, command.timeout));
+  if (model.weight != 0.0) {
+    Result<infer::LoadedReward> opened = infer::open_reward_model(model.path, dtype);
+    if (!opened.ok()) return std::move(opened).error().within("rewards.model.path");
+    infer::LoadedReward reward = *std::move(opened);
+    if (reward.tokenizer.to_json() != language.tokenizer.to_json()) {
+      return make_error(
+          ErrorCode::conflict,
+          fmt::format("{}: the reward model has another vocabulary than the model that answers", model.path),
+          "train it from the model that answers: task reward");
+    }
+    rewards.add("model", model.weight, align::reward_of_model(std::move(reward)));
+  }
   return rewards;
+}
+
+void PpoConfig::fields(Fields& f) {
+  f.add("updates", options.updates, "steps that learn from the same answers").range(1, 1000);
+  f.add("clip", options.clip, "the ratio of probabilities counts from 1 - clip to 1 + clip").range(0, 1);
+  f.add("value_clip", options.value_clip, "how far a value may go from what it was").at_least(0);
+  f.add("value_weight", options.value_weight, "of the loss of values").at_least(0);
+  f.add("missing_end_penalty", options.missing_end_penalty,
+        "taken from the reward of answers that the limit of tokens ended")
+      .at_least(0);
+  f.add("gamma", options.gae.gamma, "what a reward one token later is worth").range(0, 1);
+  f.add("lambda", options.gae.lambda, "of advantages: 0 trusts values, 1 rewards").range(0, 1);
+  f.add("kl.weight", options.kl.weight, "of the distance to the model as it was").at_least(0);
+  f.add("kl.target", options.kl.target,
+        "distance of an answer, in nats, that the weight is led to; 0: it stays")
+      .at_least(0);
+  f.add("kl.horizon", options.kl.horizon, "answers over which the weight gives way").at_least(1);
+  f.add("values", values, "reward model that values begin with; empty: the model itself with a score of 0");
 }
 
 void GrpoConfig::fields(Fields& f) {

@@ -5,8 +5,7 @@
 #include <vector>
 
 #include "align/grpo.h"
-#include "align/reward.h"
-#include "align/rollout.h"
+#include "align/ppo.h"
 #include "base/config.h"
 #include "base/result.h"
 
@@ -53,14 +52,28 @@ struct RewardsConfig {
     double timeout = 60.0;
     void fields(Fields& f);
   } command;
+  struct Model {
+    double weight = 0.0;
+    std::string path;
+    void fields(Fields& f);
+  } model;
 
   void fields(Fields& f);
   // Whether the prompts must have a reference.
   bool needs_references() const { return exact.weight != 0.0 || numeric.weight != 0.0; }
   // invalid_argument where there is none, or one lacks what it needs.
   Result<void> check() const;
-  // Errors of check(), of reading files, and of the rewards.
-  Result<align::Rewards> open() const;
+  // Of answers in `language`. Errors of check(), of reading files, and of the rewards; conflict for a reward model of another
+  // vocabulary.
+  Result<align::Rewards> open(const infer::Language& language, DType dtype) const;
+};
+
+// The `ppo:` section.
+struct PpoConfig {
+  align::PpoOptions options;
+  std::string values;  // the reward model that values begin with; empty: the model itself, with a score of 0
+
+  void fields(Fields& f);
 };
 
 // The `grpo:` section.

@@ -171,6 +171,7 @@ void TuneConfig::fields(Fields& f) {
   f.group("rollout", rollout);
   f.group("rewards", rewards);
   f.group("grpo", grpo);
+  f.group("ppo", ppo);
 }
 
 Result<void> TuneConfig::finish(const Fields& loaded) {

@@ -48,7 +48,7 @@ struct RewardConfig {
 };
 
 // What `task:` says. All but pretrain are tasks of tuning: a file of recipes/tuning/ and a line of tuning_tasks() each.
-enum class TrainTask { pretrain, sft, dpo, orpo, simpo, kto, reward, grpo };
+enum class TrainTask { pretrain, sft, dpo, orpo, simpo, kto, reward, grpo, ppo };
 
 // What `quern train FILE` reads where it says one of these tasks.
 struct TuneConfig {
@@ -65,6 +65,7 @@ struct TuneConfig {
   RolloutConfig rollout;
   RewardsConfig rewards;
   GrpoConfig grpo;
+  PpoConfig ppo;
   train::TrainOptions train;
 
   // Its own settings; `task`, `out`, `from` and `train` are those of all tasks.

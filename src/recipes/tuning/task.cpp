@@ -1,5 +1,7 @@
 #include "recipes/tuning/task.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 
@@ -11,7 +13,7 @@ namespace quern::recipes {
 
 std::span<const TuningTask> tuning_tasks() {
   static const std::array tasks{supervised_task(), dpo_task(),    orpo_task(), simpo_task(),
-                                kto_task(),        reward_task(), grpo_task()};
+                                kto_task(),        reward_task(), grpo_task(), ppo_task()};
   return tasks;
 }
 
@@ -42,6 +44,34 @@ Result<align::Reference> reference_of(const TuneConfig& config, const TunedModel
   QUERN_TRY(model::Decoder frozen,
             model::load_model(config.from, {.trainable = false, .compute_dtype = config.train.dtype}));
   return align::Reference::of(std::make_shared<const model::Decoder>(std::move(frozen)));
+}
+
+Result<void> finish_own_answers(TuneConfig& config, const Fields& loaded) {
+  if (config.adapter.settings.dropout > 0.0) {
+    return make_error(ErrorCode::invalid_argument,
+                      fmt::format("adapter.dropout is {}, and answers are given without dropout",
+                                  config.adapter.settings.dropout),
+                      "set adapter.dropout=0: the ratio of probabilities is that of one model");
+  }
+  if (!loaded.is_set("train.log_every")) config.train.log_every = 1;
+  if (!loaded.is_set("train.sample_every")) config.train.sample_every = 10;
+  return config.rewards.check();
+}
+
+Result<OwnAnswers> own_answers(const TuneConfig& config, const TunedModel& model) {
+  // Keys as wide as what they are learnt with.
+  if (config.train.dtype == DType::f32) model.model().set_cache_dtype(DType::f32);
+  QUERN_TRY(align::Rewards rewards, config.rewards.open(*model.loaded, config.train.dtype));
+  OwnAnswers own{.rewards = std::move(rewards),
+                 .rollout = config.rollout.options,
+                 .rows = {.sequence = config.train.sequence_lengths.max(),
+                          .rows = std::max<int64_t>(config.train.micro_batch, 1),
+                          .packed = config.packed},
+                 .options = tuning_options(config, model)};
+  own.rollout.seed = config.train.seed;
+  // Answers are given without dropout, and the ratio of probabilities is that of one model.
+  own.options.dropout = 0.0;
+  return own;
 }
 
 }  // namespace quern::recipes

@@ -62,4 +62,15 @@ std::unique_ptr<train::Trainee> usual_trainee(const TuneConfig& config, const Tu
 Result<align::Reference> reference_of(const TuneConfig& config, const TunedModel& model);
 train::TuningOptions tuning_options(const TuneConfig& config, const TunedModel& model);
 
+// What tasks that learn from own answers have in common: settings that nobody made, and what is refused; what answers are
+// worth, and how they are drawn and learnt.
+Result<void> finish_own_answers(TuneConfig& config, const Fields& loaded);
+struct OwnAnswers {
+  align::Rewards rewards;
+  align::RolloutOptions rollout;
+  align::AnswerRows rows;
+  train::TuningOptions options;
+};
+Result<OwnAnswers> own_answers(const TuneConfig& config, const TunedModel& model);
+
 }  // namespace quern::recipes

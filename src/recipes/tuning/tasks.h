@@ -13,5 +13,6 @@ TuningTask simpo_task();
 TuningTask kto_task();
 TuningTask reward_task();
 TuningTask grpo_task();
+TuningTask ppo_task();
 
 }  // namespace quern::recipes
