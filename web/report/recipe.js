@@ -81,8 +81,8 @@ function compareSection(stage) {
     element('p', {}, `${questions} held-out questions and ${sums} held-out sums, the same for every model. Exact: the likeliest answer is right, ` +
       `in whatever manner. Preferred: how often a judge prefers one of ${draws} drawn answers to that of ${against}; 50 % is no better. ` +
       'Intervals of 95 %.'));
-  section.append(table(['model', 'exact answers', `preferred to ${against}`, 'sums in digits', 'tokens of an answer'], models.map(model => [
-    model.model, estimate(model.exact), model.model === against ? '–' : estimate(model.wins), estimate(model.sums), model.answer_tokens])));
+  section.append(table(['model', 'exact answers', `preferred to ${against}`, 'sums', 'sums, drawn', 'tokens of an answer'], models.map(model => [
+    model.model, estimate(model.exact), model.model === against ? '–' : estimate(model.wins), estimate(model.sums), estimate(model.drawn_sums), model.answer_tokens])));
   const rows = stage.answers || [], sample = rows.filter(row => row.kind !== 'digits').slice(0, 12).concat(rows.filter(row => row.kind === 'digits').slice(0, 4));
   section.append(element('h3', {}, 'Answers side by side'),
     table(['question', 'expected', ...models.map(model => model.model)], sample.map(row => [

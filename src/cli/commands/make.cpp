@@ -41,14 +41,14 @@ std::string figures_of(const recipes::FinishedStage& stage) {
 std::string comparison_of(const recipes::FinishedStage& stage) {
   const nlohmann::ordered_json& figures = stage.record["figures"];
   TextTable table({"model", ">exact answers", ">preferred to " + figures.value("against", std::string()),
-                   ">sums in digits"});
+                   ">sums", ">sums, drawn"});
   const auto shown = [](const nlohmann::ordered_json& share) {
     return fmt::format("{:.1f} ± {:.1f} %", 100.0 * share.value("value", 0.0),
                        196.0 * share.value("error", 0.0));
   };
   for (const auto& model : figures["models"])
     table.add({model.value("model", std::string()), shown(model["exact"]), shown(model["wins"]),
-               shown(model["sums"])});
+               shown(model["sums"]), shown(model["drawn_sums"])});
   return table.to_string(0);
 }
 

@@ -37,7 +37,7 @@ class CompareStage final : public Stage {
     f.add("lessons", lessons_, "folder of a stage of the kind lessons").required();
     f.add("limit", limit_, "ask only the first so many questions and sums; 0: all").at_least(0);
     f.add("max_tokens", options_.max_tokens, "longest answer").at_least(1);
-    f.add("draws", options_.draws, "answers drawn for each question, for the judge").at_least(1);
+    f.add("draws", options_.draws, "answers drawn for each prompt").at_least(1);
     f.add("temperature", options_.temperature, "at which they are drawn").range(0.01, 100);
     f.add("seed", options_.seed, "same seed, same answers");
   }
@@ -70,9 +70,7 @@ class CompareStage final : public Stage {
       QUERN_CHECK(understand(questions, sums));
       QUERN_TRY(model.questions,
                 eval::give_answers(loaded, questions, options_, *context.progress, model.name));
-      eval::GiveOptions likeliest = options_;
-      likeliest.draws = 0;
-      QUERN_TRY(model.sums, eval::give_answers(loaded, sums, likeliest, *context.progress, model.name));
+      QUERN_TRY(model.sums, eval::give_answers(loaded, sums, options_, *context.progress, model.name));
     }
     QUERN_CHECK(write_file_atomic(context.out / "answers.jsonl", answers()));
     Json figures = {{"questions", questions_.size()},
@@ -122,10 +120,15 @@ class CompareStage final : public Stage {
   }
 
   Json figures_of(const Compared& model) const {
-    eval::RunningMean exact, sums;
+    eval::RunningMean exact, sums, drawn_sums;
     for (size_t i = 0; i < questions_.size(); ++i)
       exact.add(data::synth::worth(questions_[i], model.questions.likeliest[i]) > 0.0 ? 1.0 : 0.0);
-    for (size_t i = 0; i < sums_.size(); ++i) sums.add(right(i, model.sums.likeliest[i]) ? 1.0 : 0.0);
+    for (size_t i = 0; i < sums_.size(); ++i) {
+      sums.add(right(i, model.sums.likeliest[i]) ? 1.0 : 0.0);
+      eval::RunningMean draws;
+      for (const std::string& answer : model.sums.drawn[i]) draws.add(right(i, answer) ? 1.0 : 0.0);
+      drawn_sums.add(draws.estimate().value);
+    }
     const Compared& other = *std::ranges::find(compared_, against_, &Compared::name);
     const eval::Estimate wins = eval::win_rate(model.questions, other.questions,
                                                [&](size_t i, std::string_view a, std::string_view b) {
@@ -135,6 +138,7 @@ class CompareStage final : public Stage {
             {"exact", as_json(exact.estimate())},
             {"wins", as_json(wins)},
             {"sums", as_json(sums.estimate())},
+            {"drawn_sums", as_json(drawn_sums.estimate())},
             {"answer_tokens", model.questions.tokens},
             {"cut_off", model.questions.cut_off}};
   }

@@ -24,8 +24,9 @@ class TuneStage final : public Stage {
   }
   std::vector<std::string> inputs() const override {
     std::vector<std::string> paths = {config_.from, config_.examples};
-    if (const std::string& schema = config_.rewards.json_schema.file; !schema.empty())
-      paths.push_back(schema);
+    for (const std::string& path :
+         {config_.rewards.json_schema.file, config_.rewards.model.path, config_.ppo.values})
+      if (!path.empty()) paths.push_back(path);
     return paths;
   }
   // OUT/model, or OUT/adapter, and what recipes/tune.h names.
