@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/clock.h"
+#include "ops/decoded_blocks.h"
 
 namespace quern::align {
 
@@ -60,6 +61,7 @@ Result<std::vector<Rollout>> Rollouts::run(std::span<const std::span<const int32
                                            uint64_t round, const infer::SamplingOptions& sampling) {
   std::vector<Rollout> answers(prompts.size() * static_cast<size_t>(each));
   std::optional<Error> error;
+  const ops::DecodedBlocks decoded(options_.decoded);
   const Stopwatch watch;
   const std::string scope = std::to_string(calls_++);
   for (size_t i = 0; i < answers.size() && !error; ++i) {

@@ -19,6 +19,8 @@ struct RolloutOptions {
   int64_t top_k = 0;
   double top_p = 1.0;
   int64_t at_once = 64;  // answers
+  // Over weights in blocks: ops::DecodedBlocks, so that log-probabilities are those that are learnt.
+  bool decoded = true;
   uint64_t seed = 0;
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "ops/cast.h"
+#include "ops/decoded_blocks.h"
 #include "ops/op_support.h"
 #include "tensor/strips.h"
 
@@ -51,7 +52,7 @@ void expect_map(const Tensor& x, const Tensor& w, const Tensor& bias) {
 // Whether a map of x goes through the kernels for blocks. They have no gradient, and no f64.
 bool multiplies_blocks(const Tensor& x, const LinearMap& map) {
   return is_block(map.weight.dtype()) && x.dtype() != DType::f64 && map.weight.dim(1) % kStripGroup == 0 &&
-         !autograd::recording({&x, &map.bias}) && !autograd::checkpointing();
+         !autograd::recording({&x, &map.bias}) && !autograd::checkpointing() && !DecodedBlocks::on();
 }
 
 bool multiply_blocks(const Tensor& x, std::span<const LinearMap> maps) {

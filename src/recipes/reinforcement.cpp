@@ -29,6 +29,10 @@ void RolloutConfig::fields(Fields& f) {
   f.add("top_k", options.top_k, "draw from the k likeliest tokens; 0: from all").at_least(0);
   f.add("top_p", options.top_p, "draw from the fewest tokens with this share").range(0.01, 1);
   f.add("at_once", options.at_once, "answers given at a time").range(1, 4096);
+  f.add("decoded", options.decoded,
+        "over a quantised model: draw answers with the weights as they are learnt with; false: with products "
+        "of "
+        "8 bits, as it is served");
   f.add("texts_as_messages", texts_as_messages,
         "prompts that are texts become a message of the user; otherwise no template is put around them");
 }

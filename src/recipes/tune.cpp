@@ -91,10 +91,11 @@ Result<align::PromptSets> open_prompts(const TuneConfig& config, const infer::La
 Result<TunedModel> open_tuned(const TuneConfig& config) {
   const bool whole = config.adapter.method == AdapterConfig::Method::none;
   QUERN_TRY(infer::Language language, infer::open_language(config.from));
-  const model::LoadOptions how{.trainable = whole,
-                               .compute_dtype = config.train.dtype,
-                               // Answers are given as fast as the model is served.
-                               .pack = !whole && task_of(config.task).has_prompts()};
+  const model::LoadOptions how{
+      .trainable = whole,
+      .compute_dtype = config.train.dtype,
+      // Answers are given as fast as the model is served, unless they are drawn as they are learnt.
+      .pack = !whole && task_of(config.task).has_prompts() && !config.rollout.options.decoded};
   TunedModel result;
   const auto take = [&](model::Decoder decoder) {
     result.loaded =
