@@ -9,6 +9,7 @@ function(quern_asset target symbol file)
     DEPENDS ${file} ${CMAKE_SOURCE_DIR}/cmake/write_asset.cmake
     VERBATIM)
   target_sources(${target} PRIVATE ${output})
+  set_source_files_properties(${output} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
 endfunction()
 
 # quern_asset_files(target symbol path file ...): embeds each file and lists them, under their paths, as
@@ -39,4 +40,5 @@ const std::span<const File> @symbol@(files);
 }  // namespace quern::assets
 ")
   target_sources(${target} PRIVATE ${output})
+  set_source_files_properties(${output} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
 endfunction()

@@ -3,6 +3,12 @@ add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wno-un
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   add_compile_options(-Wno-restrict)  # GCC 12 warns of harmless `"text" + string` (GCC bug 105651)
 endif()
+if(CMAKE_UNITY_BUILD)  # neither a name of another file nor a class of an included source is what these mean
+  add_compile_options(-Wno-shadow)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    add_compile_options(-Wno-subobject-linkage)
+  endif()
+endif()
 if(QUERN_WERROR)
   add_compile_options(-Werror)
 endif()

@@ -27,6 +27,6 @@ sources=$(printf '%s\n' $sources | grep -v '/isa/' || true)
 if [ -n "$sources" ]; then
   echo "lint: clang-tidy on $(printf '%s\n' "$sources" | wc -l) files"
   printf '%s\n' "$sources" | xargs -P "$(nproc)" -n 4 clang-tidy -p "$build" --quiet \
-    --extra-arg=-Wno-unknown-warning-option 2>/dev/null || status=1
+    --extra-arg=-Wno-unknown-warning-option --extra-arg=-Wshadow 2>/dev/null || status=1
 fi
 exit $status

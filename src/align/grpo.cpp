@@ -13,13 +13,13 @@ namespace quern::align {
 
 namespace {
 
-double mean_of(std::span<const double> values) {
+double average(std::span<const double> values) {
   return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
 }
 
 // With n - 1.
 double deviation_of(std::span<const double> values) {
-  const double mean = mean_of(values);
+  const double mean = average(values);
   double squares = 0.0;
   for (const double value : values) squares += (value - mean) * (value - mean);
   return std::sqrt(squares / static_cast<double>(values.size() - 1));
@@ -84,7 +84,7 @@ Result<Grpo::Batch> Grpo::answer() const {
   }
   const auto groups = static_cast<double>(chosen.size());
   batch.figures = {
-      {"reward", mean_of(scores.total)}, {"reward_std", spread / groups}, {"flat_groups", flat / groups}};
+      {"reward", average(scores.total)}, {"reward_std", spread / groups}, {"flat_groups", flat / groups}};
   for (const auto& more : {rewards_.means(scores), figures_of(rollouts)})
     batch.figures.insert(batch.figures.end(), more.begin(), more.end());
   return batch;

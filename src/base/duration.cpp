@@ -10,11 +10,11 @@ namespace quern {
 
 namespace {
 
-struct Unit {
+struct TimeUnit {
   std::string_view suffix;
   double seconds;
 };
-constexpr Unit kUnits[] = {{"ms", 1e-3}, {"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}};
+constexpr TimeUnit kUnits[] = {{"ms", 1e-3}, {"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}};
 
 }  // namespace
 
@@ -31,7 +31,7 @@ Result<double> parse_duration(std::string_view text) {
     rest.remove_prefix(static_cast<size_t>(end - rest.data()));
     const std::string_view suffix = rest.substr(0, std::min(rest.find_first_of("0123456789."), rest.size()));
     const auto* const unit =
-        std::ranges::find(kUnits, suffix.empty() ? std::string_view("s") : suffix, &Unit::suffix);
+        std::ranges::find(kUnits, suffix.empty() ? std::string_view("s") : suffix, &TimeUnit::suffix);
     if (unit == std::end(kUnits)) return refused;
     total += value * unit->seconds;
     rest.remove_prefix(suffix.size());

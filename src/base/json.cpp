@@ -14,8 +14,6 @@ namespace quern {
 
 namespace {
 
-using Json = nlohmann::json;
-
 constexpr size_t kExcerpt = 80;
 constexpr size_t kMaxOrderedKeys = 2048;  // of an object
 
@@ -59,7 +57,7 @@ std::optional<Excess> excess_in(std::string_view text, int depth, size_t keys) {
 
 // nlohmann's "[json.exception.parse_error.101] parse error at line 1, column 2: syntax error ..." from
 // "syntax" on.
-std::string reason_of(const Json::exception& error) {
+std::string reason_of(const nlohmann::json::exception& error) {
   const std::string_view text = error.what();
   const size_t start = text.find(": ");
   return std::string(start == std::string_view::npos ? text : text.substr(start + 2));
@@ -70,8 +68,8 @@ Error not_json(std::string_view source, std::string_view text, size_t offset, st
                     fmt::format("{}:{}: not valid JSON: {}", source, place_of(text, offset), reason));
 }
 
-const Json* find_path(const Json& document, std::string_view path) {
-  const Json* place = &document;
+const nlohmann::json* find_path(const nlohmann::json& document, std::string_view path) {
+  const nlohmann::json* place = &document;
   for (;;) {
     const size_t dot = std::min(path.find('.'), path.size());
     if (!place->is_object()) return nullptr;
@@ -84,28 +82,28 @@ const Json* find_path(const Json& document, std::string_view path) {
 }
 
 // What each C++ type accepts and is called; nullopt when the value is of another kind or does not fit.
-std::optional<bool> convert(const Json& value, const bool*) {
+std::optional<bool> convert(const nlohmann::json& value, const bool*) {
   return value.is_boolean() ? std::optional(value.get<bool>()) : std::nullopt;
 }
-std::optional<int64_t> convert(const Json& value, const int64_t*) {
+std::optional<int64_t> convert(const nlohmann::json& value, const int64_t*) {
   const bool fits = value.is_number_integer() &&
                     !(value.is_number_unsigned() && value.get<uint64_t>() > static_cast<uint64_t>(INT64_MAX));
   return fits ? std::optional(value.get<int64_t>()) : std::nullopt;
 }
-std::optional<uint64_t> convert(const Json& value, const uint64_t*) {
+std::optional<uint64_t> convert(const nlohmann::json& value, const uint64_t*) {
   return value.is_number_unsigned() ? std::optional(value.get<uint64_t>()) : std::nullopt;
 }
-std::optional<double> convert(const Json& value, const double*) {
+std::optional<double> convert(const nlohmann::json& value, const double*) {
   return value.is_number() ? std::optional(value.get<double>()) : std::nullopt;
 }
-std::optional<std::string> convert(const Json& value, const std::string*) {
+std::optional<std::string> convert(const nlohmann::json& value, const std::string*) {
   return value.is_string() ? std::optional(value.get<std::string>()) : std::nullopt;
 }
 template <class T>
-std::optional<std::vector<T>> convert(const Json& value, const std::vector<T>*) {
+std::optional<std::vector<T>> convert(const nlohmann::json& value, const std::vector<T>*) {
   if (!value.is_array()) return std::nullopt;
   std::vector<T> items;
-  for (const Json& element : value) {
+  for (const nlohmann::json& element : value) {
     std::optional<T> item = convert(element, static_cast<const T*>(nullptr));
     if (!item) return std::nullopt;
     items.push_back(*std::move(item));
@@ -140,8 +138,8 @@ Result<Document> parse(std::string_view text, std::string_view source, int max_d
 }
 }  // namespace
 
-Result<Json> parse_json(std::string_view text, std::string_view source, int max_depth) {
-  return parse<Json>(text, source, max_depth, std::numeric_limits<size_t>::max());
+Result<nlohmann::json> parse_json(std::string_view text, std::string_view source, int max_depth) {
+  return parse<nlohmann::json>(text, source, max_depth, std::numeric_limits<size_t>::max());
 }
 
 Result<nlohmann::ordered_json> parse_ordered_json(std::string_view text, std::string_view source,
@@ -149,21 +147,21 @@ Result<nlohmann::ordered_json> parse_ordered_json(std::string_view text, std::st
   return parse<nlohmann::ordered_json>(text, source, max_depth, kMaxOrderedKeys);
 }
 
-Result<Json> read_json_file(const std::filesystem::path& path, uint64_t limit) {
+Result<nlohmann::json> read_json_file(const std::filesystem::path& path, uint64_t limit) {
   QUERN_TRY(const std::string text, read_file(path, limit));
   return parse_json(text, path.string());
 }
 
-std::string json_excerpt(const Json& value) {
-  std::string text = value.dump(-1, ' ', true, Json::error_handler_t::replace);
+std::string json_excerpt(const nlohmann::json& value) {
+  std::string text = value.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
   if (text.size() > kExcerpt) text = text.substr(0, kExcerpt) + "...";
   return text;
 }
 
 template <class T>
-Result<T> json_get(const Json& document, std::string_view path, std::string_view source) {
+Result<T> json_get(const nlohmann::json& document, std::string_view path, std::string_view source) {
   const T* const type = nullptr;
-  const Json* const value = find_path(document, path);
+  const nlohmann::json* const value = find_path(document, path);
   if (value != nullptr) {
     if (std::optional<T> converted = convert(*value, type)) return *std::move(converted);
   }
@@ -172,13 +170,13 @@ Result<T> json_get(const Json& document, std::string_view path, std::string_view
                                 value == nullptr ? "nothing" : json_excerpt(*value)));
 }
 
-template Result<bool> json_get(const Json&, std::string_view, std::string_view);
-template Result<int64_t> json_get(const Json&, std::string_view, std::string_view);
-template Result<uint64_t> json_get(const Json&, std::string_view, std::string_view);
-template Result<double> json_get(const Json&, std::string_view, std::string_view);
-template Result<std::string> json_get(const Json&, std::string_view, std::string_view);
-template Result<std::vector<int64_t>> json_get(const Json&, std::string_view, std::string_view);
-template Result<std::vector<double>> json_get(const Json&, std::string_view, std::string_view);
-template Result<std::vector<std::string>> json_get(const Json&, std::string_view, std::string_view);
+template Result<bool> json_get(const nlohmann::json&, std::string_view, std::string_view);
+template Result<int64_t> json_get(const nlohmann::json&, std::string_view, std::string_view);
+template Result<uint64_t> json_get(const nlohmann::json&, std::string_view, std::string_view);
+template Result<double> json_get(const nlohmann::json&, std::string_view, std::string_view);
+template Result<std::string> json_get(const nlohmann::json&, std::string_view, std::string_view);
+template Result<std::vector<int64_t>> json_get(const nlohmann::json&, std::string_view, std::string_view);
+template Result<std::vector<double>> json_get(const nlohmann::json&, std::string_view, std::string_view);
+template Result<std::vector<std::string>> json_get(const nlohmann::json&, std::string_view, std::string_view);
 
 }  // namespace quern

@@ -10,7 +10,7 @@ namespace quern {
 
 namespace {
 
-struct Unit {
+struct ScaledUnit {
   std::string_view suffix;
   double factor;
 };
@@ -20,8 +20,8 @@ std::string three_digits(double value) {
   return fmt::format("{:.{}f}", value, value < 9.995 ? 2 : value < 99.95 ? 1 : 0);
 }
 
-Result<uint64_t> parse_with_units(std::string_view text, std::span<const Unit> units, std::string_view kind,
-                                  std::string_view examples) {
+Result<uint64_t> parse_with_units(std::string_view text, std::span<const ScaledUnit> units,
+                                  std::string_view kind, std::string_view examples) {
   const auto refuse = [&](std::string_view why) {
     return make_error(ErrorCode::invalid_argument, fmt::format("'{}' is not a {}: {}", text, kind, why),
                       fmt::format("write {}", examples));
@@ -31,7 +31,7 @@ Result<uint64_t> parse_with_units(std::string_view text, std::span<const Unit> u
   if (status != std::errc() || !std::isfinite(value)) return refuse("expected a number");
   std::string_view suffix = text.substr(static_cast<size_t>(end - text.data()));
   while (!suffix.empty() && suffix.front() == ' ') suffix.remove_prefix(1);
-  for (const Unit& unit : units) {
+  for (const ScaledUnit& unit : units) {
     if (suffix != unit.suffix) continue;
     const double scaled = value * unit.factor;
     if (scaled < 0) return refuse("it is negative");
@@ -82,16 +82,16 @@ std::string human_duration(double seconds) {
 }
 
 Result<uint64_t> parse_bytes(std::string_view text) {
-  static constexpr Unit kUnits[] = {{"", 1},         {"B", 1},        {"k", 1e3},     {"kB", 1e3},
-                                    {"KB", 1e3},     {"M", 1e6},      {"MB", 1e6},    {"G", 1e9},
-                                    {"GB", 1e9},     {"T", 1e12},     {"TB", 1e12},   {"KiB", 0x1p10},
-                                    {"MiB", 0x1p20}, {"GiB", 0x1p30}, {"TiB", 0x1p40}};
+  static constexpr ScaledUnit kUnits[] = {{"", 1},         {"B", 1},        {"k", 1e3},     {"kB", 1e3},
+                                          {"KB", 1e3},     {"M", 1e6},      {"MB", 1e6},    {"G", 1e9},
+                                          {"GB", 1e9},     {"T", 1e12},     {"TB", 1e12},   {"KiB", 0x1p10},
+                                          {"MiB", 0x1p20}, {"GiB", 0x1p30}, {"TiB", 0x1p40}};
   return parse_with_units(text, kUnits, "size in bytes", "a size such as 4GiB, 500MB or 1048576");
 }
 
 Result<uint64_t> parse_count(std::string_view text) {
-  static constexpr Unit kUnits[] = {{"", 1},    {"k", 1e3}, {"K", 1e3}, {"M", 1e6},
-                                    {"G", 1e9}, {"B", 1e9}, {"T", 1e12}};
+  static constexpr ScaledUnit kUnits[] = {{"", 1},    {"k", 1e3}, {"K", 1e3}, {"M", 1e6},
+                                          {"G", 1e9}, {"B", 1e9}, {"T", 1e12}};
   return parse_with_units(text, kUnits, "count", "a count such as 1000, 300k, 1.5G or 1e9");
 }
 

@@ -27,7 +27,7 @@ FileKind kind_of(fs::path path) {
   return FileKind::other;
 }
 
-bool is_blank(std::string_view text) {
+bool is_blank_text(std::string_view text) {
   return text.find_first_not_of(" \t\r\n\f\v") == std::string_view::npos;
 }
 
@@ -121,7 +121,7 @@ Result<bool> DocumentReader::next(Document& document) {
   for (;;) {
     QUERN_TRY(const bool any, next_piece(document));
     if (!any) return false;
-    if (is_blank(document.text)) {
+    if (is_blank_text(document.text)) {
       // A blank line between two JSON rows, or at the end of the file, is no document.
       if (current_->kind != FileKind::jsonl) ++statistics_.blank_documents;
       continue;
@@ -130,7 +130,7 @@ Result<bool> DocumentReader::next(Document& document) {
     if (!valid) continue;
     if (current_->kind == FileKind::jsonl) {
       QUERN_CHECK(extract_json(document));
-      if (is_blank(document.text)) {
+      if (is_blank_text(document.text)) {
         ++statistics_.blank_documents;
         continue;
       }

@@ -6,7 +6,7 @@ namespace quern::data {
 
 namespace {
 
-constexpr size_t kReadBytes = size_t{1} << 18;
+constexpr size_t kChunkBytes = size_t{1} << 18;
 
 // Removes the CR of every CR LF in text[from, end).
 void drop_returns(std::string& text, size_t from) {
@@ -38,8 +38,8 @@ Result<void> TextSplitter::fill() {
   if (held_return_) buffer_ += '\r';
   held_return_ = false;
   const size_t at = buffer_.size();
-  buffer_.resize(at + kReadBytes);
-  QUERN_TRY(const size_t count, source_->read({buffer_.data() + at, kReadBytes}));
+  buffer_.resize(at + kChunkBytes);
+  QUERN_TRY(const size_t count, source_->read({buffer_.data() + at, kChunkBytes}));
   buffer_.resize(at + count);
   finished_ = count == 0;
   if (finished_) return {};

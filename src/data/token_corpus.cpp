@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 namespace {
 
 // Text tokenized between two writes: enough to keep every thread busy, little enough to keep memory flat.
-constexpr size_t kBatchBytes = size_t{16} << 20;
+constexpr size_t kBatchOfText = size_t{16} << 20;
 
 // Raised when the same inputs would give other token files than before.
 constexpr int kPreparation = 1;
@@ -80,10 +80,10 @@ struct Part {
   std::optional<Error> error;  // why there are none
 };
 
-class Preparation {
+class TokenizationRun {
  public:
-  Preparation(const TokenCorpusOptions& options, const Tokenization& tokenization, SplitPlan plan,
-              TokenWriter train, std::optional<TokenWriter> validation)
+  TokenizationRun(const TokenCorpusOptions& options, const Tokenization& tokenization, SplitPlan plan,
+                  TokenWriter train, std::optional<TokenWriter> validation)
       : options_(options),
         tokenization_(tokenization),
         plan_(plan),
@@ -96,7 +96,7 @@ class Preparation {
     for (bool more = true; more;) {
       size_t bytes = 0;
       parts_.clear();
-      while (bytes < kBatchBytes) {
+      while (bytes < kBatchOfText) {
         QUERN_TRY(more, reader.next(document));
         if (!more) break;
         bytes += document.text.size();
@@ -201,7 +201,7 @@ Result<TokenCorpus> prepare_tokens(const TokenCorpusOptions& options, const Toke
     QUERN_TRY(TokenWriter writer, TokenWriter::create(validation_path, tokenization.vocab_size, key));
     validation.emplace(std::move(writer));
   }
-  Preparation preparation(options, tokenization, plan, std::move(train), std::move(validation));
+  TokenizationRun preparation(options, tokenization, plan, std::move(train), std::move(validation));
   QUERN_CHECK(preparation.run(reader, progress));
 
   TokenCorpus corpus;

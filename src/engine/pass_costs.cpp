@@ -7,11 +7,11 @@
 namespace quern::engine {
 
 namespace {
-constexpr int64_t kFew = 3;      // passes after which an average is worth something
-constexpr double kWeight = 0.2;  // of the latest pass, at least
-constexpr double kStale = 256;   // passes after which an average is worth nothing
-constexpr double kSlope = 0.05;  // of the smallest pass, that a token more takes where nobody knows
-constexpr double kLeast = 1e-9;  // seconds: clocks may stand still
+constexpr int64_t kFew = 3;          // passes after which an average is worth something
+constexpr double kLatestPass = 0.2;  // of the latest pass, at least
+constexpr double kStale = 256;       // passes after which an average is worth nothing
+constexpr double kSlope = 0.05;      // of the smallest pass, that a token more takes where nobody knows
+constexpr double kLeast = 1e-9;      // seconds: clocks may stand still
 }  // namespace
 
 void PassCosts::add(int64_t tokens, double seconds) {
@@ -24,7 +24,7 @@ void PassCosts::add(int64_t tokens, double seconds) {
   }
   Cost& cost = found->second;
   const double age = static_cast<double>(passes_ - std::exchange(cost.last, passes_)) / kStale;
-  const double weight = std::max({kWeight, 1.0 / static_cast<double>(++cost.passes), std::min(age, 1.0)});
+  const double weight = std::max({kLatestPass, 1.0 / static_cast<double>(++cost.passes), std::min(age, 1.0)});
   if (cost.passes > 1) seconds = std::min(seconds, 2.0 * cost.seconds);
   cost.seconds += weight * (std::max(seconds, kLeast) - cost.seconds);
 }

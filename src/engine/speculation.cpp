@@ -13,7 +13,7 @@ constexpr double kSurest = 0.98;      // chance: none is certain
 constexpr double kFirstChance = 0.7;  // before anything is known
 constexpr double kPrior = 2.0;        // tokens that what is known of others weighs
 constexpr double kMemory = 0.9, kLongMemory = 0.995;  // that a pass leaves, of a sequence and of all
-constexpr double kWeight = 0.2;                       // of the latest of step_seconds_
+constexpr double kLatestStep = 0.2;                   // of the latest of step_seconds_
 constexpr int64_t kFewUnread = 32;                    // tokens that a proposer reads in no time
 
 }  // namespace
@@ -101,7 +101,7 @@ void Speculation::guess(std::span<Guess> guesses, int64_t budget, const std::fun
   const double start = clock();
   proposer_->propose(wanted);
   const double seconds = (clock() - start) / static_cast<double>(deepest);
-  if (typical) step_seconds_ += kWeight * (seconds - step_seconds_);
+  if (typical) step_seconds_ += kLatestStep * (seconds - step_seconds_);
 }
 
 void Speculation::learn(const Guess& guess, int64_t verified, int64_t accepted, int32_t chosen) {

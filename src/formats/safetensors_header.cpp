@@ -58,7 +58,7 @@ const DTypeRow& row_of(DType dtype) {
 }
 
 template <class... Args>
-Error corrupt(fmt::format_string<Args...> format, Args&&... args) {
+Error corrupt_safetensors(fmt::format_string<Args...> format, Args&&... args) {
   return make_error(ErrorCode::corrupt, "safetensors: " + fmt::format(format, std::forward<Args>(args)...),
                     "the file is damaged or was not written completely; fetch or write it again");
 }
@@ -68,8 +68,8 @@ constexpr size_t kMaxRank = 64;  // far above any tensor in use; keeps messages 
 Result<uint64_t> parse_uint(dom::element value, std::string_view tensor, std::string_view field) {
   uint64_t number = 0;
   if (value.get(number) != simdjson::SUCCESS || number > INT64_MAX) {
-    return corrupt("{} of tensor {} holds {}, expected an integer from 0 to 2^63 - 1", field,
-                   json_excerpt(tensor), std::string_view(simdjson::minify(value)).substr(0, 80));
+    return corrupt_safetensors("{} of tensor {} holds {}, expected an integer from 0 to 2^63 - 1", field,
+                               json_excerpt(tensor), std::string_view(simdjson::minify(value)).substr(0, 80));
   }
   return number;
 }
@@ -77,10 +77,10 @@ Result<uint64_t> parse_uint(dom::element value, std::string_view tensor, std::st
 Result<std::vector<int64_t>> parse_shape(dom::element value, std::string_view tensor) {
   dom::array extents;
   if (value.get(extents) != simdjson::SUCCESS)
-    return corrupt("shape of tensor {} is not an array", json_excerpt(tensor));
+    return corrupt_safetensors("shape of tensor {} is not an array", json_excerpt(tensor));
   if (extents.size() > kMaxRank) {
-    return corrupt("shape of tensor {} has {} dimensions, expected at most {}", json_excerpt(tensor),
-                   extents.size(), kMaxRank);
+    return corrupt_safetensors("shape of tensor {} has {} dimensions, expected at most {}",
+                               json_excerpt(tensor), extents.size(), kMaxRank);
   }
   std::vector<int64_t> shape;
   for (dom::element element : extents) {
@@ -106,7 +106,7 @@ struct EntryFields {
 Result<EntryFields> parse_fields(dom::element value, std::string_view tensor) {
   dom::object object;
   if (value.get(object) != simdjson::SUCCESS) {
-    return corrupt("entry of tensor {} is not an object", json_excerpt(tensor));
+    return corrupt_safetensors("entry of tensor {} is not an object", json_excerpt(tensor));
   }
   EntryFields fields;
   for (auto [key, field] : object) {
@@ -115,15 +115,16 @@ Result<EntryFields> parse_fields(dom::element value, std::string_view tensor) {
                  : key == "data_offsets" ? &fields.data_offsets
                                          : nullptr;
     if (slot == nullptr || slot->has_value()) {
-      return corrupt("entry of tensor {} has a repeated or unknown key {}", json_excerpt(tensor),
-                     json_excerpt(key));
+      return corrupt_safetensors("entry of tensor {} has a repeated or unknown key {}", json_excerpt(tensor),
+                                 json_excerpt(key));
     }
     *slot = field;
   }
   for (const auto& [key, field] : {std::pair("dtype", &fields.dtype),
                                    {"shape", &fields.shape},
                                    {"data_offsets", &fields.data_offsets}}) {
-    if (!field->has_value()) return corrupt("entry of tensor {} lacks {}", json_excerpt(tensor), key);
+    if (!field->has_value())
+      return corrupt_safetensors("entry of tensor {} lacks {}", json_excerpt(tensor), key);
   }
   return fields;
 }
@@ -131,12 +132,12 @@ Result<EntryFields> parse_fields(dom::element value, std::string_view tensor) {
 Result<const DTypeRow*> parse_dtype(dom::element value, std::string_view tensor) {
   std::string_view name;
   if (value.get(name) != simdjson::SUCCESS)
-    return corrupt("dtype of tensor {} is not a string", json_excerpt(tensor));
+    return corrupt_safetensors("dtype of tensor {} is not a string", json_excerpt(tensor));
   for (const DTypeRow& row : kDTypes) {
     if (row.name == name) return &row;
   }
-  return corrupt("dtype of tensor {} is {}, which the format does not have", json_excerpt(tensor),
-                 json_excerpt(name));
+  return corrupt_safetensors("dtype of tensor {} is {}, which the format does not have", json_excerpt(tensor),
+                             json_excerpt(name));
 }
 
 // The offsets stay relative to the data here.
@@ -150,31 +151,33 @@ Result<TensorEntry> parse_entry(std::string_view name, dom::element value, uint6
   QUERN_TRY(entry.shape, parse_shape(*fields.shape, name));
   dom::array offsets;
   if (fields.data_offsets->get(offsets) != simdjson::SUCCESS || offsets.size() != 2) {
-    return corrupt("data_offsets of tensor {} are not [begin, end]", json_excerpt(name));
+    return corrupt_safetensors("data_offsets of tensor {} are not [begin, end]", json_excerpt(name));
   }
   QUERN_TRY(entry.begin, parse_uint(offsets.at(0).value_unsafe(), name, "data_offsets"));
   QUERN_TRY(entry.end, parse_uint(offsets.at(1).value_unsafe(), name, "data_offsets"));
   if (entry.begin > entry.end || entry.end > data_size) {
-    return corrupt("data_offsets of tensor {} are [{}, {}), expected to lie within the {} bytes of data",
-                   json_excerpt(name), entry.begin, entry.end, data_size);
+    return corrupt_safetensors(
+        "data_offsets of tensor {} are [{}, {}), expected to lie within the {} bytes of data",
+        json_excerpt(name), entry.begin, entry.end, data_size);
   }
   if (const auto expected = byte_size(entry.shape, row->bits); expected != entry.bytes()) {
-    return corrupt("tensor {} is {}, which takes {} bytes, but its data_offsets hold {}", json_excerpt(name),
-                   entry.describe(), expected ? std::to_string(*expected) : "an impossible number of",
-                   entry.bytes());
+    return corrupt_safetensors(
+        "tensor {} is {}, which takes {} bytes, but its data_offsets hold {}", json_excerpt(name),
+        entry.describe(), expected ? std::to_string(*expected) : "an impossible number of", entry.bytes());
   }
   return entry;
 }
 
 Result<SafetensorsMetadata> parse_metadata(dom::element value) {
   dom::object fields;
-  if (value.get(fields) != simdjson::SUCCESS) return corrupt("{} is not an object", kMetadataKey);
+  if (value.get(fields) != simdjson::SUCCESS) return corrupt_safetensors("{} is not an object", kMetadataKey);
   SafetensorsMetadata metadata;
   for (auto [key, field] : fields) {
     std::string_view text;
     if (field.get(text) != simdjson::SUCCESS)
-      return corrupt("{} of {} is not a string", json_excerpt(key), kMetadataKey);
-    if (!metadata.emplace(key, text).second) return corrupt("{} repeats {}", kMetadataKey, json_excerpt(key));
+      return corrupt_safetensors("{} of {} is not a string", json_excerpt(key), kMetadataKey);
+    if (!metadata.emplace(key, text).second)
+      return corrupt_safetensors("{} repeats {}", kMetadataKey, json_excerpt(key));
   }
   return metadata;
 }
@@ -187,15 +190,15 @@ Result<void> check_cover(std::vector<TensorEntry>& entries, uint64_t data_size) 
   uint64_t reached = 0;
   for (const TensorEntry& entry : entries) {
     if (entry.begin != reached) {
-      return corrupt("data_offsets of tensor {} begin at {}, expected {}: the data has {}",
-                     json_excerpt(entry.name), entry.begin, reached,
-                     entry.begin > reached ? "a hole" : "an overlap");
+      return corrupt_safetensors("data_offsets of tensor {} begin at {}, expected {}: the data has {}",
+                                 json_excerpt(entry.name), entry.begin, reached,
+                                 entry.begin > reached ? "a hole" : "an overlap");
     }
     reached = entry.end;
   }
   if (reached != data_size) {
-    return corrupt("the tensors end at byte {} of the data, expected {}, the end of the file", reached,
-                   data_size);
+    return corrupt_safetensors("the tensors end at byte {} of the data, expected {}, the end of the file",
+                               reached, data_size);
   }
   return {};
 }
@@ -205,14 +208,16 @@ Result<SafetensorsHeader> parse_json(std::string_view json, uint64_t data_size) 
   dom::element document;
   if (const error_code error = parser.parse(simdjson::padded_string(json)).get(document);
       error != simdjson::SUCCESS) {
-    return corrupt("the header is not valid JSON: {}", simdjson::error_message(error));
+    return corrupt_safetensors("the header is not valid JSON: {}", simdjson::error_message(error));
   }
   dom::object fields;
-  if (document.get(fields) != simdjson::SUCCESS) return corrupt("the header is not a JSON object");
+  if (document.get(fields) != simdjson::SUCCESS)
+    return corrupt_safetensors("the header is not a JSON object");
   SafetensorsHeader header;
   std::unordered_set<std::string_view> seen;  // views into the parser's memory
   for (auto [key, value] : fields) {
-    if (!seen.insert(key).second) return corrupt("the header repeats the key {}", json_excerpt(key));
+    if (!seen.insert(key).second)
+      return corrupt_safetensors("the header repeats the key {}", json_excerpt(key));
     if (key == kMetadataKey) {
       QUERN_TRY(header.metadata, parse_metadata(value));
     } else {
@@ -232,15 +237,16 @@ std::string TensorEntry::describe() const {
 
 Result<SafetensorsHeader> parse_safetensors(std::span<const std::byte> file) {
   uint64_t length = 0;
-  if (file.size() < sizeof length) return corrupt("the file has {} bytes, expected at least 8", file.size());
+  if (file.size() < sizeof length)
+    return corrupt_safetensors("the file has {} bytes, expected at least 8", file.size());
   std::memcpy(&length, file.data(), sizeof length);  // little-endian, as is every machine this builds for
   const uint64_t limit = std::min<uint64_t>(kMaxSafetensorsHeader, file.size() - sizeof length);
   if (length > limit) {
-    return corrupt("the header length is {}, expected at most {}{}", length, limit,
-                   limit == kMaxSafetensorsHeader ? "" : ", the bytes that follow it");
+    return corrupt_safetensors("the header length is {}, expected at most {}{}", length, limit,
+                               limit == kMaxSafetensorsHeader ? "" : ", the bytes that follow it");
   }
   const std::string_view json(reinterpret_cast<const char*>(file.data()) + sizeof length, length);
-  if (!json.starts_with('{')) return corrupt("the header does not begin with '{{'");
+  if (!json.starts_with('{')) return corrupt_safetensors("the header does not begin with '{{'");
   const uint64_t data = sizeof length + length;
   QUERN_TRY(SafetensorsHeader header, parse_json(json, file.size() - data));
   for (TensorEntry& entry : header.entries) {

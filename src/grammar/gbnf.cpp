@@ -10,15 +10,15 @@ namespace quern::grammar {
 
 namespace {
 
-constexpr std::string_view kWhat = "grammar";
+constexpr std::string_view kGrammar = "grammar";
 
 bool is_name_char(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
 }
 
-class Parser {
+class GbnfParser {
  public:
-  Parser(std::string_view text, Rules& rules, const NamedRules& known) : in_(text), rules_(rules) {
+  GbnfParser(std::string_view text, Rules& rules, const NamedRules& known) : in_(text), rules_(rules) {
     for (const auto& [name, rule] : known) names_.emplace(name, Known{rule, 0});
   }
 
@@ -44,7 +44,7 @@ class Parser {
   };
 
   Error fail(std::string_view message, std::string hint = {}) const {
-    return in_.error(kWhat, message, std::move(hint));
+    return in_.error(kGrammar, message, std::move(hint));
   }
 
   Error undefined(const std::string& name, const Known& known) const {
@@ -52,7 +52,7 @@ class Parser {
     for (const auto& [other, entry] : names_) {
       if (rules_.rules()[entry.rule].defined) defined.push_back(other);
     }
-    return in_.error_at(known.first_use, kWhat, fmt::format("rule '{}' is not defined", name),
+    return in_.error_at(known.first_use, kGrammar, fmt::format("rule '{}' is not defined", name),
                         suggestion(name, defined));
   }
 
@@ -241,7 +241,7 @@ Result<RuleId> parse_gbnf(std::string_view text, Rules& rules, const NamedRules&
                       fmt::format("grammar: {} bytes are more than the {} that are read", text.size(),
                                   rules.limits().source_bytes));
   }
-  return Parser(text, rules, known).run(root);
+  return GbnfParser(text, rules, known).run(root);
 }
 
 }  // namespace quern::grammar

@@ -10,7 +10,7 @@ namespace quern::grammar {
 
 namespace {
 
-constexpr std::string_view kWhat = "regular expression";
+constexpr std::string_view kRegex = "regular expression";
 
 // A parsed pattern. Anchors are resolved when expressions are made of it: what they mean depends on where they stand.
 struct Tree {
@@ -29,9 +29,9 @@ CharSet digits() { return {{'0', '9'}}; }
 CharSet word_chars() { return {{'0', '9'}, {'A', 'Z'}, {'_', '_'}, {'a', 'z'}}; }
 CharSet spaces() { return {{'\t', '\r'}, {' ', ' '}}; }
 
-class Parser {
+class RegexParser {
  public:
-  Parser(std::string_view pattern, uint32_t deepest) : in_(pattern), deepest_(deepest) {}
+  RegexParser(std::string_view pattern, uint32_t deepest) : in_(pattern), deepest_(deepest) {}
 
   Result<Tree> run() {
     QUERN_TRY(Tree tree, alternatives(0));
@@ -41,7 +41,7 @@ class Parser {
 
  private:
   Error fail(std::string_view message, std::string hint = {}) const {
-    return in_.error(kWhat, message, std::move(hint));
+    return in_.error(kRegex, message, std::move(hint));
   }
 
   Result<Tree> alternatives(uint32_t depth) {
@@ -299,7 +299,7 @@ Result<Expr> parse_regex(std::string_view pattern, Rules& rules, const RegexOpti
                       fmt::format("regular expression: {} bytes are more than the {} that are read",
                                   pattern.size(), rules.limits().source_bytes));
   }
-  QUERN_TRY(const Tree tree, Parser(pattern, rules.limits().depth).run());
+  QUERN_TRY(const Tree tree, RegexParser(pattern, rules.limits().depth).run());
   return Emitter(rules, options).run(tree);
 }
 

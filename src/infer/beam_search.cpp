@@ -15,14 +15,14 @@ namespace {
 // stands for nobody yet has this score.
 constexpr float kNobody = -1e9f;
 
-struct Candidate {
+struct BeamStep {
   float score;
   int64_t beam;
   int32_t token;
   bool stops;
 };
 
-bool better(const Candidate& a, const Candidate& b) {
+bool better(const BeamStep& a, const BeamStep& b) {
   if (a.score != b.score) return a.score > b.score;
   return a.beam != b.beam ? a.beam < b.beam : a.token < b.token;
 }
@@ -39,16 +39,16 @@ class BeamSearch {
 
   // Adds a token to every beam; false when the search is over.
   bool step() {
-    const std::vector<Candidate> candidates = best_candidates();
+    const std::vector<BeamStep> candidates = best_candidates();
     finish(candidates);
-    const bool open = std::ranges::any_of(candidates, [](const Candidate& c) { return !c.stops; });
+    const bool open = std::ranges::any_of(candidates, [](const BeamStep& c) { return !c.stops; });
     if (!open) return false;
-    const std::vector<Candidate> next = continued(candidates);
+    const std::vector<BeamStep> next = continued(candidates);
     extend(next);
     if (!may_improve() || (full() && options_.early_stopping == EarlyStopping::yes)) return false;
     std::vector<int64_t> from;
     std::vector<int32_t> tokens;
-    for (const Candidate& c : next) from.push_back(c.beam), tokens.push_back(c.token);
+    for (const BeamStep& c : next) from.push_back(c.beam), tokens.push_back(c.token);
     branches_.advance(from, tokens);
     return true;
   }
@@ -97,15 +97,15 @@ class BeamSearch {
   }
 
   // So many that enough of them go on even if every end token is among those of every beam; best first.
-  std::vector<Candidate> best_candidates() const {
+  std::vector<BeamStep> best_candidates() const {
     const size_t wanted = running_.size() * std::max<size_t>(2, 1 + options_.end_tokens.size());
     const bool last = generated() + 1 >= options_.max_tokens;
-    std::vector<Candidate> best;  // a heap with the worst at the front
+    std::vector<BeamStep> best;  // a heap with the worst at the front
     for (size_t beam = 0; beam < running_.size(); ++beam) {
       const std::vector<float> scores = scores_of(static_cast<int64_t>(beam));
       for (size_t token = 0; token < scores.size(); ++token) {
-        const Candidate candidate{scores[token] + running_[beam].score, static_cast<int64_t>(beam),
-                                  static_cast<int32_t>(token), false};
+        const BeamStep candidate{scores[token] + running_[beam].score, static_cast<int64_t>(beam),
+                                 static_cast<int32_t>(token), false};
         if (best.size() == wanted) {
           if (!better(candidate, best.front())) continue;
           std::ranges::pop_heap(best, better);
@@ -116,15 +116,15 @@ class BeamSearch {
       }
     }
     std::ranges::sort(best, better);
-    for (Candidate& candidate : best) candidate.stops = last || ends(candidate.token);
+    for (BeamStep& candidate : best) candidate.stops = last || ends(candidate.token);
     return best;
   }
 
   // Those of the first candidates that stop here become answers, where they are better than the worst there is.
-  void finish(const std::vector<Candidate>& candidates) {
+  void finish(const std::vector<BeamStep>& candidates) {
     if (full() && options_.early_stopping == EarlyStopping::yes) return;
     for (size_t i = 0; i < std::min(candidates.size(), running_.size()); ++i) {
-      const Candidate& c = candidates[i];
+      const BeamStep& c = candidates[i];
       if (!c.stops || std::isinf(c.score)) continue;
       const std::vector<int32_t>& before = running_[static_cast<size_t>(c.beam)].tokens;
       Finished answer{
@@ -137,17 +137,17 @@ class BeamSearch {
   }
 
   // The candidates that the beams go on with.
-  std::vector<Candidate> continued(const std::vector<Candidate>& candidates) const {
-    std::vector<Candidate> next = candidates;
-    for (Candidate& c : next) c.score += c.stops ? kNobody : 0.0f;
-    std::ranges::stable_sort(next, std::greater{}, &Candidate::score);
+  std::vector<BeamStep> continued(const std::vector<BeamStep>& candidates) const {
+    std::vector<BeamStep> next = candidates;
+    for (BeamStep& c : next) c.score += c.stops ? kNobody : 0.0f;
+    std::ranges::stable_sort(next, std::greater{}, &BeamStep::score);
     next.resize(running_.size());
     return next;
   }
 
-  void extend(const std::vector<Candidate>& next) {
+  void extend(const std::vector<BeamStep>& next) {
     std::vector<Running> extended;
-    for (const Candidate& c : next) {
+    for (const BeamStep& c : next) {
       extended.push_back({running_[static_cast<size_t>(c.beam)].tokens, c.score});
       extended.back().tokens.push_back(c.token);
     }

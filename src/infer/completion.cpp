@@ -3,7 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
+
+#include "base/clock.h"
 
 namespace quern::infer {
 
@@ -42,11 +43,6 @@ std::string AnswerText::finish() {
 }
 
 namespace {
-using Clock = std::chrono::steady_clock;
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
 bool is_unfinished(const std::vector<SampledToken>& tokens,
                    const std::shared_ptr<grammar::TokenMasks>& constraint) {
   if (!constraint) return false;
@@ -69,9 +65,9 @@ Result<Completion> complete(Session& session, const text::Tokenizer& tokenizer,
   Completion result;
   result.prompt_tokens = static_cast<int64_t>(prompt.size());
   result.cached_tokens = std::ranges::mismatch(prompt, session.tokens()).in1 - prompt.begin();
-  const auto start = Clock::now();
+  const Stopwatch start;
   QUERN_CHECK(session.set_tokens(prompt));
-  result.prompt_seconds = seconds_since(start);
+  result.prompt_seconds = start.seconds();
 
   AnswerText answer(tokenizer, options.stop);
   bool wanted = true;
@@ -79,7 +75,7 @@ Result<Completion> complete(Session& session, const text::Tokenizer& tokenizer,
     result.text += piece;
     if (receive && wanted) wanted = receive(piece);
   };
-  const auto generating = Clock::now();
+  const Stopwatch generating;
   result.finish = generate(session, options.generation(), [&](const SampledToken& token) {
     result.tokens.push_back(token);
     show(answer.push(token.id));
@@ -87,7 +83,7 @@ Result<Completion> complete(Session& session, const text::Tokenizer& tokenizer,
   });
   show(answer.finish());
   if (answer.stopped()) result.finish = FinishReason::stop;
-  result.generate_seconds = seconds_since(generating);
+  result.generate_seconds = generating.seconds();
   result.unfinished = is_unfinished(result.tokens, options.constraint);
   return result;
 }
@@ -101,9 +97,9 @@ Result<BeamCompletions> complete_beams(Session& session, const text::Tokenizer& 
                       "there are as many answers as beams at most");
   }
   BeamCompletions result{.answers = {}, .prompt_tokens = static_cast<int64_t>(prompt.size())};
-  const auto start = Clock::now();
+  const Stopwatch start;
   QUERN_CHECK(session.set_tokens(prompt));
-  result.prompt_seconds = seconds_since(start);
+  result.prompt_seconds = start.seconds();
   const int64_t room = session.context() - result.prompt_tokens;
   if (room < 1) {
     return make_error(ErrorCode::invalid_argument,
@@ -118,7 +114,7 @@ Result<BeamCompletions> complete_beams(Session& session, const text::Tokenizer& 
                      .end_tokens = {},
                      .rules = options.rules};
   if (!options.ignore_eos) search.end_tokens = options.end_tokens;
-  const auto searching = Clock::now();
+  const Stopwatch searching;
   for (Beam& beam : beam_search(session, search, go_on)) {
     if (static_cast<int64_t>(result.answers.size()) == options.num_return) break;
     AnswerText text(tokenizer, options.stop);
@@ -130,7 +126,7 @@ Result<BeamCompletions> complete_beams(Session& session, const text::Tokenizer& 
                                                              : FinishReason::length;
     result.answers.push_back(std::move(answer));
   }
-  result.generate_seconds = seconds_since(searching);
+  result.generate_seconds = searching.seconds();
   return result;
 }
 

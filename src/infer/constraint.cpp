@@ -41,7 +41,7 @@ std::string text_of(const text::Tokenizer& tokenizer, int32_t id) {
   return read_byte_token(token, byte) ? byte : with_spaces(token);
 }
 
-std::string spelling_of(const text::Tokenizer& tokenizer, int32_t id) {
+std::string spelling_of_id(const text::Tokenizer& tokenizer, int32_t id) {
   if (tokenizer.special_ids().unk == id) return {};
   if (tokenizer.is_special(id)) return kSpecialMark + tokenizer.id_to_token(id).value_or("");
   std::string text = text_of(tokenizer, id);
@@ -59,7 +59,7 @@ Result<std::shared_ptr<const grammar::Vocabulary>> make_vocabulary(const text::T
   }
   std::vector<std::string> spellings(static_cast<size_t>(tokenizer.vocab_size()));
   for (size_t id = 0; id < spellings.size(); ++id)
-    spellings[id] = spelling_of(tokenizer, static_cast<int32_t>(id));
+    spellings[id] = spelling_of_id(tokenizer, static_cast<int32_t>(id));
   return std::make_shared<const grammar::Vocabulary>(spellings, end_tokens);
 }
 

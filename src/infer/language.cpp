@@ -92,7 +92,7 @@ Result<Language> read_folder(const std::filesystem::path& path) {
   return language;
 }
 
-Result<Language> read_gguf(const formats::GgufMetadata& metadata) {
+Result<Language> read_gguf_language(const formats::GgufMetadata& metadata) {
   QUERN_TRY(const text::GgufVocabulary vocabulary, gguf_vocabulary(metadata));
   QUERN_TRY(text::Tokenizer tokenizer, text::make_tokenizer(vocabulary));
   QUERN_TRY(text::ChatTemplates templates, gguf_templates(metadata, tokenizer));
@@ -128,7 +128,7 @@ Result<Language> open_language(const std::filesystem::path& path) {
   const auto read = [&]() -> Result<Language> {
     if (!formats::is_gguf(path)) return read_folder(path);
     QUERN_TRY(const formats::GgufArchive archive, formats::GgufArchive::open(path));
-    auto language = read_gguf(archive.metadata());
+    auto language = read_gguf_language(archive.metadata());
     if (!language.ok()) return std::move(language).error().within(path.string());
     return language;
   };

@@ -13,7 +13,7 @@ namespace quern::infer {
 
 namespace {
 
-constexpr float kNever = -std::numeric_limits<float>::infinity();
+constexpr float kDropped = -std::numeric_limits<float>::infinity();
 
 // Where the largest logit stands, the first of equals. Compared as whole numbers, which are in the same order and which
 // compilers know how to compare many at a time.
@@ -36,9 +36,9 @@ size_t likeliest(std::span<const float> logits) {
 // Forbids what is more than `n` standard deviations of the logits below the largest.
 void keep_near_top(std::span<float> logits, double n) {
   double sum = 0.0, squares = 0.0, count = 0.0;
-  float top = kNever;
+  float top = kDropped;
   for (const float logit : logits) {
-    if (logit == kNever) continue;
+    if (logit == kDropped) continue;
     top = std::max(top, logit);
     sum += logit;
     squares += static_cast<double>(logit) * logit;
@@ -46,7 +46,7 @@ void keep_near_top(std::span<float> logits, double n) {
   }
   const double mean = sum / count, deviation = std::sqrt(std::max(0.0, squares / count - mean * mean));
   for (float& logit : logits) {
-    if (logit < top - n * deviation) logit = kNever;
+    if (logit < top - n * deviation) logit = kDropped;
   }
 }
 

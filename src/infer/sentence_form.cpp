@@ -80,7 +80,7 @@ Result<std::string> pooling_key(const formats::GgufMetadata& metadata) {
   return architecture + ".pooling_type";
 }
 
-Result<std::optional<SentenceForm>> read_gguf(const formats::GgufMetadata& metadata) {
+Result<std::optional<SentenceForm>> read_gguf_form(const formats::GgufMetadata& metadata) {
   QUERN_TRY(const std::string key, pooling_key(metadata));
   QUERN_TRY(const int64_t type, metadata.get_or<int64_t>(key, kNoPooling));
   if (type == kNoPooling) return std::optional<SentenceForm>();
@@ -113,7 +113,7 @@ Result<void> read_limits(const fs::path& path, SentenceForm& form) {
 Result<std::optional<SentenceForm>> read_sentence_form(const fs::path& path) {
   if (is_file(path)) {
     QUERN_TRY(const formats::GgufArchive archive, formats::GgufArchive::open(path));
-    return read_gguf(archive.metadata());
+    return read_gguf_form(archive.metadata());
   }
   const fs::path& folder = path;
   const fs::path list = folder / "modules.json";

@@ -13,15 +13,16 @@ void TokenRules::fields(Fields& f) {
 
 namespace {
 
-constexpr float kNever = -std::numeric_limits<float>::infinity();
+constexpr float kImpossible = -std::numeric_limits<float>::infinity();
 
 void forbid(std::span<float> scores, int32_t token) {
-  if (token >= 0 && static_cast<size_t>(token) < scores.size()) scores[static_cast<size_t>(token)] = kNever;
+  if (token >= 0 && static_cast<size_t>(token) < scores.size())
+    scores[static_cast<size_t>(token)] = kImpossible;
 }
 
 void force(std::span<float> scores, int32_t token) {
   if (token < 0 || static_cast<size_t>(token) >= scores.size()) return;
-  std::ranges::fill(scores, kNever);
+  std::ranges::fill(scores, kImpossible);
   scores[static_cast<size_t>(token)] = 0.0f;
 }
 

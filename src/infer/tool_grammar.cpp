@@ -41,7 +41,7 @@ std::string gbnf_string(std::string_view bytes) {
 }
 
 // How a form writes calls, as parts of GBNF around {"name": ..., key: ...}.
-struct Layout {
+struct CallLayout {
   std::string_view opener;              // what the parser knows calls by; none where they stand bare
   std::string open, close = {};         // around all
   std::string before = {}, after = {};  // around each
@@ -49,7 +49,7 @@ struct Layout {
   std::string_view key = "arguments";
 };
 
-Layout layout_of(ToolCallForm form, const text::Tokenizer& tokenizer) {
+CallLayout call_layout(ToolCallForm form, const text::Tokenizer& tokenizer) {
   const auto marker = [&](std::string_view text) { return gbnf_string(spelling_of(tokenizer, text)); };
   switch (form) {
     case ToolCallForm::hermes:
@@ -93,7 +93,7 @@ Result<std::vector<ToolFunction>> read_functions(const Json& tools) {
 
 CallGrammar call_grammar(ToolCallForm form, std::span<const ToolFunction> functions, bool parallel,
                          const text::Tokenizer& tokenizer) {
-  const Layout layout = layout_of(form, tokenizer);
+  const CallLayout layout = call_layout(form, tokenizer);
   CallGrammar result{.constraint = {grammar::Constraint::Kind::gbnf}, .trigger = {}};
   std::string choices;
   for (size_t i = 0; i < functions.size(); ++i) {

@@ -138,6 +138,7 @@ Tensor Decoder::hidden(const Tensor& tokens, const nn::ForwardContext& context) 
   expect_inputs(tokens, context);
   Tensor x = embedding_->forward(tokens, compute_dtype_);
   if (config_.embedding_scale != 1.0) x = ops::scale(x, config_.embedding_scale);
+  if (context.embedding_noise.defined()) x = ops::add(x, ops::cast(context.embedding_noise, x.dtype()));
   if (embedding_projection_) x = embedding_projection_->forward(x, context);
   if (position_)
     x = ops::add(x, position_->forward(position_rows(config_, context.positions), compute_dtype_));

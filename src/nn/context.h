@@ -64,6 +64,8 @@ struct ForwardContext {
   // Tokens of the whole text where this pass ends before it does: a piece of a prompt. Rotary positions that follow the
   // length of the text (longrope, dynamic NTK) go by it; see text_length().
   int64_t text_length = 0;
+  Tensor embedding_noise =
+      {};                    // [B, T, C], added to the embeddings (NEFTune, arXiv 2310.05914), or undefined
   KvCache* cache = nullptr;  // null: attend over the keys of this call (training, evaluation)
   DropoutState dropout;
   LinearObserver* observer = nullptr;  // of every Linear inside the blocks

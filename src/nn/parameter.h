@@ -31,6 +31,9 @@ class Parameter {
   // The copy that products read fastest (ops::pack_strips); undefined before pack() and where there is none.
   const Tensor& strips() const { return strips_; }
   bool trainable() const { return trainable_; }
+  // What the optimiser's learning rate is multiplied by for this parameter (LoRA+, arXiv 2402.12354).
+  double learning_rate_factor() const { return learning_rate_factor_; }
+  void set_learning_rate_factor(double factor) { learning_rate_factor_ = factor; }
   // The accumulated gradient; undefined before the first backward and for a frozen parameter.
   Tensor grad() const;
 
@@ -54,6 +57,7 @@ class Parameter {
   Tensor shadow_;
   Tensor strips_;
   bool trainable_ = false;
+  double learning_rate_factor_ = 1.0;
 };
 
 }  // namespace quern::nn

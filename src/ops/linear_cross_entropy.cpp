@@ -94,7 +94,7 @@ std::vector<int64_t> live_rows(const Tensor& targets, const Tensor& weights) {
 // Rows of x [N] or [N, C], brought together; undefined stays so.
 Tensor gathered(const Tensor& x, std::span<const int64_t> rows) {
   if (!x.defined()) return x;
-  const Tensor y(x.shape().with(0, static_cast<int64_t>(rows.size())), x.dtype());
+  Tensor y(x.shape().with(0, static_cast<int64_t>(rows.size())), x.dtype());
   const size_t bytes = static_cast<size_t>(x.numel() / x.dim(0)) * static_cast<size_t>(size_of(x.dtype()));
   const auto* from = static_cast<const std::byte*>(x.raw());
   auto* to = static_cast<std::byte*>(y.raw());

@@ -9,7 +9,7 @@ namespace quern::ops {
 
 namespace {
 
-constexpr int64_t kGrainElements = int64_t{1} << 14;  // below it a thread costs more than it brings
+constexpr int64_t kMixtureGrain = int64_t{1} << 14;  // below it a thread costs more than it brings
 
 // For each row and choice the row of the part, [R * k].
 std::vector<int64_t> places_of(std::span<const Tensor> parts, const Tensor& choice) {
@@ -46,7 +46,7 @@ void for_each_choice(const Tensor& choice, const std::vector<int64_t>& places, i
                      const Visit& visit) {
   const int64_t chosen = choice.dim(1);
   const int32_t* parts = choice.data<int32_t>();
-  parallel_for(choice.dim(0), kGrainElements / (chosen * channels), [&](int64_t begin, int64_t end) {
+  parallel_for(choice.dim(0), kMixtureGrain / (chosen * channels), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin * chosen; i < end * chosen; ++i)
       visit(i / chosen, parts[i], places[static_cast<size_t>(i)]);
   });

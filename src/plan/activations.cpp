@@ -8,7 +8,7 @@ namespace quern::plan {
 
 namespace {
 
-constexpr int64_t kWide = 4;  // statistics, masks and positions: f32 and i32
+constexpr int64_t kStatisticBytes = 4;  // statistics, masks and positions: f32 and i32
 
 int64_t norms_of(nn::BlockLayout layout) {
   if (layout == nn::BlockLayout::parallel) return 1;
@@ -40,7 +40,7 @@ int64_t block_bytes(const model::ModelConfig& c, int64_t layer, int64_t size) {
   if (c.qk_norm == nn::QkNorm::head) statistics += (c.heads + c.kv_heads) * per_norm;
   if (c.qk_norm == nn::QkNorm::whole) statistics += 2 * per_norm;
   if (c.window_of(layer) > 0) statistics += 1;  // a narrowed mask
-  return values * size + statistics * kWide;
+  return values * size + statistics * kStatisticBytes;
 }
 
 // Bytes per token before and after the blocks: model/decoder.cpp, op by op.
@@ -56,14 +56,14 @@ int64_t outside_bytes(const model::ModelConfig& c, int64_t size) {
     statistics += c.norm == ops::NormKind::layer ? 2 : 1;
   }
   values += c.embedding_size;  // gradient of the loss
-  return values * size + statistics * kWide;
+  return values * size + statistics * kStatisticBytes;
 }
 
 // ops/linear_cross_entropy.cpp: a chunk of wide logits, and its copy in the dtype of the model when narrower.
 int64_t logits_bytes(const model::ModelConfig& c, int64_t tokens, int64_t size) {
-  const int64_t rows =
-      std::min(tokens, std::max(ops::kFewestLogitRows, ops::kLogitChunkBytes / (c.vocab_size * kWide)));
-  return rows * c.vocab_size * (kWide + (size < kWide ? size : 0));
+  const int64_t rows = std::min(
+      tokens, std::max(ops::kFewestLogitRows, ops::kLogitChunkBytes / (c.vocab_size * kStatisticBytes)));
+  return rows * c.vocab_size * (kStatisticBytes + (size < kStatisticBytes ? size : 0));
 }
 
 }  // namespace

@@ -13,7 +13,7 @@ namespace quern::plan {
 
 namespace {
 
-constexpr int64_t kWide = 4;
+constexpr int64_t kWideBytes = 4;
 
 // "blocks.3.attention.q.weight" -> "q"; empty for what is no matrix of a block.
 std::string projection_of(const std::string& name, const nn::Parameter& parameter) {
@@ -46,11 +46,11 @@ void add_full(const model::Decoder& model, const TrainingSetup& setup, TrainingM
   nn::visit(model, [&](const std::string&, const nn::Parameter& parameter) {
     const int64_t count = parameter.shape().numel();
     memory.trainable += count;
-    if (size < kWide && parameter.is_matrix()) memory.copies += count * size;
+    if (size < kWideBytes && parameter.is_matrix()) memory.copies += count * size;
   });
-  memory.weights = memory.gradients = memory.trainable * kWide;
-  memory.moments = 2 * memory.trainable * kWide;
-  memory.workspace = model.config().vocab_size * model.config().embedding_size * kWide;
+  memory.weights = memory.gradients = memory.trainable * kWideBytes;
+  memory.moments = 2 * memory.trainable * kWideBytes;
+  memory.workspace = model.config().vocab_size * model.config().embedding_size * kWideBytes;
 }
 
 // Adapters A [r, in] and B [out, r] beside each target; what they add to the activations is A·x and B·A·x.
@@ -63,17 +63,17 @@ void add_adapters(const model::Decoder& model, const TrainingSetup& setup,
     const std::string projection = projection_of(name, parameter);
     const int64_t count = parameter.shape().numel();
     const bool quantised = four_bit && !projection.empty();
-    const int64_t plain_bits = 8 * (parameter.is_matrix() ? size : kWide);
+    const int64_t plain_bits = 8 * (parameter.is_matrix() ? size : kWideBytes);
     frozen_bits += static_cast<double>(count) * (quantised ? kNf4Bits : static_cast<double>(plain_bits));
     if (quantised) largest = std::max(largest, count * size);
     if (projection.empty() || !targets.contains(projection)) return;
     memory.trainable += setup.rank * (parameter.shape()[0] + parameter.shape()[1]);
     outputs += setup.rank + parameter.shape()[0];
   });
-  memory.weights = static_cast<int64_t>(std::ceil(frozen_bits / 8.0)) + memory.trainable * kWide;
-  memory.copies = size < kWide ? memory.trainable * size : 0;
-  memory.gradients = memory.trainable * kWide;
-  memory.moments = 2 * memory.trainable * kWide;
+  memory.weights = static_cast<int64_t>(std::ceil(frozen_bits / 8.0)) + memory.trainable * kWideBytes;
+  memory.copies = size < kWideBytes ? memory.trainable * size : 0;
+  memory.gradients = memory.trainable * kWideBytes;
+  memory.moments = 2 * memory.trainable * kWideBytes;
   memory.workspace = largest;
   const int64_t added = setup.batch * setup.sequence * outputs * size;
   memory.activations += added;

@@ -5,6 +5,8 @@
 // that meet the column).
 #pragma once
 
+#include <cmath>
+
 #include "tensor/block_formats.h"
 
 namespace quern::quant {
@@ -31,6 +33,12 @@ void encode(const float* x, const float* importance, BlockIQ4_XS& block);
 inline float16 to_scale(float value) {
   constexpr float kLargest = 65504.0f;
   return float16(value > kLargest ? kLargest : value < -kLargest ? -kLargest : value);
+}
+
+// 1 / scale, or 0 where that overflows: the block is all zeros then, as f16 has no such scale.
+inline float inverse_of(float scale) {
+  const float inverse = scale == 0.0f ? 0.0f : 1.0f / scale;
+  return std::isfinite(inverse) ? inverse : 0.0f;
 }
 
 // The mean of x^2, and the weights importance * sqrt(2 * mean square + x^2).

@@ -12,21 +12,16 @@ namespace quern::quant {
 
 namespace {
 
-constexpr int kSize = 256;
-
-float inverse_of(float scale) {
-  const float inverse = scale == 0.0f ? 0.0f : 1.0f / scale;
-  return std::isfinite(inverse) ? inverse : 0.0f;
-}
+constexpr int kSuperBlock = 256;
 
 // How much an element weighs where no importance is given.
 enum class Emphasis { magnitude, square, spread };
 
 void weights_of(const float* x, const float* importance, Emphasis emphasis, float* w) {
-  const float square = mean_square(x, kSize);
-  if (importance != nullptr) return weigh(x, importance, square, kSize, w);
+  const float square = mean_square(x, kSuperBlock);
+  if (importance != nullptr) return weigh(x, importance, square, kSuperBlock, w);
   const float typical = std::sqrt(square);
-  for (int i = 0; i < kSize; ++i) {
+  for (int i = 0; i < kSuperBlock; ++i) {
     const float magnitude = std::fabs(x[i]);
     w[i] = emphasis == Emphasis::magnitude ? magnitude
            : emphasis == Emphasis::square  ? x[i] * x[i]
@@ -58,12 +53,12 @@ float16 round_signed(const float* values, int count, int lo, int8_t* q) {
 // `top_scale`.
 template <int kGroup>
 struct AffineGroups {
-  static constexpr int kGroups = kSize / kGroup;
+  static constexpr int kGroups = kSuperBlock / kGroup;
   float16 d, dmin;
-  uint8_t scales[kGroups], mins[kGroups], q[kSize];
+  uint8_t scales[kGroups], mins[kGroups], q[kSuperBlock];
 
   AffineGroups(const float* x, const float* importance, Emphasis emphasis, int top, int top_scale) {
-    float w[kSize], group_scales[kGroups], group_mins[kGroups];
+    float w[kSuperBlock], group_scales[kGroups], group_mins[kGroups];
     weights_of(x, importance, emphasis, w);
     for (int g = 0; g < kGroups; ++g) {
       const Affine fit = fit_affine(std::span(x + kGroup * g, kGroup), w + kGroup * g, top);
@@ -73,7 +68,7 @@ struct AffineGroups {
     d = round_positive(group_scales, kGroups, top_scale, scales);
     dmin = round_positive(group_mins, kGroups, top_scale, mins);
     const UniformLevels levels{0, top};
-    for (int i = 0; i < kSize; ++i) {
+    for (int i = 0; i < kSuperBlock; ++i) {
       const int g = i / kGroup;
       const float inverse = inverse_of(static_cast<float>(d) * scales[g]);
       q[i] = static_cast<uint8_t>(levels.nearest((x[i] + static_cast<float>(dmin) * mins[g]) * inverse));
@@ -84,19 +79,19 @@ struct AffineGroups {
 // Groups of 16 as scale * q with q = -zero..zero-1, stored from 0; scales as integers from `lowest_scale` to
 // its opposite.
 struct SymmetricGroups {
-  static constexpr int kGroup = 16, kGroups = kSize / kGroup;
+  static constexpr int kGroup = 16, kGroups = kSuperBlock / kGroup;
   float16 d;
   int8_t scales[kGroups];
-  uint8_t q[kSize];
+  uint8_t q[kSuperBlock];
 
   SymmetricGroups(const float* x, const float* importance, int zero, int lowest_scale) {
-    float w[kSize], group_scales[kGroups];
+    float w[kSuperBlock], group_scales[kGroups];
     weights_of(x, importance, Emphasis::square, w);
     const UniformLevels levels{-zero, zero - 1};
     for (int g = 0; g < kGroups; ++g)
       group_scales[g] = fit_scale(std::span(x + kGroup * g, kGroup), w + kGroup * g, levels);
     d = round_signed(group_scales, kGroups, lowest_scale, scales);
-    for (int i = 0; i < kSize; ++i) {
+    for (int i = 0; i < kSuperBlock; ++i) {
       const float inverse = inverse_of(static_cast<float>(d) * scales[i / kGroup]);
       q[i] = static_cast<uint8_t>(levels.nearest(x[i] * inverse) + zero);
     }
@@ -105,15 +100,15 @@ struct SymmetricGroups {
 
 // The low two bits of each element: runs of 32 bytes with four times 32 elements.
 void pack_pairs(const uint8_t* q, uint8_t* qs) {
-  for (int j = 0; j < kSize / 4; ++j) {
+  for (int j = 0; j < kSuperBlock / 4; ++j) {
     const uint8_t* run = q + j / 32 * 128 + j % 32;
     qs[j] = static_cast<uint8_t>((run[0] & 3) | (run[32] & 3) << 2 | (run[64] & 3) << 4 | (run[96] & 3) << 6);
   }
 }
 
 // The low nibbles: runs of 32 bytes with twice 32 elements.
-void pack_nibbles(const uint8_t* q, uint8_t* qs) {
-  for (int j = 0; j < kSize / 2; ++j) {
+void pack_nibbles_k(const uint8_t* q, uint8_t* qs) {
+  for (int j = 0; j < kSuperBlock / 2; ++j) {
     const uint8_t* run = q + j / 32 * 64 + j % 32;
     qs[j] = static_cast<uint8_t>((run[0] & 15) | (run[32] & 15) << 4);
   }
@@ -122,7 +117,7 @@ void pack_nibbles(const uint8_t* q, uint8_t* qs) {
 // Bit `bit` of element i as bit i/32 of byte i%32.
 void pack_bits(const uint8_t* q, int bit, uint8_t* bits) {
   std::fill_n(bits, 32, uint8_t{0});
-  for (int i = 0; i < kSize; ++i)
+  for (int i = 0; i < kSuperBlock; ++i)
     bits[i % 32] = static_cast<uint8_t>(bits[i % 32] | (q[i] >> bit & 1) << (i / 32));
 }
 
@@ -168,7 +163,7 @@ void encode(const float* x, const float* importance, BlockQ4_K& block) {
   block.d = groups.d;
   block.dmin = groups.dmin;
   pack_scales(groups.scales, groups.mins, block.scales);
-  pack_nibbles(groups.q, block.qs);
+  pack_nibbles_k(groups.q, block.qs);
 }
 
 void encode(const float* x, const float* importance, BlockQ5_K& block) {
@@ -176,7 +171,7 @@ void encode(const float* x, const float* importance, BlockQ5_K& block) {
   block.d = groups.d;
   block.dmin = groups.dmin;
   pack_scales(groups.scales, groups.mins, block.scales);
-  pack_nibbles(groups.q, block.qs);
+  pack_nibbles_k(groups.q, block.qs);
   pack_bits(groups.q, 4, block.qh);
 }
 
@@ -190,8 +185,9 @@ void encode(const float* x, const float* importance, BlockQ6_K& block) {
       block.ql[half * 64 + j] = static_cast<uint8_t>((q[0] & 15) | (q[64] & 15) << 4);
     }
   }
-  uint8_t high[kSize];
-  std::transform(groups.q, groups.q + kSize, high, [](uint8_t q) { return static_cast<uint8_t>(q >> 4); });
+  uint8_t high[kSuperBlock];
+  std::transform(groups.q, groups.q + kSuperBlock, high,
+                 [](uint8_t q) { return static_cast<uint8_t>(q >> 4); });
   pack_pairs(high, block.qh);
 }
 

@@ -59,8 +59,8 @@ fs::path allowed(const fs::path& folder, const std::string& path) {
                                "start it with --adapter-dir FOLDER"));
   }
   std::error_code ignored;
-  const fs::path root = fs::weakly_canonical(folder, ignored),
-                 wanted = fs::weakly_canonical(root / path, ignored);
+  const fs::path root = fs::weakly_canonical(folder, ignored);
+  fs::path wanted = fs::weakly_canonical(root / path, ignored);
   const fs::path inside = wanted.lexically_relative(root);
   if (!inside.empty() && *inside.begin() != ".." && wanted != root) return wanted;
   throw Exception(make_error(ErrorCode::permission,

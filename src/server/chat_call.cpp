@@ -10,17 +10,17 @@ namespace quern::server {
 
 namespace {
 
-const std::vector<std::string> kOwnKeys = {"messages",
-                                           "tools",
-                                           "documents",
-                                           "add_generation_prompt",
-                                           "continue_final_message",
-                                           "chat_template_kwargs",
-                                           "logprobs",
-                                           "top_logprobs",
-                                           "tool_choice",
-                                           "parallel_tool_calls",
-                                           "reasoning_effort"};
+const std::vector<std::string> kChatKeys = {"messages",
+                                            "tools",
+                                            "documents",
+                                            "add_generation_prompt",
+                                            "continue_final_message",
+                                            "chat_template_kwargs",
+                                            "logprobs",
+                                            "top_logprobs",
+                                            "tool_choice",
+                                            "parallel_tool_calls",
+                                            "reasoning_effort"};
 
 struct LogprobFields {
   bool logprobs = false;
@@ -72,7 +72,7 @@ Result<void> hold_answers(const ToolChoice& choice, ChatCall& call) {
 
 Result<ChatCall> read_chat(const Json& body, const ModelTable& models, const Caller* caller) {
   ChatCall call;
-  QUERN_TRY(call.text, read_text_request(body, kOwnKeys, models, caller));
+  QUERN_TRY(call.text, read_text_request(body, kChatKeys, models, caller));
   QUERN_CHECK(read_logprobs(body, call.text));
   if (call.text.best_of > 0)
     return make_error(ErrorCode::invalid_argument, "request: best_of is not for conversations", "use n");
@@ -98,7 +98,7 @@ Result<ChatCall> read_chat(const Json& body, const ModelTable& models, const Cal
 Result<ChatCall> read_plain(const Json& body, std::string prompt, const ModelTable& models,
                             const Caller* caller) {
   ChatCall call;
-  QUERN_TRY(call.text, read_text_request(body, kOwnKeys, models, caller));
+  QUERN_TRY(call.text, read_text_request(body, kChatKeys, models, caller));
   QUERN_CHECK(read_logprobs(body, call.text));
   call.tokens = infer::encode_prompt(call.text.model->loaded->tokenizer, prompt);
   call.prompt = std::move(prompt);

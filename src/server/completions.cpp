@@ -18,7 +18,7 @@ namespace {
 
 constexpr int64_t kDefaultTokens = 16;  // as OpenAI's
 constexpr size_t kMostPrompts = 1024;
-const std::vector<std::string> kOwnKeys = {"prompt", "echo", "logprobs", "suffix"};
+const std::vector<std::string> kCompletionKeys = {"prompt", "echo", "logprobs", "suffix"};
 
 struct CompletionCall {
   TextRequest text;
@@ -63,7 +63,7 @@ struct OwnFields {
 
 Result<CompletionCall> read_completion(const Json& body, const ModelTable& models, const Caller* caller) {
   CompletionCall call;
-  QUERN_TRY(call.text, read_text_request(body, kOwnKeys, models, caller));
+  QUERN_TRY(call.text, read_text_request(body, kCompletionKeys, models, caller));
   if (call.text.options.max_tokens < 0) call.text.options.max_tokens = kDefaultTokens;
   OwnFields own;
   Fields fields = fields_of(own);

@@ -36,11 +36,12 @@ struct OwnFields {
 };
 
 // Read here, and no words of a conversation's body.
-constexpr std::array<std::string_view, 14> kOwnKeys{"input",        "instructions",  "previous_response_id",
-                                                    "truncation",   "store",         "background",
-                                                    "top_logprobs", "include",       "text",
-                                                    "reasoning",    "tools",         "max_output_tokens",
-                                                    "tool_choice",  "max_tool_calls"};
+constexpr std::array<std::string_view, 14> kResponseKeys{
+    "input",        "instructions",  "previous_response_id",
+    "truncation",   "store",         "background",
+    "top_logprobs", "include",       "text",
+    "reasoning",    "tools",         "max_output_tokens",
+    "tool_choice",  "max_tool_calls"};
 // Of OpenAI's servers alone.
 constexpr std::array<std::string_view, 3> kUnsupported{"conversation", "prompt", "background"};
 
@@ -153,7 +154,7 @@ Result<ResponseRequest> read_response_request(const Json& body) {
     return make_error(ErrorCode::invalid_argument, "request: n is not for responses", "ask again");
   ResponseRequest request;
   request.chat = body;
-  for (const std::string_view key : kOwnKeys) request.chat.erase(std::string(key));
+  for (const std::string_view key : kResponseKeys) request.chat.erase(std::string(key));
   request.echo = {{"background", false},
                   {"parallel_tool_calls", body.value("parallel_tool_calls", Json(true))},
                   {"max_output_tokens", body.value("max_output_tokens", Json())},

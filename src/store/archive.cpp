@@ -30,7 +30,7 @@ constexpr int kNestedLevels = 1;
 struct ReaderDeleter {
   void operator()(struct archive* reader) const { archive_read_free(reader); }
 };
-using Reader = std::unique_ptr<struct archive, ReaderDeleter>;
+using ArchiveReader = std::unique_ptr<struct archive, ReaderDeleter>;
 
 Error archive_error(const fs::path& path, struct archive* reader) {
   const char* reason = archive_error_string(reader);
@@ -72,7 +72,7 @@ std::string plain_name(std::string name) {
 }
 
 Result<void> Unpacking::run(const fs::path& path, const std::string& prefix, int level) {
-  const Reader reader(archive_read_new());
+  const ArchiveReader reader(archive_read_new());
   archive_read_support_filter_all(reader.get());
   archive_read_support_format_zip(reader.get());
   archive_read_support_format_tar(reader.get());

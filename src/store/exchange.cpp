@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <memory>
 
+#include "base/ascii.h"
 #include "base/interrupt.h"
 #include "base/version.h"
 

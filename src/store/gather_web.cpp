@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "base/ascii.h"
 #include "store/archive.h"
 #include "store/gather.h"
 #include "store/safe_path.h"

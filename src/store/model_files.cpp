@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 
+#include "base/ascii.h"
 #include "base/nearest.h"
 #include "base/units.h"
 
@@ -35,14 +36,6 @@ constexpr std::string_view kCompanions[] = {"config.json",
                                             "adapter_config.json",
                                             "model.safetensors.index.json"};
 
-std::string lower(std::string_view text) {
-  std::string result(text);
-  std::ranges::transform(result, result.begin(), [](char c) {
-    return static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  });
-  return result;
-}
-
 std::string_view folder_of(std::string_view path) {
   const size_t slash = path.rfind('/');
   return slash == std::string_view::npos ? std::string_view() : path.substr(0, slash);
@@ -60,7 +53,7 @@ bool is_companion(std::string_view name) {
 
 // Files that come as GGUF but are no language model of their own.
 bool is_side_file(std::string_view name) {
-  const std::string text = lower(name);
+  const std::string text = to_lower(name);
   return text.find("mmproj") != std::string::npos || text.find("imatrix") != std::string::npos;
 }
 
@@ -145,7 +138,7 @@ bool is_named(const GgufModel& model, std::span<const ListedFile> files, std::st
   for (const size_t i : model.files) {
     if (files[i].path == selector || last_name(files[i].path) == selector) return true;
   }
-  const std::string title = lower(model.title), tag = lower(selector);
+  const std::string title = to_lower(model.title), tag = to_lower(selector);
   if (title == tag || last_name(title) == tag || last_name(folder_of(title)) == tag) return true;
   if (!title.ends_with(tag) || title.size() == tag.size()) return false;
   return std::string_view("-._/").find(title[title.size() - tag.size() - 1]) != std::string_view::npos;
@@ -240,7 +233,7 @@ Result<std::vector<ChosenFile>> choose_named(std::span<const ListedFile> files,
 
 }  // namespace
 
-bool is_gguf_name(std::string_view path) { return lower(path).ends_with(".gguf"); }
+bool is_gguf_name(std::string_view path) { return to_lower(path).ends_with(".gguf"); }
 bool is_safetensors_name(std::string_view path) { return path.ends_with(".safetensors"); }
 
 Result<std::vector<ChosenFile>> choose_model_files(std::span<const ListedFile> files,
@@ -287,7 +280,7 @@ std::vector<std::string> split_parts(std::string_view name) {
 
 std::string readable_name(std::string_view file_name) {
   const std::optional<SplitName> split = parse_split(file_name);
-  std::string text = lower(split ? std::string_view(split->prefix) : file_name);
+  std::string text = to_lower(split ? std::string_view(split->prefix) : file_name);
   for (const std::string_view ending : {".gguf", ".safetensors", ".zip", ".whl", ".tar.gz", ".tgz", ".tar"}) {
     if (text.ends_with(ending)) text.resize(text.size() - ending.size());
   }

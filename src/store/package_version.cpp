@@ -1,8 +1,9 @@
 #include "store/package_version.h"
 
 #include <algorithm>
-#include <cctype>
 #include <limits>
+
+#include "base/ascii.h"
 
 namespace quern::store {
 
@@ -11,7 +12,7 @@ namespace {
 constexpr size_t kMostDigits = 18;
 
 // A cursor over the lower-case text of a version.
-struct Reader {
+struct VersionReader {
   std::string_view rest;
   bool broken = false;
 
@@ -62,11 +63,8 @@ struct Reader {
 }  // namespace
 
 std::optional<PackageVersion> PackageVersion::parse(std::string_view text) {
-  std::string lower(text);
-  std::ranges::transform(lower, lower.begin(), [](char c) {
-    return static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  });
-  Reader reader{lower};
+  const std::string lower = to_lower(text);
+  VersionReader reader{lower};
   (void)reader.take('v');
   PackageVersion version;
   if (!reader.at_digit()) return std::nullopt;

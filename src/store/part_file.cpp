@@ -16,7 +16,7 @@ namespace quern::store {
 namespace fs = std::filesystem;
 
 namespace {
-constexpr size_t kPieceBytes = size_t{1} << 20;
+constexpr size_t kCopyBytes = size_t{1} << 20;
 constexpr uint64_t kMaxNote = uint64_t{64} << 10;
 
 // Nothing for a note that cannot be understood: then the part is of no use either.
@@ -63,7 +63,7 @@ Result<PartFile> PartFile::open(const fs::path& path) {
 }
 
 Result<void> PartFile::hash_existing() {
-  std::vector<std::byte> piece(kPieceBytes);
+  std::vector<std::byte> piece(kCopyBytes);
   for (;;) {
     if (InterruptGuard::requested()) return make_error(ErrorCode::cancelled, "interrupted");
     const ssize_t got = ::read(fd_, piece.data(), piece.size());

@@ -1,8 +1,8 @@
 #include "store/pip_settings.h"
 
 #include <algorithm>
-#include <cctype>
 
+#include "base/ascii.h"
 #include "base/file.h"
 #include "store/environment.h"
 
@@ -13,12 +13,6 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr uint64_t kMaxConfig = uint64_t{1} << 20;
-
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && static_cast<unsigned char>(text.front()) <= ' ') text.remove_prefix(1);
-  while (!text.empty() && static_cast<unsigned char>(text.back()) <= ' ') text.remove_suffix(1);
-  return text;
-}
 
 // In the order in which pip reads them.
 std::vector<fs::path> config_files() {
@@ -54,7 +48,7 @@ std::map<std::string, std::string> parse_pip_config(std::string_view text) {
     const size_t mark = line.find_first_of("=:");
     if (section == nullptr || continues || mark == std::string_view::npos) continue;
     std::string name(trimmed(line.substr(0, mark)));
-    for (char& c : name) c = c == '_' ? '-' : static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    for (char& c : name) c = c == '_' ? '-' : to_lower(c);
     (*section)[name] = std::string(trimmed(line.substr(mark + 1)));
   }
   download.merge(global);

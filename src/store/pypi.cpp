@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <map>
 
+#include "base/ascii.h"
 #include "store/package_version.h"
 #include "store/pip_settings.h"
 
@@ -43,12 +43,6 @@ int preference(const std::string& file) {
   return file.ends_with(".whl") ? 1 : 0;
 }
 
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && static_cast<unsigned char>(text.back()) <= ' ') text.remove_suffix(1);
-  return text;
-}
-
 }  // namespace
 
 std::string normalised_package(std::string_view name) {
@@ -56,7 +50,7 @@ std::string normalised_package(std::string_view name) {
   for (const char c : name) {
     const bool separator = c == '-' || c == '_' || c == '.';
     if (!separator)
-      result += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+      result += to_lower(c);
     else if (!result.ends_with('-'))
       result += '-';
   }

@@ -13,7 +13,7 @@
 namespace quern::store {
 
 namespace {
-constexpr size_t kPieceBytes = size_t{8} << 20;
+constexpr size_t kHashBytes = size_t{8} << 20;
 
 void require(int result) {
   if (result != 1) throw InternalError("OpenSSL offers no SHA-256");
@@ -53,10 +53,10 @@ std::string Sha256::hex() const {
 Result<std::string> sha256_of_file(const std::filesystem::path& path) {
   QUERN_TRY(const MappedFile file, MappedFile::open(path, AccessHint::sequential));
   Sha256 hash;
-  for (size_t offset = 0; offset < file.size(); offset += kPieceBytes) {
+  for (size_t offset = 0; offset < file.size(); offset += kHashBytes) {
     if (InterruptGuard::requested()) return make_error(ErrorCode::cancelled, "interrupted");
-    hash.update(file.bytes().subspan(offset, std::min(kPieceBytes, file.size() - offset)));
-    file.done_with(offset, kPieceBytes);
+    hash.update(file.bytes().subspan(offset, std::min(kHashBytes, file.size() - offset)));
+    file.done_with(offset, kHashBytes);
   }
   return hash.hex();
 }

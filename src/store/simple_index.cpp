@@ -1,9 +1,9 @@
 #include "store/simple_index.h"
 
 #include <algorithm>
-#include <cctype>
 #include <charconv>
 
+#include "base/ascii.h"
 #include "base/json.h"
 #include "store/safe_path.h"
 #include "store/sha256.h"
@@ -11,14 +11,6 @@
 namespace quern::store {
 
 namespace {
-
-std::string lower(std::string_view text) {
-  std::string result(text);
-  std::ranges::transform(result, result.begin(), [](char c) {
-    return static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  });
-  return result;
-}
 
 bool is_file_name(std::string_view name) {
   return is_safe_path(name) && name.find('/') == std::string_view::npos;
@@ -43,10 +35,8 @@ std::string unescaped(std::string_view text) {
   return result;
 }
 
-bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f'; }
-
 struct Attribute {
-  std::string name;  // lower case
+  std::string name;  // to_lower case
   std::string value;
 };
 
@@ -60,7 +50,7 @@ std::vector<Attribute> attributes_of(std::string_view inside) {
   for (skip_spaces(); i < inside.size(); skip_spaces()) {
     const size_t begin = i;
     while (i < inside.size() && !is_space(inside[i]) && inside[i] != '=') ++i;
-    Attribute attribute{lower(inside.substr(begin, i - begin)), {}};
+    Attribute attribute{to_lower(inside.substr(begin, i - begin)), {}};
     skip_spaces();
     if (i < inside.size() && inside[i] == '=') {
       ++i;
@@ -96,7 +86,7 @@ std::string sha256_in(std::string_view fragment) {
   constexpr std::string_view kMark = "sha256=";
   const size_t at = fragment.find(kMark);
   if (at == std::string_view::npos) return {};
-  const std::string digits = lower(fragment.substr(at + kMark.size(), 64));
+  const std::string digits = to_lower(fragment.substr(at + kMark.size(), 64));
   return is_sha256(digits) ? digits : std::string();
 }
 
@@ -118,7 +108,7 @@ Result<std::vector<IndexFile>> parse_simple_json(std::string_view text, const Ur
     if (!url.ok()) continue;
     IndexFile file{.name = *name, .url = *std::move(url), .sha256 = {}, .size = {}};
     if (const auto digest = json_get<std::string>(entry, "hashes.sha256", source); digest.ok()) {
-      if (is_sha256(*digest)) file.sha256 = lower(*digest);
+      if (is_sha256(*digest)) file.sha256 = to_lower(*digest);
     }
     if (const auto size = json_get<uint64_t>(entry, "size", source); size.ok()) file.size = *size;
     // false, true, or the reason as text.

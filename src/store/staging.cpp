@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 
 namespace {
 constexpr const char* kNote = "source";
-constexpr uint64_t kMaxNote = uint64_t{64} << 10;
+constexpr uint64_t kMaxSource = uint64_t{64} << 10;
 }  // namespace
 
 Staging::Staging(Staging&& other) noexcept
@@ -61,7 +61,7 @@ void Staging::discard() {
 
 UnfinishedPull describe_unfinished(const fs::path& folder) {
   UnfinishedPull pull{.source = {}, .path = folder};
-  if (const Result<std::string> source = read_file(folder / kNote, kMaxNote); source.ok())
+  if (const Result<std::string> source = read_file(folder / kNote, kMaxSource); source.ok())
     pull.source = *source;
   std::error_code error;
   for (fs::recursive_directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {

@@ -8,10 +8,8 @@ namespace quern::text {
 
 namespace {
 
-using Json = nlohmann::json;
-
-Json read_vocabulary(std::string_view text) {
-  Json vocab = Json::object();
+nlohmann::json read_vocabulary(std::string_view text) {
+  nlohmann::json vocab = nlohmann::json::object();
   int64_t id = 0;
   while (!text.empty()) {
     const size_t end = text.find('\n');
@@ -24,10 +22,10 @@ Json read_vocabulary(std::string_view text) {
 }
 
 // A special token as the config names it, a text or an object with "content".
-std::string special_token(const Json& config, const char* key, const char* usual) {
-  const Json value = config.value(key, Json());
+std::string special_token(const nlohmann::json& config, const char* key, const char* usual) {
+  const nlohmann::json value = config.value(key, nlohmann::json());
   if (value.is_string()) return value.get<std::string>();
-  if (value.is_object() && value.value("content", Json()).is_string())
+  if (value.is_object() && value.value("content", nlohmann::json()).is_string())
     return value["content"].get<std::string>();
   return usual;
 }
@@ -35,10 +33,11 @@ std::string special_token(const Json& config, const char* key, const char* usual
 }  // namespace
 
 Result<std::string> bert_tokenizer_json(std::string_view vocabulary, std::string_view config_json) {
-  const Json config = config_json.empty() ? Json::object() : Json::parse(config_json, nullptr, false);
+  const nlohmann::json config =
+      config_json.empty() ? nlohmann::json::object() : nlohmann::json::parse(config_json, nullptr, false);
   if (!config.is_object()) return make_error(ErrorCode::corrupt, "tokenizer_config.json: not a JSON object");
-  const Json vocab = read_vocabulary(vocabulary);
-  Json added = Json::array();
+  const nlohmann::json vocab = read_vocabulary(vocabulary);
+  nlohmann::json added = nlohmann::json::array();
   std::string unk, cls, sep;
   for (const auto& [key, usual, name] :
        std::initializer_list<std::tuple<const char*, const char*, std::string*>>{
@@ -64,17 +63,17 @@ Result<std::string> bert_tokenizer_json(std::string_view vocabulary, std::string
                      {"special", true}});
   }
   const auto special = [](const std::string& token, int type) {
-    return Json{{"SpecialToken", {{"id", token}, {"type_id", type}}}};
+    return nlohmann::json{{"SpecialToken", {{"id", token}, {"type_id", type}}}};
   };
   const auto sequence = [](const char* id, int type) {
-    return Json{{"Sequence", {{"id", id}, {"type_id", type}}}};
+    return nlohmann::json{{"Sequence", {{"id", id}, {"type_id", type}}}};
   };
   const auto ids = [&](const std::string& token) {
-    return Json{{"id", token}, {"ids", {vocab[token]}}, {"tokens", {token}}};
+    return nlohmann::json{{"id", token}, {"ids", {vocab[token]}}, {"tokens", {token}}};
   };
-  const bool lower = config.value("do_lower_case", Json(true)) != false;
-  const Json strip = config.value("strip_accents", Json());
-  const Json tokenizer{
+  const bool lower = config.value("do_lower_case", nlohmann::json(true)) != false;
+  const nlohmann::json strip = config.value("strip_accents", nlohmann::json());
+  const nlohmann::json tokenizer{
       {"version", "1.0"},
       {"truncation", nullptr},
       {"padding", nullptr},
@@ -82,15 +81,15 @@ Result<std::string> bert_tokenizer_json(std::string_view vocabulary, std::string
       {"normalizer",
        {{"type", "BertNormalizer"},
         {"clean_text", true},
-        {"handle_chinese_chars", config.value("tokenize_chinese_chars", Json(true)) != false},
-        {"strip_accents", strip.is_boolean() ? strip : Json()},
+        {"handle_chinese_chars", config.value("tokenize_chinese_chars", nlohmann::json(true)) != false},
+        {"strip_accents", strip.is_boolean() ? strip : nlohmann::json()},
         {"lowercase", lower}}},
       {"pre_tokenizer", {{"type", "BertPreTokenizer"}}},
       {"post_processor",
        {{"type", "TemplateProcessing"},
-        {"single", Json::array({special(cls, 0), sequence("A", 0), special(sep, 0)})},
-        {"pair", Json::array({special(cls, 0), sequence("A", 0), special(sep, 0), sequence("B", 1),
-                              special(sep, 1)})},
+        {"single", nlohmann::json::array({special(cls, 0), sequence("A", 0), special(sep, 0)})},
+        {"pair", nlohmann::json::array({special(cls, 0), sequence("A", 0), special(sep, 0), sequence("B", 1),
+                                        special(sep, 1)})},
         {"special_tokens", {{cls, ids(cls)}, {sep, ids(sep)}}}}},
       {"decoder", {{"type", "WordPiece"}, {"prefix", "##"}, {"cleanup", true}}},
       {"model",
@@ -99,7 +98,7 @@ Result<std::string> bert_tokenizer_json(std::string_view vocabulary, std::string
         {"continuing_subword_prefix", "##"},
         {"max_input_chars_per_word", 100},
         {"vocab", vocab}}}};
-  return tokenizer.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return tokenizer.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 }  // namespace quern::text

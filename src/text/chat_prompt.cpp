@@ -5,13 +5,12 @@
 #include <set>
 #include <string_view>
 
+#include "text/json_fields.h"
 #include "text/unicode.h"
 
 namespace quern::text {
 
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 // Signs of Linear A (U+10600 and on): letters to a template, with no case, and nothing that a text needs all
 // of.

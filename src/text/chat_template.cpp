@@ -11,12 +11,11 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "text/jinja/python_text.h"
+#include "text/json_fields.h"
 
 namespace quern::text {
 
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 constexpr std::array<std::string_view, 7> kSpecialTokens = {
     "bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"};

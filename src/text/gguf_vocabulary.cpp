@@ -16,7 +16,7 @@
 namespace quern::text {
 
 namespace {
-Error corrupt(std::string what) {
+Error corrupt_vocabulary(std::string what) {
   return make_error(ErrorCode::corrupt, "GGUF vocabulary: " + std::move(what));
 }
 
@@ -28,20 +28,22 @@ PieceType type_of(const GgufVocabulary& source, size_t id) {
 
 Result<void> check(const GgufVocabulary& source) {
   const size_t count = source.tokens.size();
-  if (count == 0) return corrupt("there are no tokens");
+  if (count == 0) return corrupt_vocabulary("there are no tokens");
   if (!source.scores.empty() && source.scores.size() != count)
-    return corrupt(fmt::format("{} scores for {} tokens", source.scores.size(), count));
+    return corrupt_vocabulary(fmt::format("{} scores for {} tokens", source.scores.size(), count));
   if (!source.types.empty() && source.types.size() != count)
-    return corrupt(fmt::format("{} types for {} tokens", source.types.size(), count));
+    return corrupt_vocabulary(fmt::format("{} types for {} tokens", source.types.size(), count));
   for (const int32_t type : source.types) {
-    if (type < 1 || type > 6) return corrupt(fmt::format("a token has the type {}: expected 1 to 6", type));
+    if (type < 1 || type > 6)
+      return corrupt_vocabulary(fmt::format("a token has the type {}: expected 1 to 6", type));
   }
   std::vector<std::optional<TokenId>> ids = {source.bos, source.eos, source.unk, source.sep,
                                              source.pad, source.cls, source.mask};
   ids.insert(ids.end(), source.controls.begin(), source.controls.end());
   for (const auto& id : ids) {
     if (id && (*id < 0 || static_cast<size_t>(*id) >= count))
-      return corrupt(fmt::format("a special token has the id {}: expected 0 to {}", *id, count - 1));
+      return corrupt_vocabulary(
+          fmt::format("a special token has the id {}: expected 0 to {}", *id, count - 1));
   }
   return {};
 }
@@ -84,12 +86,14 @@ Result<Tokenizer> finish(Pipeline pipeline, const GgufVocabulary& source, const 
 
 Result<Bpe::MergeRule> read_merge(const std::string& text, const Vocabulary& vocabulary) {
   const size_t space = text.find(' ', 1);
-  if (space == text.npos) return corrupt(fmt::format("the merge {:?} must be two tokens and a space", text));
+  if (space == text.npos)
+    return corrupt_vocabulary(fmt::format("the merge {:?} must be two tokens and a space", text));
   const std::string left = text.substr(0, space), right = text.substr(space + 1);
   const Bpe::MergeRule rule = {vocabulary.find_token(left), vocabulary.find_token(right),
                                vocabulary.find_token(left + right)};
   if (std::find(rule.begin(), rule.end(), kNoToken) != rule.end())
-    return corrupt(fmt::format("the merge {:?} needs a token that is not in the vocabulary", text));
+    return corrupt_vocabulary(
+        fmt::format("the merge {:?} needs a token that is not in the vocabulary", text));
   return rule;
 }
 

@@ -14,7 +14,7 @@ namespace quern::text {
 
 namespace {
 
-constexpr std::string_view kMark = "\u2581";
+constexpr std::string_view kSpaceMark = "\u2581";
 
 Error inexpressible(std::string_view part, const Json& value) {
   std::string text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -104,7 +104,7 @@ Result<void> write_word_piece(const nlohmann::json& document, GgufVocabulary& re
     if (token.starts_with(prefix) && token.size() > prefix.size())
       token.erase(0, prefix.size());
     else
-      token.insert(0, kMark);
+      token.insert(0, kSpaceMark);
   }
   return {};
 }
@@ -179,8 +179,8 @@ void list_tokens(const Tokenizer& tokenizer, const nlohmann::json& document, int
     if (is_sentencepiece && result.unk == id) type = PieceType::unknown;
     if (is_sentencepiece && type == PieceType::user_defined) {
       // Such tokens are looked for in the text as it was written.
-      for (size_t at = 0; (at = token.find(kMark, at)) != token.npos; ++at)
-        token.replace(at, kMark.size(), " ");
+      for (size_t at = 0; (at = token.find(kSpaceMark, at)) != token.npos; ++at)
+        token.replace(at, kSpaceMark.size(), " ");
     }
     result.tokens.push_back(std::move(token));
     result.types.push_back(static_cast<int32_t>(type));

@@ -7,7 +7,7 @@
 namespace quern::text {
 
 namespace {
-Error corrupt(std::string what) {
+Error corrupt_message(std::string what) {
   return make_error(ErrorCode::corrupt, "SentencePiece model: " + std::move(what));
 }
 
@@ -16,7 +16,7 @@ template <class Read>
 Result<void> for_each_field(std::string_view message, std::string_view name, const Read& read) {
   WireReader reader(message);
   while (const auto field = reader.next()) QUERN_CHECK(read(*field));
-  if (!reader.ok()) return corrupt(fmt::format("the message {} is cut off or damaged", name));
+  if (!reader.ok()) return corrupt_message(fmt::format("the message {} is cut off or damaged", name));
   return {};
 }
 
@@ -27,7 +27,7 @@ Result<Piece> read_piece(std::string_view message) {
     if (field.number == 2) piece.score = field.as_float();
     if (field.number == 3) {
       if (field.value < 1 || field.value > 6)
-        return corrupt(fmt::format("a piece has the type {}: expected 1 to 6", field.value));
+        return corrupt_message(fmt::format("a piece has the type {}: expected 1 to 6", field.value));
       piece.type = static_cast<PieceType>(field.value);
     }
     return {};

@@ -5,14 +5,14 @@
 namespace quern::text {
 
 namespace {
-struct Part {
+struct SplitPart {
   Span span;
   bool is_match;
 };
 
 // The matches and what lies between them, covering the range.
-std::vector<Part> cover(const std::vector<Span>& matches, Span range, bool invert) {
-  std::vector<Part> parts;
+std::vector<SplitPart> cover(const std::vector<Span>& matches, Span range, bool invert) {
+  std::vector<SplitPart> parts;
   parts.reserve(matches.size() * 2 + 1);
   uint32_t at = range.begin;
   for (const Span match : matches) {
@@ -25,7 +25,7 @@ std::vector<Part> cover(const std::vector<Span>& matches, Span range, bool inver
 }
 
 // A match joins the part before it, unless that one is a match too.
-void merge_with_previous(const std::vector<Part>& parts, std::vector<Span>& pieces) {
+void merge_with_previous(const std::vector<SplitPart>& parts, std::vector<Span>& pieces) {
   for (size_t i = 0; i < parts.size(); ++i) {
     if (i > 0 && parts[i].is_match && !parts[i - 1].is_match) {
       pieces.back().end = parts[i].span.end;
@@ -35,7 +35,7 @@ void merge_with_previous(const std::vector<Part>& parts, std::vector<Span>& piec
   }
 }
 
-void merge_with_next(const std::vector<Part>& parts, std::vector<Span>& pieces) {
+void merge_with_next(const std::vector<SplitPart>& parts, std::vector<Span>& pieces) {
   for (size_t i = 0; i < parts.size(); ++i) {
     if (i > 0 && parts[i - 1].is_match && !parts[i].is_match) {
       pieces.back().end = parts[i].span.end;
@@ -45,7 +45,7 @@ void merge_with_next(const std::vector<Part>& parts, std::vector<Span>& pieces) 
   }
 }
 
-void merge_alike(const std::vector<Part>& parts, std::vector<Span>& pieces) {
+void merge_alike(const std::vector<SplitPart>& parts, std::vector<Span>& pieces) {
   for (size_t i = 0; i < parts.size(); ++i) {
     if (i > 0 && parts[i].is_match == parts[i - 1].is_match) {
       pieces.back().end = parts[i].span.end;
@@ -78,15 +78,15 @@ void Splitter::split(std::string_view text, Span range, std::vector<Span>& piece
   if (range.begin == range.end) return;
   std::vector<Span> matches;
   find(text, range, matches);
-  const std::vector<Part> parts = cover(matches, range, invert_);
+  const std::vector<SplitPart> parts = cover(matches, range, invert_);
   switch (behavior_) {
     case SplitBehavior::removed:
-      for (const Part& part : parts) {
+      for (const SplitPart& part : parts) {
         if (!part.is_match) pieces.push_back(part.span);
       }
       break;
     case SplitBehavior::isolated:
-      for (const Part& part : parts) pieces.push_back(part.span);
+      for (const SplitPart& part : parts) pieces.push_back(part.span);
       break;
     case SplitBehavior::merged_with_previous:
       return merge_with_previous(parts, pieces);

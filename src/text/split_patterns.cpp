@@ -26,15 +26,15 @@ constexpr std::string_view kSpacedLetters = R"(\s?\p{L}+)";
 constexpr std::string_view kSpacedPunctuation = R"(\s?\p{P}+)";
 constexpr std::string_view kCoderCjk = R"([一-龥ࠀ-一가-퟿]+)";
 
-struct Row {
+struct PatternRow {
   std::string_view name = {};
   std::array<std::string_view, 5> patterns = {};
   bool nfc = false;
   bool ignore_merges = false;
 };
 
-const std::vector<Row>& rows() {
-  static const std::vector<Row> rows = {
+const std::vector<PatternRow>& pattern_rows() {
+  static const std::vector<PatternRow> pattern_rows = {
       {"default", {kGpt2Pattern}},
       {"gpt-2", {kGpt2Pattern}},
       {"phi-2", {kGpt2Pattern}},
@@ -70,10 +70,10 @@ const std::vector<Row>& rows() {
       {"deepseek-coder", {kNewline, kSpacedLetters, kSpacedPunctuation, kCoderCjk, kDigit}},
       {"deepseek-v3", {kDeepSeek3Digits, kDeepSeek3Cjk, kDeepSeek3Rest}},
   };
-  return rows;
+  return pattern_rows;
 }
 
-SplitRules rules_of(const Row& row) {
+SplitRules rules_of(const PatternRow& row) {
   SplitRules rules{.patterns = {}, .nfc = row.nfc, .ignore_merges = row.ignore_merges};
   for (const std::string_view pattern : row.patterns) {
     if (!pattern.empty()) rules.patterns.emplace_back(pattern);
@@ -84,7 +84,7 @@ SplitRules rules_of(const Row& row) {
 
 Result<SplitRules> find_split_rules(std::string_view name) {
   std::string known;
-  for (const Row& row : rows()) {
+  for (const PatternRow& row : pattern_rows()) {
     if (row.name == name) return rules_of(row);
     known.append(known.empty() ? "" : ", ").append(row.name);
   }
@@ -95,7 +95,7 @@ Result<SplitRules> find_split_rules(std::string_view name) {
 
 Result<std::string> find_split_name(const SplitRules& rules) {
   std::string nearest;
-  for (const Row& row : rows()) {
+  for (const PatternRow& row : pattern_rows()) {
     const SplitRules known = rules_of(row);
     if (known.patterns != rules.patterns || known.ignore_merges != rules.ignore_merges) continue;
     // "default" makes other programs warn.

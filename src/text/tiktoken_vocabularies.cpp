@@ -17,7 +17,7 @@ struct SpecialRow {
   int64_t place;  // id less the number of ranks
 };
 
-struct Row {
+struct VocabularyRow {
   std::string_view name;
   std::string_view family;
   int64_t ranks;
@@ -33,8 +33,8 @@ struct Row {
 constexpr std::string_view kCl100kPattern =
     R"('(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|\s+(?!\S)|\s)";
 
-const std::vector<Row>& rows() {
-  static const std::vector<Row> rows = {
+const std::vector<VocabularyRow>& vocabulary_rows() {
+  static const std::vector<VocabularyRow> vocabulary_rows = {
       {"r50k_base", "gpt2", 50256, kGpt2Pattern, {{"<|endoftext|>", 0}}},
       // The id of <|endoftext|> is a hole in the ranks.
       {"p50k_base", "", 50280, kGpt2Pattern, {{"<|endoftext|>", -24}}},
@@ -75,10 +75,10 @@ const std::vector<Row>& rows() {
        208,
        true},
   };
-  return rows;
+  return vocabulary_rows;
 }
 
-TiktokenSpec spec_of(const Row& row, int64_t ranks) {
+TiktokenSpec spec_of(const VocabularyRow& row, int64_t ranks) {
   TiktokenSpec spec{.pattern = std::string(row.pattern),
                     .special_tokens = {},
                     .nfc = row.nfc,
@@ -107,13 +107,15 @@ bool looks_like_tiktoken(std::string_view content) {
 }
 
 Result<TiktokenSpec> find_tiktoken_spec(std::string_view name, int64_t ranks, std::string_view family) {
-  const auto find = [](auto&& is) { return std::ranges::find_if(rows(), is); };
-  auto row = find([&](const Row& r) { return r.name == name; });
-  if (row == rows().end()) row = find([&](const Row& r) { return r.ranks == ranks; });
-  if (row == rows().end()) row = find([&](const Row& r) { return !family.empty() && r.family == family; });
-  if (row != rows().end()) return spec_of(*row, ranks);
+  const auto find = [](auto&& is) { return std::ranges::find_if(vocabulary_rows(), is); };
+  auto row = find([&](const VocabularyRow& r) { return r.name == name; });
+  if (row == vocabulary_rows().end()) row = find([&](const VocabularyRow& r) { return r.ranks == ranks; });
+  if (row == vocabulary_rows().end())
+    row = find([&](const VocabularyRow& r) { return !family.empty() && r.family == family; });
+  if (row != vocabulary_rows().end()) return spec_of(*row, ranks);
   std::string known;
-  for (const Row& r : rows()) known += fmt::format("{}{} ({})", known.empty() ? "" : ", ", r.name, r.ranks);
+  for (const VocabularyRow& r : vocabulary_rows())
+    known += fmt::format("{}{} ({})", known.empty() ? "" : ", ", r.name, r.ranks);
   return make_error(
       ErrorCode::unsupported,
       fmt::format("tiktoken ranks: how a vocabulary of {} ranks splits text is not known", ranks),

@@ -13,8 +13,6 @@
 namespace quern::text {
 
 namespace {
-constexpr double kUnknownPenalty = 10;
-
 constexpr int kMostPower = 308;
 
 double power_of_ten(int exponent) {

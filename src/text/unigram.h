@@ -10,6 +10,9 @@
 
 namespace quern::text {
 
+// An unknown character costs this much more than the least likely piece, in log probability.
+inline constexpr double kUnknownPenalty = 10;
+
 struct UnigramOptions {
   TokenId unk = kNoToken;
   bool byte_fallback = false;  // what is unknown becomes <0xXX> tokens, if all of them exist

@@ -14,13 +14,12 @@
 #include "base/threads.h"
 #include "text/repeated_substrings.h"
 #include "text/unicode.h"
+#include "text/unigram.h"
 #include "text/unigram_lattice.h"
 
 namespace quern::text {
 
 namespace {
-// An unknown character costs this much more than the least likely piece.
-constexpr double kUnknownPenalty = 10;
 // Pieces expected less often are dropped.
 constexpr double kLeastExpected = 0.5;
 // Sums over words are made in this many parts, whatever the number of threads.

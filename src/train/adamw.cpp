@@ -43,7 +43,7 @@ void AdamW::step(double lr, double grad_scale) {
                                     .grad = grad.data<float>(),
                                     .m = slot.m.data<float>(),
                                     .v = slot.v.data<float>(),
-                                    .lr = lr,
+                                    .lr = lr * parameter.learning_rate_factor(),
                                     .beta1 = options_.beta1,
                                     .beta2 = options_.beta2,
                                     .eps = options_.eps,

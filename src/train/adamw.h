@@ -24,8 +24,8 @@ class AdamW {
 
   // L2 norm of all gradients together, summed in double in a fixed order; NaN or infinite when a gradient is.
   double grad_norm() const;
-  // Updates masters and 16-bit copies with gradient * grad_scale, then forgets the gradients. A parameter
-  // without a gradient stays as it is.
+  // Updates masters and 16-bit copies with gradient * grad_scale, then forgets the gradients: at `lr` times the
+  // parameter's own factor. A parameter without a gradient stays as it is.
   void step(double lr, double grad_scale);
   // Forgets the gradients without an update.
   void skip();

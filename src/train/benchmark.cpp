@@ -1,11 +1,11 @@
 #include "train/benchmark.h"
 
 #include <algorithm>
-#include <chrono>
 #include <vector>
 
 #include "autograd/graph.h"
 #include "backend/api/backend.h"
+#include "base/clock.h"
 #include "base/rng.h"
 #include "model/decoder.h"
 #include "model/flops.h"
@@ -24,12 +24,6 @@ void TrainBenchmarkConfig::fields(Fields& f) {
 }
 
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 double median(std::vector<double> values) {
   std::ranges::nth_element(values, values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2));
@@ -55,11 +49,11 @@ double best_gemm_rate(DType dtype) {
                  y({s.m, s.n}, dtype);
     std::vector<double> times;
     for (int i = 0; i < 8; ++i) {
-      const auto start = Clock::now();
+      const Stopwatch start;
       backend::run(&backend::KernelTable::gemm,
                    backend::GemmArgs{s.m, s.n, s.k, x.raw(), dtype, false, w.raw(), dtype, true, y.raw(),
                                      dtype, nullptr, false});
-      times.push_back(seconds_since(start));
+      times.push_back(start.seconds());
     }
     best = std::max(best, 2.0 * static_cast<double>(s.m * s.n * s.k) / *std::ranges::min_element(times));
   }
@@ -89,16 +83,16 @@ Result<TrainBenchmark> benchmark_training(const TrainBenchmarkConfig& config, Pr
       for (auto* times : {&whole, &forward, &backward, &update}) times->clear();
       reset_peak_memory();
     }
-    const auto start = Clock::now();
+    const Stopwatch start;
     const Tensor loss = model.loss(model.hidden(tokens, context), targets, weights);
-    forward.push_back(seconds_since(start));
+    forward.push_back(start.seconds());
     autograd::backward(loss);
-    backward.push_back(seconds_since(start) - forward.back());
-    const auto updating = Clock::now();
+    backward.push_back(start.seconds() - forward.back());
+    const Stopwatch updating;
     const double norm = optimizer.grad_norm();
     optimizer.step(1e-4, norm > 1.0 ? 1.0 / norm : 1.0);
-    update.push_back(seconds_since(updating));
-    whole.push_back(seconds_since(start));
+    update.push_back(updating.seconds());
+    whole.push_back(start.seconds());
     scope.update(step + 1, {{"loss", loss.item()}, {"tok/s", static_cast<double>(count) / whole.back()}});
   }
   result.parameters = nn::parameter_count(model);

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 
+#include "base/clock.h"
 #include "base/log.h"
 
 namespace quern::train {
@@ -13,12 +13,6 @@ namespace quern::train {
 namespace fs = std::filesystem;
 
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 // What makes two runs the same up to their length: going on with other values would not be the same curve.
 Fingerprint fingerprint_of(const nn::Module& parameters, const Objective& objective, const TrainOptions& o) {
@@ -68,9 +62,9 @@ Result<TrainSummary> Trainer::run() {
   {
     ProgressScope progress(*hooks_.progress, "train", options_.steps, "steps", state_.step);
     while (state_.step < options_.steps && !stale()) {
-      const auto start = Clock::now();
+      const Stopwatch start;
       QUERN_TRY(const StepResult result, step());
-      const double seconds = seconds_since(start);
+      const double seconds = start.seconds();
       state_.seconds += seconds;
       step_seconds_ += seconds;
       step_tokens_ += result.learnt.tokens;

@@ -12,7 +12,7 @@ namespace {
 constexpr int64_t kGrain = 1 << 15;  // multiply-adds worth a thread
 
 template <class B>
-double dot(const double* a, const B* b, int64_t count) {
+double dot_product(const double* a, const B* b, int64_t count) {
   double sum = 0.0;
   for (int64_t i = 0; i < count; ++i) sum += a[i] * to_double(b[i]);
   return sum;
@@ -23,7 +23,7 @@ template <class B>
 void product_row(const GemmArgs& g, const std::vector<double>& a, std::vector<double>& sums) {
   const B* b = static_cast<const B*>(g.b);
   if (g.b_transposed) {
-    for (int64_t j = 0; j < g.n; ++j) sums[static_cast<size_t>(j)] = dot(a.data(), b + j * g.k, g.k);
+    for (int64_t j = 0; j < g.n; ++j) sums[static_cast<size_t>(j)] = dot_product(a.data(), b + j * g.k, g.k);
     return;
   }
   std::ranges::fill(sums, 0.0);

@@ -46,10 +46,6 @@ std::optional<std::string_view> role_of(std::string_view name) {
   return std::nullopt;
 }
 
-Refusal bad_value(std::string_view field, std::string_view expected, const Json& got) {
-  return {Fault::bad_value, fmt::format("{}: expected {}, got {}", field, expected, json_excerpt(got))};
-}
-
 // Text, or parts that are all text.
 Refusal read_text(const Json& json, const std::string& field, std::string& text) {
   constexpr std::string_view kExpected = "text, or a list of parts of type text";
@@ -183,6 +179,10 @@ Refusal read_message(const Json& json, const std::string& field, Json& message, 
 }
 
 }  // namespace
+
+Refusal bad_value(std::string_view field, std::string_view expected, const Json& got) {
+  return {Fault::bad_value, fmt::format("{}: expected {}, got {}", field, expected, json_excerpt(got))};
+}
 
 std::optional<bool> flag_of(const Json& json) {
   if (json.is_boolean()) return json.get<bool>();

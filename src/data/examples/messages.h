@@ -9,6 +9,9 @@
 
 namespace quern::data {
 
+// Of a field with a value of another kind than expected.
+Refusal bad_value(std::string_view field, std::string_view expected, const nlohmann::ordered_json& got);
+
 // Reads a message or a list of them, each as OpenAI writes it (role, content) or as ShareGPT does (from, value), into
 // the list `messages` of Example. Roles are known by their common names; calls of tools that stand in a message of
 // their own join what the assistant says before; "weight" 0 and "train" false mark what is not learnt. `field` names

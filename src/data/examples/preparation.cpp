@@ -111,10 +111,10 @@ class Output {
   std::optional<AtomicFile> lines_;
 };
 
-class Preparation {
+class PreparationRun {
  public:
-  Preparation(const PreparationOptions& options, const ExampleRenderer& renderer, RowReader& reader,
-              uint64_t key, AtomicFile refused)
+  PreparationRun(const PreparationOptions& options, const ExampleRenderer& renderer, RowReader& reader,
+                 uint64_t key, AtomicFile refused)
       : options_(options), renderer_(renderer), reader_(reader), key_(key), refused_(std::move(refused)) {
     report_.files = reader.files();
     report_.rows.assign(report_.files.size(), 0);
@@ -306,7 +306,7 @@ Result<PreparationReport> prepare_examples(const PreparationOptions& options, co
   QUERN_TRY(const uint64_t key, key_of(options, renderer, reader.files()));
   QUERN_CHECK(make_directories(options.folder));
   QUERN_TRY(AtomicFile refused, AtomicFile::create(fs::path(options.folder) / "refused.jsonl"));
-  return Preparation(options, renderer, reader, key, std::move(refused)).run(progress);
+  return PreparationRun(options, renderer, reader, key, std::move(refused)).run(progress);
 }
 
 }  // namespace quern::data

@@ -22,10 +22,6 @@ bool has(const Json& row, const char* field) {
   return found != row.end() && !found->is_null();
 }
 
-Refusal bad_value(std::string_view field, std::string_view expected, const Json& got) {
-  return {Fault::bad_value, fmt::format("{}: expected {}, got {}", field, expected, json_excerpt(got))};
-}
-
 bool is_blank(const Json& text) {
   return text.get_ref<const std::string&>().find_first_not_of(" \t\r\n") == std::string::npos;
 }
@@ -126,9 +122,9 @@ void split_common_prompt(Example& example) {
   rejected = b.substr(common);
 }
 
-class RowReader {
+class ExampleReader {
  public:
-  RowReader(const Json& row, const ExampleOptions& options, Example& example)
+  ExampleReader(const Json& row, const ExampleOptions& options, Example& example)
       : row_(row), options_(options), example_(example) {}
 
   Refusal read() {
@@ -338,7 +334,7 @@ Refusal read_example(std::string_view text, const ExampleOptions& options, Examp
       row->erase(theirs);
       (*row)[ours] = std::move(value);
     }
-  if (Refusal refusal = RowReader(*row, options, example).read()) return refusal;
+  if (Refusal refusal = ExampleReader(*row, options, example).read()) return refusal;
   return check(example);
 }
 

@@ -17,7 +17,7 @@ constexpr size_t kReadBytes = size_t{1} << 18;
 
 bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
-bool is_blank(std::string_view text) { return std::ranges::all_of(text, is_space); }
+bool is_blank_line(std::string_view text) { return std::ranges::all_of(text, is_space); }
 
 bool has_rows(fs::path path) {
   if (path.extension() == ".gz" || path.extension() == ".zst") path.replace_extension();
@@ -114,7 +114,7 @@ Result<bool> RowSplitter::next_line(Row& row) {
       if (row.text.size() > max_row_bytes_) return bad(fmt::format("longer than {} bytes", max_row_bytes_));
     }
     line_ += ended;
-    if (!is_blank(row.text)) return true;
+    if (!is_blank_line(row.text)) return true;
     if (!ended) return false;
   }
 }
@@ -134,7 +134,7 @@ Result<bool> RowSplitter::next_element(Row& row) {
   --at_;
   row.line = line_;
   QUERN_CHECK(read_element(row));
-  if (is_blank(row.text)) return bad("expected a row, got nothing");
+  if (is_blank_line(row.text)) return bad("expected a row, got nothing");
   return true;
 }
 

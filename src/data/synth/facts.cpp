@@ -1,12 +1,11 @@
 #include "data/synth/facts.h"
 
-#include <xxhash.h>
-
 #include <algorithm>
 #include <array>
 #include <span>
 #include <vector>
 
+#include "base/hash.h"
 #include "data/synth/phrase.h"
 #include "data/synth/scene.h"
 #include "data/synth/words.h"
@@ -149,8 +148,6 @@ const std::vector<FactTable> kTables = {
       {"rules a country", "a king"}}},
 };
 
-uint64_t hash_of(string_view text) { return XXH3_64bits(text.data(), text.size()); }
-
 // One of `count` phrasings: the one that hash keeps for held-out questions, or any other.
 size_t phrasing(Side side, uint64_t hash, size_t count, Rng& rng) {
   const size_t kept = hash % count;
@@ -177,7 +174,7 @@ uint64_t next_to(uint64_t value, uint64_t a) { return a % 2 == 0 || value == 0 ?
 Question about_numbers(Side side, string_view kind, std::span<const string_view> questions,
                        string_view answer, uint64_t a, uint64_t b, uint64_t c, Rng& rng) {
   const std::string key = std::string(kind) + word(a) + " " + word(b);
-  const string_view question = questions[phrasing(side, hash_of(key), questions.size(), rng)];
+  const string_view question = questions[phrasing(side, hash64(key), questions.size(), rng)];
   return with_value(question, answer, kind, {{"a", word(a)}, {"b", word(b)}}, word(c), word(next_to(c, a)),
                     rng);
 }
@@ -220,7 +217,7 @@ Question counting(Side side, Rng& rng) {
       list += i == 0 ? "a " : i + 1 == count ? " and a " : ", a ";
       list += things[i];
     }
-    const bool held = hash_of(list) % 10 == 0;
+    const bool held = hash64(list) % 10 == 0;
     if (held != (side == Side::held_out)) continue;
     // The list stands in the phrase: the rule for "an" reads it.
     return with_value("How many things are these: " + list + "?", "These are {c} things.", "counting", {},
@@ -241,7 +238,7 @@ Question fact_question(Side side, Rng& rng) {
   size_t other = index;
   while (table->facts[other].second == value) other = (other + 1) % table->facts.size();
   const Slots wrong = {{"s", std::string(subject)}, {"v", std::string(table->facts[other].second)}};
-  const size_t which = phrasing(side, hash_of(std::string(table->questions[0]) + std::string(subject)),
+  const size_t which = phrasing(side, hash64(std::string(table->questions[0]) + std::string(subject)),
                                 table->questions.size(), rng);
   return {expand(table->questions[which], slots, rng), expand(table->answer, slots, rng), "fact",
           expand("{v}.", slots, rng), expand(table->answer, wrong, rng)};
@@ -267,7 +264,7 @@ Question story_problem(Side side, Rng& rng) {
     const uint64_t a = 2 + rng.below(8), b = 1 + rng.below(more ? 10 - a : a - 1);
     slots["a"] = word(a), slots["b"] = word(b);
     const bool held =
-        hash_of(slots["hero"] + slots["friend"] + slots["food"] + slots["a"] + slots["b"]) % 10 == 0;
+        hash64(slots["hero"] + slots["friend"] + slots["food"] + slots["a"] + slots["b"]) % 10 == 0;
     if (held != (side == Side::held_out)) continue;
     const string_view told = more ? "{hero} had {a} {food}. {friend} gave {him} {b} more."
                                   : "{hero} had {a} {food}. {he} gave {friend} {b} of them.";

@@ -4,13 +4,13 @@
 
 #include <string>
 
+#include "base/hash.h"
+
 namespace quern::data::synth {
 
 namespace {
 
 constexpr size_t kRun = 8;
-
-uint64_t hash_of(std::string_view text) { return XXH3_64bits(text.data(), text.size()); }
 
 // Calls f with every sentence; markers of the chat form end one too.
 template <class F>
@@ -44,7 +44,7 @@ void each_word(std::string_view text, const F& f) {
 template <class F>
 void each_run(std::string_view text, const F& f) {
   std::vector<uint64_t> words;
-  each_word(text, [&](std::string_view word) { words.push_back(hash_of(word)); });
+  each_word(text, [&](std::string_view word) { words.push_back(hash64(word)); });
   for (size_t i = 0; i + kRun <= words.size(); ++i) f(XXH3_64bits(&words[i], kRun * sizeof(uint64_t)));
 }
 
@@ -65,18 +65,18 @@ double share(int64_t part, int64_t whole) {
 }  // namespace
 
 void OverlapMeter::add_train(std::string_view document) {
-  documents_.insert(hash_of(document));
-  each_user_turn(document, [&](std::string_view turn) { turns_.insert(hash_of(turn)); });
-  each_sentence(document, [&](std::string_view sentence) { sentences_.insert(hash_of(sentence)); });
+  documents_.insert(hash64(document));
+  each_user_turn(document, [&](std::string_view turn) { turns_.insert(hash64(turn)); });
+  each_sentence(document, [&](std::string_view sentence) { sentences_.insert(hash64(sentence)); });
   each_run(document, [&](uint64_t run) { runs_.insert(run); });
-  each_word(document, [&](std::string_view word) { vocabulary_.insert(hash_of(word)), ++words_; });
+  each_word(document, [&](std::string_view word) { vocabulary_.insert(hash64(word)), ++words_; });
 }
 
 void OverlapMeter::add_held_out(std::string_view document) {
-  seen_.documents += static_cast<int64_t>(documents_.count(hash_of(document)));
+  seen_.documents += static_cast<int64_t>(documents_.count(hash64(document)));
   each_sentence(document, [&](std::string_view sentence) {
     ++held_sentences_;
-    seen_sentences_ += static_cast<int64_t>(sentences_.count(hash_of(sentence)));
+    seen_sentences_ += static_cast<int64_t>(sentences_.count(hash64(sentence)));
   });
   each_run(document, [&](uint64_t run) {
     ++held_runs_;
@@ -85,7 +85,7 @@ void OverlapMeter::add_held_out(std::string_view document) {
 }
 
 void OverlapMeter::add_question(std::string_view prompt) {
-  seen_.questions += static_cast<int64_t>(turns_.count(hash_of(prompt)));
+  seen_.questions += static_cast<int64_t>(turns_.count(hash64(prompt)));
 }
 
 Overlap OverlapMeter::overlap() const {

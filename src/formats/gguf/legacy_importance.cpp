@@ -13,9 +13,9 @@ namespace {
 constexpr int32_t kMaxName = 4096;
 
 // The bytes that are left.
-class Cursor {
+class ImatrixCursor {
  public:
-  Cursor(std::span<const std::byte> bytes, std::string_view source) : rest_(bytes), source_(source) {}
+  ImatrixCursor(std::span<const std::byte> bytes, std::string_view source) : rest_(bytes), source_(source) {}
 
   bool at_end() const { return rest_.empty(); }
   Error error(std::string_view what) const {
@@ -47,7 +47,7 @@ class Cursor {
   std::string_view source_;
 };
 
-Result<ImportanceMatrix::Entry> read_entry(Cursor& cursor, const std::string& name) {
+Result<ImportanceMatrix::Entry> read_entry(ImatrixCursor& cursor, const std::string& name) {
   QUERN_TRY(const int32_t calls, cursor.count(fmt::format("calls of {}", name), 0, INT32_MAX, 0));
   QUERN_TRY(const int32_t values,
             cursor.count(fmt::format("values of {}", name), 1, INT32_MAX, sizeof(float)));
@@ -63,7 +63,7 @@ Result<ImportanceMatrix::Entry> read_entry(Cursor& cursor, const std::string& na
 }  // namespace
 
 Result<ImportanceMatrix> parse_legacy_importance(std::span<const std::byte> bytes, std::string_view source) {
-  Cursor cursor(bytes, source);
+  ImatrixCursor cursor(bytes, source);
   ImportanceMatrix matrix;
   constexpr int64_t kLeastEntry = 4 * sizeof(int32_t) + 1;
   QUERN_TRY(const int32_t entries, cursor.count("entries", 1, INT32_MAX, kLeastEntry));

@@ -15,7 +15,8 @@ namespace {
 
 constexpr int64_t kMaxBlock = int64_t{1} << 20;
 
-Error misfit(std::string_view name, std::string_view part, std::string_view expected, const Tensor& got) {
+Error misfit_4bit(std::string_view name, std::string_view part, std::string_view expected,
+                  const Tensor& got) {
   return make_error(ErrorCode::corrupt,
                     fmt::format("{}.{}: expected {}, got {}", name, part, expected, got.describe()));
 }
@@ -57,7 +58,7 @@ Result<Shape> shape_in(const nlohmann::json& json, int64_t bytes, const std::str
 Result<FourBitState> read_state(std::string_view name, const FourBitTensors& parts) {
   const std::string source = fmt::format("{}.quant_state", name);
   if (parts.quant_state.dtype() != DType::u8)
-    return misfit(name, "quant_state", "bytes of JSON", parts.quant_state);
+    return misfit_4bit(name, "quant_state", "bytes of JSON", parts.quant_state);
   const auto bytes = parts.quant_state.span<uint8_t>();
   QUERN_TRY(const nlohmann::json json,
             parse_json({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, source));
@@ -87,7 +88,7 @@ Result<FourBitState> read_state(std::string_view name, const FourBitTensors& par
 Result<void> expect_numbers(std::string_view name, std::string_view part, const Tensor& tensor, DType dtype,
                             int64_t count) {
   if (tensor.dtype() == dtype && tensor.numel() == count) return {};
-  return misfit(name, part, fmt::format("{}[{}]", name_of(dtype), count), tensor);
+  return misfit_4bit(name, part, fmt::format("{}[{}]", name_of(dtype), count), tensor);
 }
 
 // The scale of every block.
@@ -158,7 +159,7 @@ Result<PackedWeight> four_bit_weight(std::string_view name, const FourBitTensors
 
 Result<PackedWeight> eight_bit_weight(std::string_view name, const Tensor& weight, const Tensor& scb) {
   if (weight.dtype() != DType::i8 || weight.shape().rank() != 2 || weight.numel() == 0)
-    return misfit(name, "weight", "a matrix of i8", weight);
+    return misfit_4bit(name, "weight", "a matrix of i8", weight);
   QUERN_CHECK(expect_numbers(name, "SCB", scb, DType::f32, weight.dim(0)));
   const bool blocks = weight.dim(1) % BlockQ8_0::kElements == 0;
   const DType dtype = blocks ? DType::q8_0 : DType::f16;

@@ -16,7 +16,8 @@ constexpr int kWordBits = 32;
 constexpr int kAwqBits = 4;
 constexpr int kAwqOutputs[] = {0, 2, 4, 6, 1, 3, 5, 7};  // of the nibbles of a word, from the lowest
 
-Error misfit(std::string_view name, std::string_view part, std::string_view expected, const Tensor& got) {
+Error misfit_gptq(std::string_view name, std::string_view part, std::string_view expected,
+                  const Tensor& got) {
   return make_error(ErrorCode::corrupt,
                     fmt::format("{}.{}: expected {}, got {}", name, part, expected, got.describe()),
                     "do the weights and quantization_config belong together?");
@@ -38,15 +39,17 @@ bool is_matrix(const Tensor& tensor, DType dtype) {
 
 // The checks that both have in common; then groups * out scales are there.
 Result<void> check_kinds(std::string_view name, const IntegerTensors& parts) {
-  if (!is_matrix(parts.qweight, DType::i32)) return misfit(name, "qweight", "a matrix of i32", parts.qweight);
-  if (!is_matrix(parts.qzeros, DType::i32)) return misfit(name, "qzeros", "a matrix of i32", parts.qzeros);
+  if (!is_matrix(parts.qweight, DType::i32))
+    return misfit_gptq(name, "qweight", "a matrix of i32", parts.qweight);
+  if (!is_matrix(parts.qzeros, DType::i32))
+    return misfit_gptq(name, "qzeros", "a matrix of i32", parts.qzeros);
   const DType dtype = parts.scales.dtype();
   const bool known = dtype == DType::f16 || dtype == DType::bf16 || dtype == DType::f32;
   if (!known || !is_matrix(parts.scales, dtype))
-    return misfit(name, "scales", "a matrix of f16, bf16 or f32", parts.scales);
+    return misfit_gptq(name, "scales", "a matrix of f16, bf16 or f32", parts.scales);
   if (parts.qzeros.dim(0) != parts.scales.dim(0))
-    return misfit(name, "qzeros", fmt::format("a row for each of {} groups", parts.scales.dim(0)),
-                  parts.qzeros);
+    return misfit_gptq(name, "qzeros", fmt::format("a row for each of {} groups", parts.scales.dim(0)),
+                       parts.qzeros);
   return {};
 }
 
@@ -54,7 +57,8 @@ Result<void> check_kinds(std::string_view name, const IntegerTensors& parts) {
 Result<void> set_runs(std::string_view name, const Tensor& scales, int64_t group_size, AffineGrid& grid) {
   const int64_t size = group_size < 0 ? grid.in : group_size, groups = (grid.in - 1) / size + 1;
   if (scales.dim(0) != groups) {
-    return misfit(name, "scales", fmt::format("{} groups of {} of {} inputs", groups, size, grid.in), scales);
+    return misfit_gptq(name, "scales", fmt::format("{} groups of {} of {} inputs", groups, size, grid.in),
+                       scales);
   }
   grid.group_of.resize(static_cast<size_t>(grid.in));
   for (int64_t i = 0; i < grid.in; ++i)
@@ -64,7 +68,7 @@ Result<void> set_runs(std::string_view name, const Tensor& scales, int64_t group
 
 Result<void> set_listed(std::string_view name, const Tensor& scales, const Tensor& g_idx, AffineGrid& grid) {
   if (g_idx.dtype() != DType::i32 || g_idx.shape() != Shape{grid.in})
-    return misfit(name, "g_idx", fmt::format("i32[{}]", grid.in), g_idx);
+    return misfit_gptq(name, "g_idx", fmt::format("i32[{}]", grid.in), g_idx);
   const auto groups = g_idx.span<int32_t>();
   const auto outside =
       std::ranges::find_if(groups, [&](int32_t group) { return group < 0 || group >= scales.dim(0); });
@@ -82,14 +86,14 @@ Result<AffineGrid> gptq_grid(std::string_view name, const IntegerTensors& parts,
   QUERN_CHECK(check_kinds(name, parts));
   AffineGrid grid{.out = parts.qweight.dim(1), .scales = parts.scales};
   if (parts.scales.dim(1) != grid.out)
-    return misfit(name, "scales", fmt::format("{} columns, as qweight has", grid.out), parts.scales);
+    return misfit_gptq(name, "scales", fmt::format("{} columns, as qweight has", grid.out), parts.scales);
   const int64_t zero_bits = parts.qzeros.dim(1) * kWordBits, code_bits = parts.qweight.dim(0) * kWordBits;
   for (const int bits : {2, 3, 4, 8}) {
     if (zero_bits == grid.out * bits && code_bits % bits == 0) grid.bits = bits;
   }
   if (grid.bits == 0) {
-    return misfit(name, "qzeros", fmt::format("{} zero points of 2, 3, 4 or 8 bits in a row", grid.out),
-                  parts.qzeros);
+    return misfit_gptq(name, "qzeros", fmt::format("{} zero points of 2, 3, 4 or 8 bits in a row", grid.out),
+                       parts.qzeros);
   }
   grid.in = code_bits / grid.bits;
   QUERN_CHECK(parts.g_idx ? set_listed(name, parts.scales, *parts.g_idx, grid)
@@ -114,9 +118,10 @@ Result<AffineGrid> awq_grid(std::string_view name, const IntegerTensors& parts,
                   .bits = kAwqBits,
                   .scales = parts.scales};
   if (parts.scales.dim(1) != grid.out)
-    return misfit(name, "scales", fmt::format("{} columns, 8 for each of qweight's", grid.out), parts.scales);
+    return misfit_gptq(name, "scales", fmt::format("{} columns, 8 for each of qweight's", grid.out),
+                       parts.scales);
   if (parts.qzeros.dim(1) != words)
-    return misfit(name, "qzeros", fmt::format("{} columns, as qweight has", words), parts.qzeros);
+    return misfit_gptq(name, "qzeros", fmt::format("{} columns, as qweight has", words), parts.qzeros);
   QUERN_CHECK(set_runs(name, parts.scales, config.group_size, grid));
   grid.zeros.resize(static_cast<size_t>(parts.scales.numel()));
   for (int64_t w = 0; w < parts.qzeros.numel(); ++w) {

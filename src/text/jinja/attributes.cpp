@@ -18,7 +18,7 @@ namespace {
 
 using Kind = Value::Kind;
 
-bool is_sequence(const Value& value) {
+bool has_items(const Value& value) {
   return value.is_text() || value.is_form(List::Form::list) || value.is_form(List::Form::tuple);
 }
 
@@ -49,7 +49,7 @@ std::optional<Value> find_item(Heap& heap, const Value& owner, const Value& key)
   }
   if (!key.is_integral()) return std::nullopt;
   const bool object = owner.kind() == Kind::object;
-  if (!object && !is_sequence(owner)) return std::nullopt;
+  if (!object && !has_items(owner)) return std::nullopt;
   const int64_t length = length_of(heap, owner).value_or(0);
   const int64_t index = key.integer() < 0 ? key.integer() + length : key.integer();
   if (index < 0 || index >= length) return std::nullopt;
@@ -114,7 +114,7 @@ SlicePlaces slice_places(int64_t length, const Value& start, const Value& stop, 
 Value get_slice(Heap& heap, const Value& owner, const Value& start, const Value& stop, const Value& step) {
   require_defined(owner);
   const auto* const range = owner.as<Range>();
-  if (range == nullptr && !is_sequence(owner)) {
+  if (range == nullptr && !has_items(owner)) {
     fail(fmt::format("'{}' object cannot be sliced", type_name(owner)));
   }
   const SlicePlaces places = slice_places(*length_of(heap, owner), start, stop, step);

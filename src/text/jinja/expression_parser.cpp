@@ -13,7 +13,7 @@ namespace quern::text::jinja {
 
 namespace {
 
-using Kind = Token::Kind;
+using TokenKind = Token::Kind;
 
 int depth_of(const ExpressionPtr& expression) { return expression ? expression->depth : 0; }
 
@@ -129,7 +129,7 @@ ExpressionPtr ExpressionParser::comparison() {
                                              {"<", Comparator::less},
                                              {">", Comparator::greater}});
     if (!comparator && tokens_.skip_name("in")) comparator = Comparator::in;
-    if (!comparator && tokens_.is_name("not") && tokens_.following().kind == Kind::name &&
+    if (!comparator && tokens_.is_name("not") && tokens_.following().kind == TokenKind::name &&
         tokens_.following().text == "in") {
       tokens_.take();
       tokens_.take();
@@ -208,14 +208,14 @@ ExpressionPtr ExpressionParser::unary(bool with_filter) {
 ExpressionPtr ExpressionParser::primary() {
   const Position at = tokens_.current().at;
   switch (tokens_.current().kind) {
-    case Kind::name:
+    case TokenKind::name:
       return name();
-    case Kind::integer:
-    case Kind::real:
+    case TokenKind::integer:
+    case TokenKind::real:
       return make(at, 0, Constant{tokens_.take().value});
-    case Kind::text: {
+    case TokenKind::text: {
       std::string text = tokens_.take().value.text();
-      while (tokens_.is(Kind::text)) text += tokens_.take().value.text();
+      while (tokens_.is(TokenKind::text)) text += tokens_.take().value.text();
       return make(at, 0, Constant{make_text(nullptr, std::move(text))});
     }
     default:
@@ -248,7 +248,7 @@ ExpressionPtr ExpressionParser::parenthesized() {
 }
 
 bool ExpressionParser::ends_tuple() const {
-  return tokens_.is(Kind::variable_end) || tokens_.is(Kind::block_end) || tokens_.is_operation(")");
+  return tokens_.is(TokenKind::variable_end) || tokens_.is(TokenKind::block_end) || tokens_.is_operation(")");
 }
 
 ExpressionPtr ExpressionParser::tuple(bool conditional) {
@@ -324,12 +324,12 @@ ExpressionPtr ExpressionParser::filters_and_tests(ExpressionPtr subject) {
 ExpressionPtr ExpressionParser::attribute(ExpressionPtr owner) {
   const Position at = tokens_.take().at;
   const int deepest = depth_of(owner);
-  if (tokens_.is(Kind::integer)) {
+  if (tokens_.is(TokenKind::integer)) {
     ExpressionPtr key = make(tokens_.current().at, 0, Constant{tokens_.current().value});
     tokens_.take();
     return make(at, deepest, Item{std::move(owner), std::move(key)});
   }
-  if (!tokens_.is(Kind::name)) tokens_.fail_expecting("a name or number");
+  if (!tokens_.is(TokenKind::name)) tokens_.fail_expecting("a name or number");
   return make(at, deepest, Attribute{std::move(owner), tokens_.take().text});
 }
 
@@ -381,7 +381,7 @@ CallArguments ExpressionParser::arguments() {
     } else if (tokens_.skip_operation("**")) {
       require(!result.more_named);
       result.more_named = expression();
-    } else if (tokens_.is(Kind::name) && tokens_.following().kind == Kind::operation &&
+    } else if (tokens_.is(TokenKind::name) && tokens_.following().kind == TokenKind::operation &&
                tokens_.following().text == "=") {
       require(!result.more_named);
       std::string name = tokens_.take().text;
@@ -404,8 +404,8 @@ ExpressionPtr ExpressionParser::call(ExpressionPtr callee) {
 }
 
 std::string ExpressionParser::dotted_name() {
-  std::string name = tokens_.expect(Kind::name).text;
-  while (tokens_.skip_operation(".")) name += "." + tokens_.expect(Kind::name).text;
+  std::string name = tokens_.expect(TokenKind::name).text;
+  while (tokens_.skip_operation(".")) name += "." + tokens_.expect(TokenKind::name).text;
   return name;
 }
 
@@ -421,7 +421,8 @@ ExpressionPtr ExpressionParser::filter(ExpressionPtr subject) {
   FilterCall node;
   node.name = dotted_name();
   node.filter = find_filter(node.name);
-  if (node.filter == nullptr) unknown_.push_back({at, fmt::format("no filter named {}", quoted(node.name))});
+  if (node.filter == nullptr)
+    unknown_.push_back({at, fmt::format("no filter named {}", quoted_text(node.name))});
   if (tokens_.is_operation("(")) node.arguments = arguments();
   const int deepest = std::max(depth_of(subject), depth_of(node.arguments));
   node.subject = std::move(subject);
@@ -434,9 +435,10 @@ ExpressionPtr ExpressionParser::test(ExpressionPtr subject) {
   TestCall node;
   node.name = dotted_name();
   node.test = find_predicate(node.name);
-  if (node.test == nullptr) unknown_.push_back({at, fmt::format("no test named {}", quoted(node.name))});
-  const bool operand = tokens_.is(Kind::name) || tokens_.is(Kind::text) || tokens_.is(Kind::integer) ||
-                       tokens_.is(Kind::real) || tokens_.is_operation("[") || tokens_.is_operation("{");
+  if (node.test == nullptr) unknown_.push_back({at, fmt::format("no test named {}", quoted_text(node.name))});
+  const bool operand = tokens_.is(TokenKind::name) || tokens_.is(TokenKind::text) ||
+                       tokens_.is(TokenKind::integer) || tokens_.is(TokenKind::real) ||
+                       tokens_.is_operation("[") || tokens_.is_operation("{");
   if (tokens_.is_operation("(")) {
     node.arguments = arguments();
   } else if (operand && !tokens_.is_name("else") && !tokens_.is_name("or") && !tokens_.is_name("and")) {

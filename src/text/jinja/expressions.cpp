@@ -30,7 +30,7 @@ Value Interpreter::evaluate_node(const Name& node, const Expression& at) {
     heap_.spend(scope->names.size() / 16);  // names are searched one by one
   }
   if (const Value* const found = scope_->find(node.name)) return *found;
-  return make_undefined(heap_, fmt::format("{} is undefined", quoted(node.name)));
+  return make_undefined(heap_, fmt::format("{} is undefined", quoted_text(node.name)));
 }
 
 Value Interpreter::evaluate_node(const ListLiteral& node, const Expression& at) {
@@ -142,13 +142,14 @@ Value Interpreter::call(const Value& callee, const Arguments& arguments) {
 
 Value Interpreter::evaluate_node(const FilterCall& node, const Expression& at) {
   if (node.filter == nullptr)
-    fail(fmt::format("no filter named {}", quoted(node.name)), ErrorCode::unsupported);
+    fail(fmt::format("no filter named {}", quoted_text(node.name)), ErrorCode::unsupported);
   const Value subject = node.subject ? evaluate(*node.subject) : *block_text_;
   return node.filter->function(*this, subject, evaluate_arguments(node.arguments));
 }
 
 Value Interpreter::evaluate_node(const TestCall& node, const Expression& at) {
-  if (node.test == nullptr) fail(fmt::format("no test named {}", quoted(node.name)), ErrorCode::unsupported);
+  if (node.test == nullptr)
+    fail(fmt::format("no test named {}", quoted_text(node.name)), ErrorCode::unsupported);
   const Value subject = evaluate(*node.subject);
   return node.test->function(*this, subject, evaluate_arguments(node.arguments));
 }

@@ -12,7 +12,7 @@ namespace quern::text::jinja {
 
 namespace {
 
-constexpr size_t kNone = std::string_view::npos;
+constexpr size_t kNotFound = std::string_view::npos;
 // Longer operators first.
 constexpr std::string_view kOperators[] = {"//", "**", "==", "!=", ">=", "<=", "+", "-", "/",
                                            "*",  "%",  "~",  "[",  "]",  "(",  ")", "{", "}",
@@ -61,7 +61,7 @@ class Lexer {
 
   void text_and_tag() {
     const size_t tag = next_tag();
-    if (tag == kNone) {
+    if (tag == kNotFound) {
       add_data(at_, rest());
       at_ = source_.size();
       return;
@@ -75,7 +75,7 @@ class Lexer {
     } else if (kind == '{') {
       add(Token::Kind::variable_begin, tag);
       inside("}}", Token::Kind::variable_end);
-    } else if (const size_t body = raw_body(); body != kNone) {
+    } else if (const size_t body = raw_body(); body != kNotFound) {
       at_ = body;
       raw(tag);
     } else {
@@ -85,16 +85,16 @@ class Lexer {
   }
   // Where "{{", "{%" or "{#" stands next.
   size_t next_tag() const {
-    for (size_t at = source_.find('{', at_); at != kNone && at + 1 < source_.size();
+    for (size_t at = source_.find('{', at_); at != kNotFound && at + 1 < source_.size();
          at = source_.find('{', at + 1)) {
       if (source_[at + 1] == '{' || source_[at + 1] == '%' || source_[at + 1] == '#') return at;
     }
-    return kNone;
+    return kNotFound;
   }
 
   void comment(size_t start) {
     const size_t end = source_.find("#}", at_);
-    if (end == kNone) fail_at(static_cast<Position>(start), "missing end of comment tag");
+    if (end == kNotFound) fail_at(static_cast<Position>(start), "missing end of comment tag");
     const char sign = end > at_ ? sign_at(source_, end - 1) : '\0';
     at_ = end + 2;
     close_tag(sign);
@@ -111,14 +111,14 @@ class Lexer {
   // Where the text of a raw block begins, when at_ is after "{%" of one; npos otherwise.
   size_t raw_body() const {
     std::string_view text = strip_left(rest());
-    if (!text.starts_with("raw")) return kNone;
+    if (!text.starts_with("raw")) return kNotFound;
     text = strip_left(text.substr(3));
     if (text.starts_with("-%}")) return source_.size() - strip_left(text.substr(3)).size();
-    return text.starts_with("%}") ? source_.size() - text.size() + 2 : kNone;
+    return text.starts_with("%}") ? source_.size() - text.size() + 2 : kNotFound;
   }
 
   void raw(size_t start) {
-    for (size_t tag = source_.find("{%", at_); tag != kNone; tag = source_.find("{%", tag + 1)) {
+    for (size_t tag = source_.find("{%", at_); tag != kNotFound; tag = source_.find("{%", tag + 1)) {
       const char sign = sign_at(source_, tag + 2);
       std::string_view text = strip_left(source_.substr(tag + 2 + (sign != '\0')));
       if (!text.starts_with("endraw")) continue;
@@ -168,7 +168,7 @@ class Lexer {
     } else if (const size_t name = name_length(); name > 0) {
       add(Token::Kind::name, start, std::string(rest().substr(0, name)));
       at_ += name;
-    } else if ((c == '\'' || c == '"') && string_end(c) != kNone) {
+    } else if ((c == '\'' || c == '"') && string_end(c) != kNotFound) {
       const size_t last = string_end(c);
       add(Token::Kind::text, start, {},
           make_text(nullptr,
@@ -198,7 +198,7 @@ class Lexer {
         return at;
       }
     }
-    return kNone;
+    return kNotFound;
   }
 
   void operation(std::vector<char>& open) {
@@ -207,7 +207,7 @@ class Lexer {
         std::ranges::find_if(kOperators, [&](std::string_view symbol) { return rest().starts_with(symbol); });
     if (found == std::end(kOperators)) {
       const std::string_view character = rest().substr(0, decode_utf8(rest()).length);
-      fail_at(start, fmt::format("unexpected character {}", quoted(character)));
+      fail_at(start, fmt::format("unexpected character {}", quoted_text(character)));
     }
     const char symbol = (*found)[0];
     if (symbol == '(') open.push_back(')');

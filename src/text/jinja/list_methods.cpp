@@ -12,7 +12,7 @@ namespace quern::text::jinja {
 
 namespace {
 
-Value count(Interpreter& interpreter, const Value& self, const Arguments& arguments) {
+Value count_of_list(Interpreter& interpreter, const Value& self, const Arguments& arguments) {
   const Bound bound("count", arguments, {"value"}, 1);
   const auto items = sequence_of(interpreter.heap(), self);
   int64_t found = 0;
@@ -35,7 +35,7 @@ Value copy(Interpreter&, const Value& self, const Arguments& arguments) {
   return self;
 }
 
-constexpr Builtin kListMethods[] = {{"count", count}, {"index", index}, {"copy", copy}};
+constexpr Builtin kListMethods[] = {{"count", count_of_list}, {"index", index}, {"copy", copy}};
 
 template <class Item>
 Value view(Interpreter& interpreter, const Value& self, const Arguments& arguments, std::string_view name,
@@ -57,7 +57,7 @@ Value values(Interpreter& interpreter, const Value& self, const Arguments& argum
               [](const auto& entry) { return entry.second; });
 }
 
-Value items(Interpreter& interpreter, const Value& self, const Arguments& arguments) {
+Value items_of_dict(Interpreter& interpreter, const Value& self, const Arguments& arguments) {
   return view(interpreter, self, arguments, "items", List::Form::dict_items, [&](const auto& entry) {
     return make_tuple(interpreter.heap(), {entry.first, entry.second});
   });
@@ -79,8 +79,8 @@ Value from_keys(Interpreter& interpreter, const Value&, const Arguments& argumen
   return make_dict(&interpreter.heap(), std::move(entries));
 }
 
-constexpr Builtin kDictMethods[] = {{"get", get},       {"items", items}, {"keys", keys},
-                                    {"values", values}, {"copy", copy},   {"fromkeys", from_keys}};
+constexpr Builtin kDictMethods[] = {{"get", get},       {"items", items_of_dict}, {"keys", keys},
+                                    {"values", values}, {"copy", copy},           {"fromkeys", from_keys}};
 
 }  // namespace
 

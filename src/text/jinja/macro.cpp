@@ -8,7 +8,8 @@
 namespace quern::text::jinja {
 
 std::string MacroFunction::repr(Heap& heap) const {
-  return definition_.name.empty() ? "<Macro anonymous>" : fmt::format("<Macro {}>", quoted(definition_.name));
+  return definition_.name.empty() ? "<Macro anonymous>"
+                                  : fmt::format("<Macro {}>", quoted_text(definition_.name));
 }
 
 std::optional<Value> MacroFunction::attribute(Heap& heap, std::string_view name) {

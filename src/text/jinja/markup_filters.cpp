@@ -54,7 +54,7 @@ Value xml_attributes(Interpreter& interpreter, const Value& subject, const Argum
   return std::move(out).finish();
 }
 
-constexpr Builtin kFilters[] = {
+constexpr Builtin kMarkupFilters[] = {
     {"escape", escape_filter},        {"e", escape_filter},
     {"forceescape", force_escape},    {"safe", safe},
     {"striptags", strip_tags_filter}, {"xmlattr", xml_attributes},
@@ -62,6 +62,6 @@ constexpr Builtin kFilters[] = {
 
 }  // namespace
 
-Builtins markup_filters() { return kFilters; }
+Builtins markup_filters() { return kMarkupFilters; }
 
 }  // namespace quern::text::jinja

@@ -12,8 +12,8 @@ namespace quern::text::jinja {
 
 void Namespace::set(Heap& heap, std::string_view name, Value value) {
   if (name.starts_with('_')) {
-    fail(
-        fmt::format("a namespace cannot hold {}: names with a leading underscore are private", quoted(name)));
+    fail(fmt::format("a namespace cannot hold {}: names with a leading underscore are private",
+                     quoted_text(name)));
   }
   const auto found =
       std::ranges::find(attributes_, name, [](const auto& entry) { return std::string_view(entry.first); });
@@ -37,7 +37,7 @@ std::string Namespace::repr(Heap& heap) const {
   out += "<Namespace {";
   for (size_t i = 0; i < attributes_.size(); ++i) {
     if (i > 0) out += ", ";
-    out += quoted(attributes_[i].first);
+    out += quoted_text(attributes_[i].first);
     out += ": ";
     append_repr(out, heap, attributes_[i].second);
   }

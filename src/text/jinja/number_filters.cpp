@@ -117,13 +117,13 @@ Value file_size(Interpreter& interpreter, const Value& subject, const Arguments&
   return make_text(heap, fmt::format("{:.1f} {}{}B", scaled, letter, binary ? "i" : ""));
 }
 
-constexpr Builtin kFilters[] = {
+constexpr Builtin kNumberFilters[] = {
     {"int", to_int},         {"float", to_float},           {"abs", absolute},
     {"round", round_filter}, {"filesizeformat", file_size},
 };
 
 }  // namespace
 
-Builtins number_filters() { return kFilters; }
+Builtins number_filters() { return kNumberFilters; }
 
 }  // namespace quern::text::jinja

@@ -10,12 +10,12 @@ namespace quern::text::jinja {
 
 namespace {
 
-constexpr size_t kNone = std::string_view::npos;
+constexpr size_t kMissing = std::string_view::npos;
 
 bool continues(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
 
 // The last character of non-empty text.
-Decoded last_character(std::string_view text) {
+Decoded last_decoded(std::string_view text) {
   size_t at = text.size() - 1;
   while (at > 0 && continues(text[at])) --at;
   return decode_utf8(text.substr(at));
@@ -34,7 +34,7 @@ std::string_view strip_left_if(std::string_view text, Drop drop) {
 template <class Drop>
 std::string_view strip_right_if(std::string_view text, Drop drop) {
   while (!text.empty()) {
-    const Decoded c = last_character(text);
+    const Decoded c = last_decoded(text);
     if (!drop(c.code_point)) break;
     text.remove_suffix(c.length);
   }
@@ -62,7 +62,7 @@ bool is_other_digit(char32_t c) {
   }};
   return std::ranges::any_of(kRanges, [&](const auto& r) { return c >= r.first && c <= r.second; });
 }
-bool is_digit(char32_t c) { return category_of(c) == Category::Nd || is_other_digit(c); }
+bool is_python_digit(char32_t c) { return category_of(c) == Category::Nd || is_other_digit(c); }
 bool is_printable(char32_t c) {
   if (c == ' ') return true;
   const Category category = category_of(c);
@@ -144,25 +144,25 @@ std::string_view strip_right(std::string_view text, std::string_view set) {
 }
 
 size_t find_text(std::string_view text, std::string_view needle, size_t from) {
-  if (from > text.size()) return kNone;
+  if (from > text.size()) return kMissing;
   if (needle.empty()) return from;
   const std::string_view rest = text.substr(from);
   const void* const found = memmem(rest.data(), rest.size(), needle.data(), needle.size());
-  return found == nullptr ? kNone : static_cast<size_t>(static_cast<const char*>(found) - text.data());
+  return found == nullptr ? kMissing : static_cast<size_t>(static_cast<const char*>(found) - text.data());
 }
 
 size_t find_last_text(std::string_view text, std::string_view needle) {
   const std::string backwards(text.rbegin(), text.rend());
   const std::string needle_backwards(needle.rbegin(), needle.rend());
   const size_t found = find_text(backwards, needle_backwards);
-  return found == kNone ? kNone : text.size() - found - needle.size();
+  return found == kMissing ? kMissing : text.size() - found - needle.size();
 }
 
 std::vector<std::string_view> split_at(std::string_view text, std::string_view separator, int64_t limit) {
   std::vector<std::string_view> pieces;
   while (limit != 0) {
     const size_t end = find_text(text, separator);
-    if (end == kNone) break;
+    if (end == kMissing) break;
     pieces.push_back(text.substr(0, end));
     text.remove_prefix(end + separator.size());
     --limit;
@@ -244,7 +244,7 @@ std::optional<bool> classify(std::string_view text, std::string_view method) {
   if (method == "isalpha") return all(false, is_alpha);
   if (method == "isalnum") return all(false, [&](char32_t c) { return is_alpha(c) || is_numeric(c); });
   if (method == "isdecimal") return all(false, [](char32_t c) { return category_of(c) == Category::Nd; });
-  if (method == "isdigit") return all(false, is_digit);
+  if (method == "isdigit") return all(false, is_python_digit);
   if (method == "isnumeric") return all(false, is_numeric);
   if (method == "isspace") return all(false, is_python_space);
   if (method == "isprintable") return all(true, is_printable);
@@ -255,8 +255,8 @@ std::optional<bool> classify(std::string_view text, std::string_view method) {
   return std::nullopt;
 }
 
-std::string quoted(std::string_view text) {
-  const char quote = text.find('\'') != kNone && text.find('"') == kNone ? '"' : '\'';
+std::string quoted_text(std::string_view text) {
+  const char quote = text.find('\'') != kMissing && text.find('"') == kMissing ? '"' : '\'';
   std::string out(1, quote);
   for_each_character(text, [&](std::string_view bytes) {
     const char32_t c = decode_utf8(bytes).code_point;

@@ -62,6 +62,6 @@ std::string swap_case(std::string_view text);
 std::optional<bool> classify(std::string_view text, std::string_view method);
 
 // The text as a Python literal: 'it' with the quotes and escapes of repr().
-std::string quoted(std::string_view text);
+std::string quoted_text(std::string_view text);
 
 }  // namespace quern::text::jinja

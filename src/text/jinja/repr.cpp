@@ -97,7 +97,8 @@ void append_repr(TextBuilder& out, Heap& heap, const Value& value) {
       return;
     case Kind::text:
       heap.spend(value.text().size() / 16);
-      out += value.is_markup() ? fmt::format("Markup({})", quoted(value.text())) : quoted(value.text());
+      out += value.is_markup() ? fmt::format("Markup({})", quoted_text(value.text()))
+                               : quoted_text(value.text());
       return;
     case Kind::list:
       append_list(out, heap, value.list());
@@ -140,7 +141,7 @@ Value to_text(Heap& heap, const Value& value) {
 std::string brief_quoted(std::string_view text) {
   constexpr int64_t kLongest = 60;
   const size_t end = offset_of_character(text, kLongest);
-  return end == text.size() ? quoted(text) : quoted(text.substr(0, end)) + "...";
+  return end == text.size() ? quoted_text(text) : quoted_text(text.substr(0, end)) + "...";
 }
 
 std::string brief_repr(const Value& value) {

@@ -126,7 +126,7 @@ Value group_by(Interpreter& interpreter, const Value& subject, const Arguments& 
   return make_list(heap, std::move(groups));
 }
 
-constexpr Builtin kFilters[] = {
+constexpr Builtin kSelectionFilters[] = {
     {"map", map},
     {"select", select<true, false>},
     {"reject", select<false, false>},
@@ -140,6 +140,6 @@ constexpr Builtin kFilters[] = {
 
 }  // namespace
 
-Builtins selection_filters() { return kFilters; }
+Builtins selection_filters() { return kSelectionFilters; }
 
 }  // namespace quern::text::jinja

@@ -220,7 +220,7 @@ Value slice(Interpreter& interpreter, const Value& subject, const Arguments& arg
   return make_generator(heap, std::move(slices));
 }
 
-constexpr Builtin kFilters[] = {
+constexpr Builtin kSequenceFilters[] = {
     {"length", length}, {"count", length},       {"list", list},          {"first", first},
     {"last", last},     {"reverse", reverse},    {"items", items},        {"sort", sort},
     {"unique", unique}, {"dictsort", sort_dict}, {"min", extreme<false>}, {"max", extreme<true>},
@@ -229,6 +229,6 @@ constexpr Builtin kFilters[] = {
 
 }  // namespace
 
-Builtins sequence_filters() { return kFilters; }
+Builtins sequence_filters() { return kSequenceFilters; }
 
 }  // namespace quern::text::jinja

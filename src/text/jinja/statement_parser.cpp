@@ -11,7 +11,7 @@ namespace quern::text::jinja {
 
 namespace {
 
-using Kind = Token::Kind;
+using TokenKind = Token::Kind;
 
 template <class Node>
 Statement make(Position at, Node node) {
@@ -39,9 +39,9 @@ Body StatementParser::parse_template() {
 
 Body StatementParser::body(EndTags ends) {
   tokens_.skip_operation(":");
-  tokens_.expect(Kind::block_end);
+  tokens_.expect(TokenKind::block_end);
   Body result = statements(ends);
-  if (tokens_.is(Kind::end)) {
+  if (tokens_.is(TokenKind::end)) {
     tokens_.fail_expecting(fmt::format("one of the tags '{}'", fmt::join(ends, "', '")));
   }
   return result;
@@ -63,26 +63,26 @@ Body StatementParser::closed_body(std::string_view end) {
 Body StatementParser::statements(EndTags ends) {
   const ExpressionParser::Level level(expressions_);
   Body result;
-  while (!tokens_.is(Kind::end)) {
+  while (!tokens_.is(TokenKind::end)) {
     const Position at = tokens_.current().at;
-    if (tokens_.is(Kind::data)) {
+    if (tokens_.is(TokenKind::data)) {
       result.push_back(make(at, Data{tokens_.take().text}));
-    } else if (tokens_.is(Kind::variable_begin)) {
+    } else if (tokens_.is(TokenKind::variable_begin)) {
       tokens_.take();
       result.push_back(make(at, Output{expressions_.tuple()}));
-      tokens_.expect(Kind::variable_end);
+      tokens_.expect(TokenKind::variable_end);
     } else {
-      tokens_.expect(Kind::block_begin);
-      if (tokens_.is(Kind::name) && is_one_of(tokens_.current().text, ends)) return result;
+      tokens_.expect(TokenKind::block_begin);
+      if (tokens_.is(TokenKind::name) && is_one_of(tokens_.current().text, ends)) return result;
       statement(result, ends);
-      tokens_.expect(Kind::block_end);
+      tokens_.expect(TokenKind::block_end);
     }
   }
   return result;
 }
 
 void StatementParser::statement(Body& into, EndTags ends) {
-  if (!tokens_.is(Kind::name)) tokens_.fail_expecting("the name of a tag");
+  if (!tokens_.is(TokenKind::name)) tokens_.fail_expecting("the name of a tag");
   const Token tag = tokens_.take();
   const std::string& name = tag.text;
   const auto add = [&](Statement statement) {
@@ -159,7 +159,7 @@ Statement StatementParser::parse_set() {
 
 Statement StatementParser::parse_with() {
   With node;
-  while (!tokens_.is(Kind::block_end)) {
+  while (!tokens_.is(TokenKind::block_end)) {
     if (!node.assignments.empty()) tokens_.expect_operation(",");
     Target assigned = target(false);
     tokens_.expect_operation("=");
@@ -173,7 +173,7 @@ void StatementParser::signature(MacroDefinition& definition) {
   tokens_.expect_operation("(");
   while (!tokens_.is_operation(")")) {
     if (!definition.parameters.empty()) tokens_.expect_operation(",");
-    definition.parameters.push_back(tokens_.expect(Kind::name).text);
+    definition.parameters.push_back(tokens_.expect(TokenKind::name).text);
     if (tokens_.skip_operation("=")) {
       definition.defaults.push_back(expressions_.expression());
     } else if (!definition.defaults.empty()) {
@@ -203,7 +203,7 @@ void StatementParser::definition_body(MacroDefinition& definition, std::string_v
 
 Statement StatementParser::parse_macro() {
   Macro node;
-  node.definition.name = tokens_.expect(Kind::name).text;
+  node.definition.name = tokens_.expect(TokenKind::name).text;
   signature(node.definition);
   definition_body(node.definition, "endmacro");
   return make(0, std::move(node));
@@ -227,7 +227,7 @@ Statement StatementParser::parse_filter() {
 }
 
 Statement StatementParser::parse_block() {
-  const std::string name = tokens_.expect(Kind::name).text;
+  const std::string name = tokens_.expect(TokenKind::name).text;
   tokens_.skip_name("scoped");
   if (tokens_.is_name("required")) tokens_.fail_expecting("the end of the tag");
   Statement result = make(0, Block{closed_body("endblock")});
@@ -236,7 +236,7 @@ Statement StatementParser::parse_block() {
 }
 
 void StatementParser::parse_print(Body& into) {
-  for (bool first = true; !tokens_.is(Kind::block_end); first = false) {
+  for (bool first = true; !tokens_.is(TokenKind::block_end); first = false) {
     if (!first) tokens_.expect_operation(",");
     const Position at = tokens_.current().at;
     into.push_back(make(at, Output{expressions_.expression()}));
@@ -252,11 +252,11 @@ Target StatementParser::simple_target(bool with_attribute) {
     tokens_.expect_operation(")");
     return result;
   }
-  result.name = tokens_.expect(Kind::name).text;
+  result.name = tokens_.expect(TokenKind::name).text;
   if (is_one_of(result.name, {"true", "false", "none", "True", "False", "None"})) {
     fail_at(result.at, fmt::format("cannot assign to '{}'", result.name));
   }
-  if (with_attribute && tokens_.skip_operation(".")) result.attribute = tokens_.expect(Kind::name).text;
+  if (with_attribute && tokens_.skip_operation(".")) result.attribute = tokens_.expect(TokenKind::name).text;
   return result;
 }
 
@@ -268,7 +268,7 @@ Target StatementParser::target(bool with_attribute) {
   result.parts.emplace();
   result.parts->push_back(std::move(first));
   while (tokens_.skip_operation(",")) {
-    if (tokens_.is(Kind::block_end) || tokens_.is_operation(")")) break;
+    if (tokens_.is(TokenKind::block_end) || tokens_.is_operation(")")) break;
     result.parts->push_back(simple_target(with_attribute));
   }
   return result;

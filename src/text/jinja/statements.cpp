@@ -272,7 +272,7 @@ Value Interpreter::call_macro(const MacroDefinition& macro, const ScopePtr& clos
     missing[i] = i >= given && !take_named(name, value);
     if (i < given) value = arguments.positional[i];
     if (missing[i]) {
-      value = make_undefined(heap_, fmt::format("parameter {} was not provided", quoted(name)));
+      value = make_undefined(heap_, fmt::format("parameter {} was not provided", quoted_text(name)));
     }
     scope_->set(name, std::move(value));
   }
@@ -286,14 +286,15 @@ Value Interpreter::call_macro(const MacroDefinition& macro, const ScopePtr& clos
     for (auto& [name, value] : named) entries.emplace_back(make_text(heap_, name), std::move(value));
     scope_->set("kwargs", make_dict(&heap_, std::move(entries)));
   } else if (!named.empty()) {
-    fail(fmt::format("macro {} takes no keyword argument {}", quoted(macro.name), quoted(named[0].first)));
+    fail(fmt::format("macro {} takes no keyword argument {}", quoted_text(macro.name),
+                     quoted_text(named[0].first)));
   }
   if (macro.uses_varargs) {
     scope_->set("varargs",
                 make_tuple(heap_, Values(arguments.positional.begin() + static_cast<ptrdiff_t>(given),
                                          arguments.positional.end())));
   } else if (arguments.positional.size() > count) {
-    fail(fmt::format("macro {} takes not more than {} argument(s)", quoted(macro.name), count));
+    fail(fmt::format("macro {} takes not more than {} argument(s)", quoted_text(macro.name), count));
   }
   const size_t required = count - macro.defaults.size();
   for (size_t i = required; i < count; ++i) {

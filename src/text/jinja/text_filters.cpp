@@ -215,7 +215,7 @@ Value tojson(Interpreter& interpreter, const Value& subject, const Arguments& ar
   return to_json(interpreter.heap(), subject, style);
 }
 
-constexpr Builtin kFilters[] = {
+constexpr Builtin kTextFilters[] = {
     {"tojson", tojson},
     {"trim", trim},
     {"replace", replace},
@@ -235,6 +235,6 @@ constexpr Builtin kFilters[] = {
 
 }  // namespace
 
-Builtins text_filters() { return kFilters; }
+Builtins text_filters() { return kTextFilters; }
 
 }  // namespace quern::text::jinja

@@ -16,7 +16,7 @@ namespace quern::text::jinja {
 
 namespace {
 
-constexpr size_t kNone = std::string_view::npos;
+constexpr size_t kAbsent = std::string_view::npos;
 
 // What a method makes of `self` is markup when `self` is.
 Value like(Interpreter& interpreter, const Value& self, std::string_view text) {
@@ -31,7 +31,7 @@ Value pieces(Interpreter& interpreter, const Value& self, const std::vector<std:
 }
 
 template <std::string (*map)(std::string_view)>
-Value mapped(Interpreter& interpreter, const Value& self, const Arguments& arguments) {
+Value mapped_method(Interpreter& interpreter, const Value& self, const Arguments& arguments) {
   const Bound bound("a method of str", arguments, {});
   interpreter.heap().spend_on_text(self.text().size() * 16);
   return like(interpreter, self, map(self.text()));
@@ -80,7 +80,7 @@ Value partition(Interpreter& interpreter, const Value& self, const Arguments& ar
   if (separator.empty()) fail("empty separator");
   interpreter.heap().spend_on_text(text.size());
   const size_t found = from_right ? find_last_text(text, separator) : find_text(text, separator);
-  if (found == kNone) {
+  if (found == kAbsent) {
     const std::vector<std::string_view> parts = from_right ? std::vector<std::string_view>{"", "", text}
                                                            : std::vector<std::string_view>{text, "", ""};
     return pieces(interpreter, self, parts, List::Form::tuple);
@@ -115,7 +115,7 @@ int64_t position(Interpreter& interpreter, const Value& self, const Bound& bound
   interpreter.heap().spend_on_text(needle.size());
   if (!part.valid) return -1;
   const size_t found = last ? find_last_text(part.text, needle) : find_text(part.text, needle);
-  return found == kNone ? -1 : part.skipped + count_characters(part.text.substr(0, found));
+  return found == kAbsent ? -1 : part.skipped + count_characters(part.text.substr(0, found));
 }
 
 template <bool last>
@@ -131,14 +131,14 @@ Value index(Interpreter& interpreter, const Value& self, const Arguments& argume
   return found;
 }
 
-Value count(Interpreter& interpreter, const Value& self, const Arguments& arguments) {
+Value count_method(Interpreter& interpreter, const Value& self, const Arguments& arguments) {
   const Bound bound("count", arguments, {"sub", "start", "end"}, 1);
   const Window part = window(interpreter, self, bound[1], bound[2]);
   const std::string_view needle = bound.text(0);
   if (!part.valid) return 0;
   if (needle.empty()) return count_characters(part.text) + 1;
   int64_t found = 0;
-  for (size_t at = find_text(part.text, needle); at != kNone;
+  for (size_t at = find_text(part.text, needle); at != kAbsent;
        at = find_text(part.text, needle, at + needle.size())) {
     interpreter.heap().spend(1 + needle.size() / 64);
     ++found;
@@ -178,7 +178,7 @@ Value replace_method(Interpreter& interpreter, const Value& self, const Argument
   return replace_text(interpreter.heap(), self, bound.text(0), replacement.text(), bound.integer(2, -1));
 }
 
-Value join(Interpreter& interpreter, const Value& self, const Arguments& arguments) {
+Value join_method(Interpreter& interpreter, const Value& self, const Arguments& arguments) {
   const Bound bound("join", arguments, {"iterable"}, 1);
   const auto items = sequence_of(interpreter.heap(), bound[0]);
   TextBuilder out(interpreter.heap());
@@ -242,7 +242,7 @@ Value expand_tabs(Interpreter& interpreter, const Value& self, const Arguments& 
   return std::move(out).finish(self.is_markup());
 }
 
-Value format(Interpreter& interpreter, const Value& self, const Arguments& arguments) {
+Value format_method(Interpreter& interpreter, const Value& self, const Arguments& arguments) {
   return format_braces(interpreter.heap(), self, arguments);
 }
 
@@ -284,18 +284,18 @@ constexpr Builtin kTextMethods[] = {
     {"startswith", has_affix<false>},
     {"endswith", has_affix<true>},
     {"replace", replace_method},
-    {"join", join},
-    {"lower", mapped<to_lower>},
-    {"upper", mapped<to_upper>},
-    {"title", mapped<title_case>},
-    {"capitalize", mapped<capitalize>},
-    {"casefold", mapped<to_casefold>},
-    {"swapcase", mapped<swap_case>},
+    {"join", join_method},
+    {"lower", mapped_method<to_lower>},
+    {"upper", mapped_method<to_upper>},
+    {"title", mapped_method<title_case>},
+    {"capitalize", mapped_method<capitalize>},
+    {"casefold", mapped_method<to_casefold>},
+    {"swapcase", mapped_method<swap_case>},
     {"find", find<false>},
     {"rfind", find<true>},
     {"index", index<false>},
     {"rindex", index<true>},
-    {"count", count},
+    {"count", count_method},
     {"partition", partition<false>},
     {"rpartition", partition<true>},
     {"removeprefix", remove_affix<false>},
@@ -305,7 +305,7 @@ constexpr Builtin kTextMethods[] = {
     {"center", justified<'^'>},
     {"zfill", zero_fill},
     {"expandtabs", expand_tabs},
-    {"format", format},
+    {"format", format_method},
     {"format_map", format_map},
     {"isalnum", classified<"isalnum">},
     {"isalpha", classified<"isalpha">},
@@ -334,7 +334,7 @@ Value replace_text(Heap& heap, const Value& self, std::string_view old, std::str
   for (; limit != 0; --limit) {
     heap.spend(1 + old.size() / 64);
     const size_t found = find_text(rest, old);
-    if (found == kNone) break;
+    if (found == kAbsent) break;
     out += rest.substr(0, found);
     out += replacement;
     rest.remove_prefix(found + old.size());

@@ -6,11 +6,11 @@ namespace quern::ops::rows {
 
 namespace {
 
-struct Extents {
+struct AttentionExtents {
   int64_t batch, queries, keys, heads, kv_heads, head_dim;
 };
 
-OpCase attention_case(const char* name, const Extents& e, const AttentionMask& mask,
+OpCase attention_case(const char* name, const AttentionExtents& e, const AttentionMask& mask,
                       const AttentionOptions& options = {}) {
   return {.name = name,
           .inputs =
@@ -23,15 +23,13 @@ OpCase attention_case(const char* name, const Extents& e, const AttentionMask& m
                      std::span<const Tensor> in) { return attention(in[0], in[1], in[2], mask, options); }};
 }
 
-DType wide(DType dtype) { return dtype == DType::f64 ? DType::f64 : DType::f32; }
-
 // The same with a bias of each sequence, or one for all (`sequences` 1).
-OpCase biased_case(const char* name, const Extents& e, int64_t sequences, const AttentionMask& mask,
+OpCase biased_case(const char* name, const AttentionExtents& e, int64_t sequences, const AttentionMask& mask,
                    const AttentionOptions& options = {}) {
   OpCase result = attention_case(name, e, mask);
   result.inputs = [e, sequences, plain = result.inputs](Rng& rng, DType dtype) {
     std::vector<Tensor> inputs = plain(rng, dtype);
-    inputs.push_back(random(rng, {sequences, e.heads, e.queries, e.keys}, wide(dtype)));
+    inputs.push_back(random(rng, {sequences, e.heads, e.queries, e.keys}, accumulated_in(dtype)));
     return inputs;
   };
   result.run = [mask, options](std::span<const Tensor> in) {

@@ -6,7 +6,7 @@ namespace quern::ops::rows {
 
 namespace {
 
-struct Extents {
+struct LossExtents {
   int64_t rows, channels, vocab;
 };
 
@@ -14,7 +14,7 @@ struct Extents {
 enum class Rows { weighted, plain, weighted_bias, zero_weights };
 
 // Targets start at -`ignored`, so that about ignored/(vocab + ignored) of the rows do not count.
-OpCase loss_case(const char* name, const Extents& e, int32_t ignored, Rows rows,
+OpCase loss_case(const char* name, const LossExtents& e, int32_t ignored, Rows rows,
                  const CrossEntropyOptions& options = {}) {
   return {.name = name,
           .inputs =
@@ -40,7 +40,7 @@ OpCase loss_case(const char* name, const Extents& e, int32_t ignored, Rows rows,
 }
 
 // linear_row_losses: h, w, targets and, if there is one, the bias.
-OpCase row_losses_case(const char* name, const Extents& e, int32_t ignored, bool bias,
+OpCase row_losses_case(const char* name, const LossExtents& e, int32_t ignored, bool bias,
                        const CrossEntropyOptions& options = {}) {
   OpCase c = loss_case(name, e, ignored, Rows::plain);
   if (bias) {

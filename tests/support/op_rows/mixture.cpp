@@ -6,8 +6,6 @@ namespace quern::ops::rows {
 
 namespace {
 
-DType wide(DType dtype) { return dtype == DType::f64 ? DType::f64 : DType::f32; }
-
 // Rows choose `chosen` neighbouring parts of `parts`, the last of which none takes.
 OpCase mix(const char* name, int64_t rows, int64_t parts, int64_t chosen, int64_t channels) {
   return {.name = name,
@@ -22,9 +20,9 @@ OpCase mix(const char* name, int64_t rows, int64_t parts, int64_t chosen, int64_
                     ++counts[static_cast<size_t>(part)];
                   }
                 }
-                std::vector inputs{choice, random(rng, {rows, parts}, wide(dtype))};
+                std::vector inputs{choice, random(rng, {rows, parts}, accumulated_in(dtype))};
                 for (const int64_t count : counts) {
-                  if (count > 0) inputs.push_back(random(rng, {count, channels}, wide(dtype)));
+                  if (count > 0) inputs.push_back(random(rng, {count, channels}, accumulated_in(dtype)));
                 }
                 return inputs;
               },

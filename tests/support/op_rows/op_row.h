@@ -59,4 +59,7 @@ Tensor random_off_zero(Rng& rng, const Shape& shape, DType dtype);
 // Uniform i32 in [lowest, limit).
 Tensor random_ints(Rng& rng, const Shape& shape, int32_t lowest, int32_t limit);
 
+// What sums over values of `dtype` are kept in.
+inline DType accumulated_in(DType dtype) { return dtype == DType::f64 ? DType::f64 : DType::f32; }
+
 }  // namespace quern::ops::rows

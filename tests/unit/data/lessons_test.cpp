@@ -23,9 +23,12 @@ TEST(Scene, OtherWordsAreOtherWords) {
     const Slots other = with_other_words(scene);
     ASSERT_EQ(friend_view(friend_view(scene)), scene);
     ASSERT_EQ(friend_view(scene).at("hero"), scene.at("friend"));
-    for (const auto& [slot, value] : scene)
-      if (slot != "he" && slot != "him" && slot != "his" && slot != "fhe" && slot != "fhim" && slot != "fhis")
+    for (const auto& [slot, value] : scene) {
+      if (slot != "he" && slot != "him" && slot != "his" && slot != "fhe" && slot != "fhim" &&
+          slot != "fhis") {
         ASSERT_NE(other.at(slot), value) << slot;
+      }
+    }
   }
 }
 

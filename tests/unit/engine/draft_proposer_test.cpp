@@ -14,7 +14,7 @@ SpeculationOptions drafted_by(std::shared_ptr<const infer::LoadedModel> draft) {
   return {.kind = SpeculationOptions::Kind::draft, .most = 5, .draft = std::move(draft)};
 }
 
-std::vector<Request> requests_of(const infer::LoadedModel& loaded) {
+std::vector<Request> drafted_requests(const infer::LoadedModel& loaded) {
   std::vector<Request> requests;
   for (uint64_t i = 0; i < 4; ++i) {
     Request request = request_of(loaded, 10 + 170 * static_cast<int64_t>(i % 2), 1 + i, 60);
@@ -48,7 +48,7 @@ EngineStats expect_same_answers(const std::shared_ptr<const infer::LoadedModel>&
 TEST(DraftProposer, AModelGuessesItself) {
   for (const char* family : {"llama", "gpt2", "mistral"}) {
     const auto loaded = tiny(family);
-    const EngineStats stats = expect_same_answers(loaded, loaded, requests_of(*loaded));
+    const EngineStats stats = expect_same_answers(loaded, loaded, drafted_requests(*loaded));
     // With the same random numbers it is always right, sampled or not.
     EXPECT_EQ(stats.accepted_tokens, stats.guessed_tokens);
     EXPECT_GT(stats.accepted_tokens, 2 * 60);
@@ -57,10 +57,11 @@ TEST(DraftProposer, AModelGuessesItself) {
 
 TEST(DraftProposer, OtherModelsAreRightNowAndThen) {
   const auto loaded = tiny("llama");
-  const EngineStats alike = expect_same_answers(loaded, tiny("llama", DType::bf16), requests_of(*loaded));
+  const EngineStats alike =
+      expect_same_answers(loaded, tiny("llama", DType::bf16), drafted_requests(*loaded));
   EXPECT_GT(alike.accepted_tokens, alike.guessed_tokens / 2);
   EXPECT_LT(alike.accepted_tokens, alike.guessed_tokens);
-  const EngineStats other = expect_same_answers(loaded, tiny("gpt2"), requests_of(*loaded));
+  const EngineStats other = expect_same_answers(loaded, tiny("gpt2"), drafted_requests(*loaded));
   EXPECT_GT(other.guessed_tokens, 0);
   EXPECT_LT(other.accepted_tokens, other.guessed_tokens / 2);
 }
@@ -105,7 +106,7 @@ TEST(DraftProposer, GuessesNothingPastItsOwnPositions) {
   config.max_positions = 100;
   const auto draft = std::make_shared<const infer::LoadedModel>(
       infer::LoadedModel{{.tokenizer = loaded->tokenizer}, model::Decoder::create(config, 3).value()});
-  const EngineStats stats = expect_same_answers(loaded, draft, requests_of(*loaded));
+  const EngineStats stats = expect_same_answers(loaded, draft, drafted_requests(*loaded));
   EXPECT_GT(stats.accepted_tokens, 0);
 }
 

@@ -15,7 +15,7 @@ namespace {
 
 using testing::HasSubstr;
 
-std::shared_ptr<const infer::LoadedEncoder> tiny() {
+std::shared_ptr<const infer::LoadedEncoder> tiny_encoder() {
   static const auto loaded = std::make_shared<const infer::LoadedEncoder>(
       infer::open_encoder(std::string(QUERN_SOURCE_DIR) + "/tests/golden/encoder_texts", DType::f32).value());
   return loaded;
@@ -66,7 +66,7 @@ class Received {
 };
 
 TEST(EncoderThread, ResultsDoNotDependOnCompany) {
-  EncoderThread thread(tiny(), 0, 64);
+  EncoderThread thread(tiny_encoder(), 0, 64);
   Received alone;
   ASSERT_TRUE(thread.submit(alone.request({text(5)})).ok());
   const std::vector<float> wanted = alone.wait().at(0);
@@ -89,7 +89,7 @@ TEST(EncoderThread, ResultsDoNotDependOnCompany) {
 }
 
 TEST(EncoderThread, SaysWhatIsWrong) {
-  EncoderThread thread(tiny(), 10, 64);
+  EncoderThread thread(tiny_encoder(), 10, 64);
   Received none;
   const auto refusal = [&](std::vector<Tokens> inputs) {
     const auto refused = thread.submit(none.request(std::move(inputs)));
@@ -104,7 +104,7 @@ TEST(EncoderThread, SaysWhatIsWrong) {
 }
 
 TEST(EncoderThread, RefusesWhatWouldWaitTooLong) {
-  EncoderThread thread(tiny(), 0, 0);
+  EncoderThread thread(tiny_encoder(), 0, 0);
   Received none;
   const auto refused = thread.submit(none.request({text(3)}));
   ASSERT_FALSE(refused.ok());
@@ -112,7 +112,7 @@ TEST(EncoderThread, RefusesWhatWouldWaitTooLong) {
 }
 
 TEST(EncoderThread, ForgetsWhatIsCancelled) {
-  EncoderThread thread(tiny(), 0, 64);
+  EncoderThread thread(tiny_encoder(), 0, 64);
   Received cancelled, last;
   std::promise<void> go;
   EncoderRequest blocker{.inputs = {text(3)},
@@ -132,7 +132,7 @@ TEST(EncoderThread, ForgetsWhatIsCancelled) {
 TEST(EncoderThread, EveryRequestEnds) {
   std::vector<std::unique_ptr<Received>> all;
   {
-    EncoderThread thread(tiny(), 0, 64);
+    EncoderThread thread(tiny_encoder(), 0, 64);
     for (int i = 0; i < 4; ++i) {
       all.push_back(std::make_unique<Received>());
       ASSERT_TRUE(thread.submit(all.back()->request(std::vector<Tokens>(500, text(30)))).ok());

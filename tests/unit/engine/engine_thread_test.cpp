@@ -24,7 +24,7 @@ std::unique_ptr<Engine> saying(const std::string& text) {
       .value();
 }
 
-Request greedy() {
+Request long_request() {
   Request request{.prompt = {7}};
   request.options.sampling.temperature = 0;
   request.options.max_tokens = 1000;
@@ -40,7 +40,7 @@ TEST(EngineThread, AnswersManyAtOnce) {
     auto text = std::make_shared<std::string>();
     answers.push_back(done->get_future());
     ASSERT_TRUE(engine
-                    .submit(greedy(),
+                    .submit(long_request(),
                             [done, text](Update&& update) {
                               *text += update.text;
                               if (update.last()) done->set_value(*text);
@@ -57,8 +57,8 @@ TEST(EngineThread, CancelsOnRequestAndWhenItEnds) {
   const auto count = [&](Update&& update) { cancelled += update.finish == infer::FinishReason::cancelled; };
   {
     EngineThread engine(saying(std::string(3000, 'x')));
-    const SequenceId first = engine.submit(greedy(), count).value();
-    ASSERT_TRUE(engine.submit(greedy(), count).ok());
+    const SequenceId first = engine.submit(long_request(), count).value();
+    ASSERT_TRUE(engine.submit(long_request(), count).ok());
     engine.cancel(first);
     engine.cancel(12345);
   }
@@ -68,11 +68,11 @@ TEST(EngineThread, CancelsOnRequestAndWhenItEnds) {
 TEST(EngineThread, RefusesWhatItCannotTake) {
   EngineThread engine(saying("text"), 0);
   EXPECT_EQ(engine.submit({}, {}).error().code, ErrorCode::invalid_argument);
-  const auto full = engine.submit(greedy(), {});
+  const auto full = engine.submit(long_request(), {});
   EXPECT_EQ(full.error().code, ErrorCode::unavailable);
   EXPECT_THAT(full.error().message, HasSubstr("0 requests are waiting"));
   engine.drain();
-  EXPECT_THAT(engine.submit(greedy(), {}).error().message, HasSubstr("shutting down"));
+  EXPECT_THAT(engine.submit(long_request(), {}).error().message, HasSubstr("shutting down"));
 }
 
 }  // namespace

@@ -10,11 +10,11 @@
 namespace quern::eval {
 namespace {
 
-constexpr int64_t kVocab = 19;
+constexpr int64_t kWords = 19;
 
 model::Decoder tiny_model(uint64_t seed) {
   model::ModelConfig config;
-  config.vocab_size = kVocab;
+  config.vocab_size = kWords;
   config.layers = 1;
   config.hidden = 16;
   config.heads = 2;
@@ -36,9 +36,9 @@ double log_prob(const model::Decoder& model, const data::TokenDocument& document
   double sum = 0.0;
   for (size_t t = 1; t < document.tokens.size(); ++t) {
     if (document.learnt[t] == 0) continue;
-    const float* row = logits.data<float>() + static_cast<int64_t>(t - 1) * kVocab;
+    const float* row = logits.data<float>() + static_cast<int64_t>(t - 1) * kWords;
     double total = 0.0;
-    for (int64_t v = 0; v < kVocab; ++v) total += std::exp(double{row[v]});
+    for (int64_t v = 0; v < kWords; ++v) total += std::exp(double{row[v]});
     sum += row[document.tokens[t]] - std::log(total);
   }
   return sum;

@@ -8,7 +8,7 @@
 #include <limits>
 
 #include "model/load.h"
-#include "support/source_dir.h"
+#include "support/golden.h"
 
 namespace quern::eval {
 namespace {
@@ -16,7 +16,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-const std::filesystem::path kGolden = std::filesystem::path(QUERN_SOURCE_DIR) / "tests" / "golden";
+using quern::test::kGolden;
 
 model::Decoder tiny() { return model::load_model(kGolden / "llama" / "untied").value(); }
 

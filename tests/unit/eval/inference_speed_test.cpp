@@ -10,24 +10,24 @@ namespace {
 
 using ::testing::HasSubstr;
 
-constexpr int64_t kVocab = 300, kPositions = 24;
+constexpr int64_t kTokens = 300, kPositions = 24;
 
 // A few bytes of bandwidth are enough here.
-InferenceSpeedOptions quick() {
+InferenceSpeedOptions quick_inference() {
   return {.prompts = {4, 8}, .generate = {3}, .depths = {0, 10}, .repeat = 2, .bandwidth_bytes = 1 << 20};
 }
 
 Result<InferenceSpeed> measure(const InferenceSpeedOptions& options) {
   const auto open = []() -> Result<infer::LoadedModel> {
     return infer::LoadedModel{{.tokenizer = infer::byte_tokenizer(false)},
-                              infer::scripted_model(std::vector<int32_t>(kPositions, 1), kVocab),
+                              infer::scripted_model(std::vector<int32_t>(kPositions, 1), kTokens),
                               std::nullopt};
   };
   return measure_inference_speed(open, options, null_progress());
 }
 
 TEST(InferenceSpeed, MeasuresEveryTestAtEveryDepth) {
-  const InferenceSpeed speed = measure(quick()).value();
+  const InferenceSpeed speed = measure(quick_inference()).value();
   std::vector<std::string> names;
   for (const SpeedTest& test : speed.tests) {
     names.push_back(test.name());
@@ -42,7 +42,7 @@ TEST(InferenceSpeed, MeasuresEveryTestAtEveryDepth) {
 }
 
 TEST(InferenceSpeed, CountsTheBytesOfADecodedToken) {
-  const InferenceSpeed speed = measure(quick()).value();
+  const InferenceSpeed speed = measure(quick_inference()).value();
   // One layer with one head of the hidden size: a key and a value of f16.
   EXPECT_EQ(speed.cache_bytes_per_token, 2 * kPositions * 2);
   const SpeedTest &first = speed.tests[2], &deep = speed.tests[5];
@@ -77,7 +77,7 @@ TEST(InferenceSpeed, RefusesWhatCannotBeMeasured) {
     EXPECT_EQ(speed.error().code, ErrorCode::invalid_argument);
     EXPECT_THAT(speed.error().message, HasSubstr(message));
   };
-  InferenceSpeedOptions options = quick();
+  InferenceSpeedOptions options = quick_inference();
   options.depths = {17};
   refuses(options, "pp8 @ d17 needs more than the model's 24 positions");
   options.depths = {INT64_MAX};

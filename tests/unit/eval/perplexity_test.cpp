@@ -11,7 +11,7 @@
 
 #include "base/file.h"
 #include "model/load.h"
-#include "support/source_dir.h"
+#include "support/golden.h"
 
 namespace quern::eval {
 namespace {
@@ -19,7 +19,7 @@ namespace {
 using ::testing::HasSubstr;
 using Json = nlohmann::json;
 
-const std::filesystem::path kGolden = std::filesystem::path(QUERN_SOURCE_DIR) / "tests" / "golden";
+using quern::test::kGolden;
 
 class Perplexity : public testing::Test {
  protected:

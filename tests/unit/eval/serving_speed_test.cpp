@@ -11,7 +11,7 @@ namespace {
 
 using testing::HasSubstr;
 
-std::shared_ptr<const infer::LoadedModel> tiny() {
+std::shared_ptr<const infer::LoadedModel> tiny_server_model() {
   model::ModelConfig config = model::tiny_config("llama");
   const text::Tokenizer tokenizer = infer::byte_tokenizer();
   config.vocab_size = tokenizer.vocab_size();
@@ -20,10 +20,12 @@ std::shared_ptr<const infer::LoadedModel> tiny() {
       {.tokenizer = tokenizer, .end_tokens = {0}}, model::Decoder::create(config, 3).value()});
 }
 
-ServingSpeedOptions quick() { return {.clients = {1, 3}, .prompt = 20, .generate = 30, .requests = 4}; }
+ServingSpeedOptions quick_serving() {
+  return {.clients = {1, 3}, .prompt = 20, .generate = 30, .requests = 4};
+}
 
 TEST(ServingSpeed, AnswersAllRequestsOfEveryTest) {
-  const auto tests = measure_serving_speed(tiny(), quick(), null_progress()).value();
+  const auto tests = measure_serving_speed(tiny_server_model(), quick_serving(), null_progress()).value();
   ASSERT_EQ(tests.size(), 2u);
   EXPECT_EQ(tests[1].clients, 3);
   EXPECT_EQ(tests[1].first_token.values.size(), 4u);
@@ -33,11 +35,11 @@ TEST(ServingSpeed, AnswersAllRequestsOfEveryTest) {
 }
 
 TEST(ServingSpeed, ComparesAnswersWithAndWithoutGuesses) {
-  ServingSpeedOptions options = quick();
+  ServingSpeedOptions options = quick_serving();
   options.repeat = "to be or not to be, that is the question: whether 'tis nobler in the mind";
   options.generate = 60;
   options.engine.speculation.kind = engine::SpeculationOptions::Kind::ngram;
-  const auto tests = measure_serving_speed(tiny(), options, null_progress()).value();
+  const auto tests = measure_serving_speed(tiny_server_model(), options, null_progress()).value();
   for (const ServingTest& test : tests) {
     ASSERT_TRUE(test.speculation);
     EXPECT_EQ(test.speculation->differing, 0);
@@ -49,16 +51,16 @@ TEST(ServingSpeed, ComparesAnswersWithAndWithoutGuesses) {
 
 TEST(ServingSpeed, RefusesWhatCannotBe) {
   const auto refused = [](const ServingSpeedOptions& options) {
-    const auto tests = measure_serving_speed(tiny(), options, null_progress());
+    const auto tests = measure_serving_speed(tiny_server_model(), options, null_progress());
     return tests.ok() ? std::string() : tests.error().message;
   };
-  ServingSpeedOptions options = quick();
+  ServingSpeedOptions options = quick_serving();
   options.clients = {0};
   EXPECT_THAT(refused(options), HasSubstr("at least 1"));
-  options = quick();
+  options = quick_serving();
   options.prompt = 500;
   EXPECT_THAT(refused(options), HasSubstr("the context holds 400"));
-  options = quick();
+  options = quick_serving();
   options.repeat = "short";
   EXPECT_THAT(refused(options), HasSubstr("passages take up to 30 tokens, and the text has 5"));
 }

@@ -9,7 +9,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-GgufMetadata sample() {
+GgufMetadata sample_metadata() {
   GgufMetadata metadata;
   metadata.set("width", uint32_t{7});
   metadata.set("huge", UINT64_MAX);
@@ -25,7 +25,7 @@ GgufMetadata sample() {
 }
 
 TEST(GgufMetadata, TakesIntegersOfAnyWidthThatFit) {
-  const GgufMetadata metadata = sample();
+  const GgufMetadata metadata = sample_metadata();
   EXPECT_EQ(metadata.get<int64_t>("width").value(), 7);
   EXPECT_EQ(metadata.get<uint64_t>("width").value(), 7u);
   EXPECT_EQ(metadata.get<uint64_t>("huge").value(), UINT64_MAX);
@@ -40,7 +40,7 @@ TEST(GgufMetadata, TakesIntegersOfAnyWidthThatFit) {
 }
 
 TEST(GgufMetadata, ChecksElementTypesOfArrays) {
-  const GgufMetadata metadata = sample();
+  const GgufMetadata metadata = sample_metadata();
   EXPECT_THAT(metadata.get<std::vector<int64_t>>("ids").value(), ElementsAre(1, -2));
   EXPECT_THAT(metadata.get<std::vector<bool>>("flags").value(), ElementsAre(true, false));
   EXPECT_THAT(metadata.get<std::vector<std::string>>("pieces").value(), ElementsAre("a", ""));
@@ -54,7 +54,7 @@ TEST(GgufMetadata, ChecksElementTypesOfArrays) {
 }
 
 TEST(GgufMetadata, SaysWhatIsMissingOrWrong) {
-  const GgufMetadata metadata = sample();
+  const GgufMetadata metadata = sample_metadata();
   EXPECT_EQ(metadata.get<int64_t>("depth").error().code, ErrorCode::not_found);
   EXPECT_EQ(metadata.get_or<int64_t>("depth", 4).value(), 4);
   const Result<uint64_t> wrong = metadata.get_or<uint64_t>("name", 4);
@@ -64,11 +64,11 @@ TEST(GgufMetadata, SaysWhatIsMissingOrWrong) {
 }
 
 TEST(GgufMetadata, ReplacesInPlace) {
-  GgufMetadata metadata = sample();
+  GgufMetadata metadata = sample_metadata();
   metadata.set("width", 1.5);
   EXPECT_EQ(metadata.entries().front().key, "width");
   EXPECT_EQ(describe(*metadata.find("width")), "f64 1.5");
-  EXPECT_EQ(metadata.entries().size(), sample().entries().size());
+  EXPECT_EQ(metadata.entries().size(), sample_metadata().entries().size());
   metadata.erase("huge");
   metadata.erase("absent");
   EXPECT_EQ(metadata.find("huge"), nullptr);

@@ -8,7 +8,7 @@
 #include <filesystem>
 #include <limits>
 
-#include "support/source_dir.h"
+#include "support/golden.h"
 
 namespace quern::formats {
 namespace {
@@ -16,12 +16,12 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-const std::filesystem::path kGolden = std::filesystem::path(QUERN_SOURCE_DIR) / "tests/golden/imatrix";
+const std::filesystem::path kImatrix = quern::test::kGolden / "imatrix";
 
 // Both forms of one matrix, by llama.cpp (tools/goldens/imatrix.py).
 TEST(LegacyImportance, SaysWhatTheGgufFormSays) {
-  const ImportanceMatrix legacy = read_importance_matrix(kGolden / "legacy.dat").value();
-  const ImportanceMatrix same = read_importance_matrix(kGolden / "same.gguf").value();
+  const ImportanceMatrix legacy = read_importance_matrix(kImatrix / "legacy.dat").value();
+  const ImportanceMatrix same = read_importance_matrix(kImatrix / "same.gguf").value();
   EXPECT_THAT(legacy.datasets, ElementsAre("input.txt"));
   EXPECT_EQ(legacy.chunk_count, same.chunk_count);
   ASSERT_EQ(legacy.entries.size(), 14u);

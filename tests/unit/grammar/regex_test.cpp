@@ -5,16 +5,18 @@
 namespace quern::grammar {
 namespace {
 
-Result<GrammarPtr> compile(std::string_view pattern, bool search = false) {
+Result<GrammarPtr> compile_pattern(std::string_view pattern, bool search = false) {
   Rules rules;
   QUERN_TRY(const Expr body, parse_regex(pattern, rules, {.search = search}));
   const RuleId root = rules.add_rule("root");
   rules.define(root, body);
   return Grammar::compile(std::move(rules), root);
 }
-bool full(std::string_view pattern, std::string_view text) { return matches(compile(pattern).value(), text); }
+bool full(std::string_view pattern, std::string_view text) {
+  return matches(compile_pattern(pattern).value(), text);
+}
 bool search(std::string_view pattern, std::string_view text) {
-  return matches(compile(pattern, true).value(), text);
+  return matches(compile_pattern(pattern, true).value(), text);
 }
 
 TEST(Regex, MatchesWholeTexts) {
@@ -68,7 +70,7 @@ TEST(Regex, RefusesWhatItDoesNotKnow) {
            {R"(\u12)", "4 hexadecimal"},
            {R"(\u{110000})", "hexadecimal"},
            {"(?i:a)", "this kind of group"}}) {
-    const auto result = compile(pattern);
+    const auto result = compile_pattern(pattern);
     ASSERT_FALSE(result.ok()) << pattern;
     EXPECT_NE(result.error().message.find(part), std::string::npos) << result.error().message;
   }
@@ -77,11 +79,12 @@ TEST(Regex, RefusesWhatItDoesNotKnow) {
 TEST(Regex, HostilePatternsAreRefusedOrHarmless) {
   EXPECT_TRUE(full("(a*)*b", std::string(500, 'a') + "b"));
   EXPECT_FALSE(full("(a|aa)+$", std::string(500, 'a') + "b"));
-  EXPECT_FALSE(compile(std::string(50'000, '(')).ok());
+  EXPECT_FALSE(compile_pattern(std::string(50'000, '(')).ok());
   EXPECT_TRUE(full("a{0,1000000}", std::string(1000, 'a')));
   EXPECT_TRUE(full("(((a{1,1000}){1,1000}){1,1000}){1,1000}", "aaa"));
   EXPECT_FALSE(
-      compile("[ab]*a[ab][ab][ab][ab][ab][ab][ab][ab][ab][ab][ab][ab][ab][ab][ab][ab][ab][ab][ab]").ok());
+      compile_pattern("[ab]*a[ab][ab][ab][ab][ab][ab][ab][ab][ab][ab][ab][ab][ab][ab][ab][ab][ab][ab][ab]")
+          .ok());
 }
 
 }  // namespace

@@ -134,7 +134,7 @@ bool valid(const Json& schema, const Json& value) {
   return true;
 }
 
-GrammarPtr compile(const Json& schema) {
+GrammarPtr compile_schema(const Json& schema) {
   Rules rules;
   const RuleId root = parse_json_schema(schema.dump(), rules).value();
   return Grammar::compile(std::move(rules), root).value();
@@ -167,7 +167,7 @@ TEST(SchemaProperties, InstancesAreAccepted) {
   Rng rng(21, 0);
   for (int round = 0; round < 60; ++round) {
     const Json schema = random_schema(rng, 3);
-    const GrammarPtr grammar = compile(schema);
+    const GrammarPtr grammar = compile_schema(schema);
     for (int i = 0; i < 10; ++i) {
       const Json value = instance(schema, rng);
       ASSERT_TRUE(valid(schema, value)) << schema << "\n" << value;
@@ -182,7 +182,7 @@ TEST(SchemaProperties, WhatIsAcceptedIsAnInstance) {
   int judged = 0;
   for (int round = 0; round < 80; ++round) {
     const Json schema = random_schema(rng, 3);
-    const GrammarPtr grammar = compile(schema);
+    const GrammarPtr grammar = compile_schema(schema);
     for (int i = 0; i < 10; ++i) {
       const std::string text = random_text(grammar, rng);
       if (text.empty()) continue;

@@ -7,13 +7,13 @@
 
 #include "base/json.h"
 #include "model/load.h"
-#include "support/source_dir.h"
+#include "support/golden.h"
 #include "unit/infer/scripted_model.h"
 
 namespace quern::infer {
 namespace {
 
-const std::filesystem::path kGolden = std::filesystem::path(QUERN_SOURCE_DIR) / "tests" / "golden";
+using quern::test::kGolden;
 
 EarlyStopping early_stopping(const nlohmann::json& value) {
   if (value == "never") return EarlyStopping::never;

@@ -14,7 +14,7 @@ CompletionOptions until(std::vector<std::string> stop) {
   return options;
 }
 
-CompletionOptions up_to(int64_t max_tokens, bool ignore_eos = false) {
+CompletionOptions at_most(int64_t max_tokens, bool ignore_eos = false) {
   CompletionOptions options;
   options.max_tokens = max_tokens;
   options.ignore_eos = ignore_eos;
@@ -67,7 +67,7 @@ TEST(Complete, EndsAtTheModelsEndTokenWithoutShowingIt) {
 
 TEST(Complete, IgnoresTheEndTokenWhenToldTo) {
   Speaker speaker("hello");
-  const Completion completion = speaker.say(up_to(7, true));
+  const Completion completion = speaker.say(at_most(7, true));
   EXPECT_EQ(completion.text, "hello<|endoftext|><|endoftext|>");
   EXPECT_EQ(completion.finish, FinishReason::length);
 }
@@ -115,7 +115,7 @@ TEST(Complete, AStopStringMayEndInsideACharacterOfManyTokens) {
 
 TEST(Complete, ACharacterCutByTheLengthBecomesAReplacement) {
   Speaker speaker("a🙂");
-  const Completion completion = speaker.say(up_to(3));
+  const Completion completion = speaker.say(at_most(3));
   EXPECT_EQ(completion.text, "a\xef\xbf\xbd");
   EXPECT_EQ(completion.finish, FinishReason::length);
 }
@@ -163,7 +163,7 @@ TEST(Complete, SameSeedSameText) {
   const model::Decoder model = model::Decoder::create(config, 5).value();
   Session session(model, 0);
   const auto text = [&](uint64_t seed, uint64_t stream) {
-    CompletionOptions options = up_to(30);
+    CompletionOptions options = at_most(30);
     options.stream = stream;
     options.sampling.seed = seed;
     return complete(session, tokenizer, tokenizer.encode("ab"), options).value().text;

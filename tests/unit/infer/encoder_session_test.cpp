@@ -11,17 +11,17 @@
 #include "base/json.h"
 #include "infer/embed.h"
 #include "infer/predict.h"
-#include "support/source_dir.h"
+#include "support/golden.h"
 
 namespace quern::infer {
 namespace {
 
 namespace fs = std::filesystem;
-const fs::path kGolden = fs::path(QUERN_SOURCE_DIR) / "tests" / "golden" / "encoder_texts";
+const std::filesystem::path kTexts = quern::test::kGolden / "encoder_texts";
 constexpr double kNear = 1e-5;
 
 const nlohmann::json& expected() {
-  static const nlohmann::json json = read_json_file(kGolden / "expected.json").value();
+  static const nlohmann::json json = read_json_file(kTexts / "expected.json").value();
   return json;
 }
 
@@ -34,8 +34,8 @@ LoadedEncoder open(const std::string& architecture,
   const fs::path folder = fs::path(testing::TempDir()) / ("quern_" + std::string(test->test_suite_name()) +
                                                           "_" + test->name() + "_" + architecture);
   fs::remove_all(folder);
-  fs::copy(kGolden, folder, fs::copy_options::recursive);
-  nlohmann::json config = read_json_file(kGolden / "config.json").value();
+  fs::copy(kTexts, folder, fs::copy_options::recursive);
+  nlohmann::json config = read_json_file(kTexts / "config.json").value();
   config["architectures"] = {architecture};
   config.update(changes);
   write_file_atomic(folder / "config.json", config.dump()).value();
@@ -43,7 +43,7 @@ LoadedEncoder open(const std::string& architecture,
 }
 
 TEST(SentenceForm, ComesFromTheFolder) {
-  const auto form = read_sentence_form(kGolden).value();
+  const auto form = read_sentence_form(kTexts).value();
   ASSERT_TRUE(form);
   EXPECT_EQ(form->pooling, std::vector{Pooling::mean});
   EXPECT_TRUE(form->normalize);
@@ -52,7 +52,7 @@ TEST(SentenceForm, ComesFromTheFolder) {
 
 TEST(Embed, AgreesWithTransformers) {
   const LoadedEncoder loaded = open("BertModel");
-  const SentenceForm form = *read_sentence_form(kGolden).value();
+  const SentenceForm form = *read_sentence_form(kTexts).value();
   const EncoderSession session(loaded, form.longest);
   const auto got = embed(session, texts_of("texts"), form, TooLong::refuse).value();
   const auto wanted = expected()["embeddings"].get<std::vector<Embedding>>();

@@ -8,17 +8,16 @@
 #include "base/json.h"
 #include "infer/beam_search.h"
 #include "infer/generate.h"
-#include "support/source_dir.h"
+#include "support/golden.h"
 #include "unit/infer/scripted_model.h"
 
 namespace quern::infer {
 namespace {
 
-const std::filesystem::path kGolden =
-    std::filesystem::path(QUERN_SOURCE_DIR) / "tests" / "golden" / "seq2seq";
+const std::filesystem::path kSeq2Seq = quern::test::kGolden / "seq2seq";
 
 LoadedModel load(const std::string& name) {
-  model::EncoderDecoder both = model::load_encoder_decoder(kGolden / name).value();
+  model::EncoderDecoder both = model::load_encoder_decoder(kSeq2Seq / name).value();
   both.decoder().set_cache_dtype(DType::f32);
   return LoadedModel{{.tokenizer = byte_tokenizer()}, std::move(both.decoder()), std::move(both.encoder())};
 }
@@ -52,8 +51,8 @@ class EncoderDecoderAnswers : public testing::TestWithParam<const char*> {};
 
 TEST_P(EncoderDecoderAnswers, EqualThoseOfTransformers) {
   const LoadedModel loaded = load(GetParam());
-  const nlohmann::json golden = read_json_file(kGolden / GetParam() / "generated.json").value();
-  const nlohmann::json config = read_json_file(kGolden / GetParam() / "config.json").value();
+  const nlohmann::json golden = read_json_file(kSeq2Seq / GetParam() / "generated.json").value();
+  const nlohmann::json config = read_json_file(kSeq2Seq / GetParam() / "config.json").value();
   const std::vector<int32_t> source = golden.at("source");
   for (const nlohmann::json& test : golden.at("cases")) {
     SCOPED_TRACE(test.dump());

@@ -16,7 +16,7 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr int64_t kVocab = 48, kPositions = 24;
+constexpr int64_t kTokens = 48, kPositions = 24;
 
 model::Decoder tiny_model(const std::string& family) {
   model::Decoder model = model::Decoder::create(model::tiny_config(family), 3).value();
@@ -25,7 +25,7 @@ model::Decoder tiny_model(const std::string& family) {
 }
 
 std::vector<int32_t> tokens_of(int64_t count, uint64_t seed = 1) {
-  const Tensor tokens = model::random_tokens(1, count, kVocab, seed);
+  const Tensor tokens = model::random_tokens(1, count, kTokens, seed);
   return {tokens.span<int32_t>().begin(), tokens.span<int32_t>().end()};
 }
 
@@ -43,7 +43,7 @@ std::vector<std::vector<float>> full_forward(const model::Decoder& model,
   const Tensor logits = model.logits(states);
   std::vector<std::vector<float>> rows;
   for (int64_t t = 0; t < time; ++t) {
-    const auto all = logits.span<float>().subspan(static_cast<size_t>(t * kVocab), kVocab);
+    const auto all = logits.span<float>().subspan(static_cast<size_t>(t * kTokens), kTokens);
     rows.emplace_back(all.begin(), all.end());
   }
   return rows;
@@ -94,8 +94,8 @@ TEST_P(SessionTest, AnEditedPromptEqualsAFreshSession) {
   const std::vector<int32_t> base = tokens_of(12);
   std::vector<int32_t> longer = base, diverging = base, last = base;
   for (const int32_t token : tokens_of(8, 5)) longer.push_back(token);
-  for (size_t i = 4; i < diverging.size(); ++i) diverging[i] = (diverging[i] + 1) % kVocab;
-  last.back() = (last.back() + 1) % kVocab;
+  for (size_t i = 4; i < diverging.size(); ++i) diverging[i] = (diverging[i] + 1) % kTokens;
+  last.back() = (last.back() + 1) % kTokens;
   const std::vector<int32_t> shorter(base.begin(), base.begin() + 5), other = tokens_of(7, 9);
 
   Session session(model_, 0);

@@ -44,21 +44,21 @@ struct Calls {
   std::string text;
   std::vector<std::pair<std::string, std::string>> calls;
 };
-Calls read(Form form, const std::string& text) {
+Calls read_calls(Form form, const std::string& text) {
   ToolCallParser parser(form);
-  Calls read;
+  Calls read_calls;
   const auto take = [&](const std::vector<ToolPiece>& pieces) {
     for (const ToolPiece& piece : pieces) {
-      read.text += piece.text;
+      read_calls.text += piece.text;
       if (!piece.call) continue;
-      read.calls.resize(static_cast<size_t>(piece.call->index) + 1);
-      read.calls.back().first += piece.call->name;
-      read.calls.back().second += piece.call->arguments;
+      read_calls.calls.resize(static_cast<size_t>(piece.call->index) + 1);
+      read_calls.calls.back().first += piece.call->name;
+      read_calls.calls.back().second += piece.call->arguments;
     }
   };
   take(parser.push(text));
   take(parser.finish());
-  return read;
+  return read_calls;
 }
 
 // Whether an answer of this text is allowed, and whole.
@@ -194,7 +194,7 @@ TEST_P(RandomAnswers, AreCallsThatFollowTheSchemas) {
       const auto [text, ended] = answer(seed, options);
       if (!ended) continue;
       ++whole;
-      const Calls calls = read(GetParam(), text);
+      const Calls calls = read_calls(GetParam(), text);
       EXPECT_EQ(calls.text, "") << text;
       EXPECT_GE(calls.calls.size(), 1u) << text;
       EXPECT_TRUE(parallel || calls.calls.size() == 1) << text;

@@ -11,21 +11,21 @@
 #include "model/load.h"
 #include "model/save.h"
 #include "model/tensor_layout.h"
-#include "support/source_dir.h"
+#include "support/golden.h"
 #include "support/temp_dir.h"
 #include "unit/model/tiny_models.h"
 
 namespace quern::model {
 namespace {
 
-const std::filesystem::path kGolden = std::filesystem::path(QUERN_SOURCE_DIR) / "tests" / "golden";
+using quern::test::kGolden;
 
-struct Case {
+struct AdapterCase {
   const char* adapter;
   const char* base;
 };
 
-class RecordedAdapter : public testing::TestWithParam<Case> {
+class RecordedAdapter : public testing::TestWithParam<AdapterCase> {
  protected:
   std::filesystem::path folder() const { return kGolden / "peft" / GetParam().adapter; }
   std::filesystem::path base() const { return kGolden / GetParam().base; }
@@ -121,10 +121,11 @@ TEST_P(RecordedAdapter, FitsTheBaseInGguf) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Peft, RecordedAdapter,
-                         testing::Values(Case{"gpt2", "gpt2"}, Case{"gpt2_dora", "gpt2"},
-                                         Case{"llama", "llama/untied"}, Case{"llama_dora", "llama/untied"},
-                                         Case{"falcon_groups", "families/falcon_groups"},
-                                         Case{"phi3", "families/phi3"}),
+                         testing::Values(AdapterCase{"gpt2", "gpt2"}, AdapterCase{"gpt2_dora", "gpt2"},
+                                         AdapterCase{"llama", "llama/untied"},
+                                         AdapterCase{"llama_dora", "llama/untied"},
+                                         AdapterCase{"falcon_groups", "families/falcon_groups"},
+                                         AdapterCase{"phi3", "families/phi3"}),
                          [](const auto& which) { return std::string(which.param.adapter); });
 
 TEST(Adapter, NewOnesChangeNothingYet) {

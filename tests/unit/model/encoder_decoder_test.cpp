@@ -13,7 +13,7 @@
 #include "model/load.h"
 #include "model/save.h"
 #include "model/tensor_layout.h"
-#include "support/source_dir.h"
+#include "support/golden.h"
 #include "support/temp_dir.h"
 #include "unit/model/tiny_models.h"
 
@@ -21,11 +21,11 @@ namespace quern::model {
 namespace {
 
 namespace fs = std::filesystem;
-const fs::path kGolden = fs::path(QUERN_SOURCE_DIR) / "tests" / "golden" / "seq2seq";
+const std::filesystem::path kSeq2Seq = quern::test::kGolden / "seq2seq";
 
 class Seq2SeqGolden : public testing::TestWithParam<const char*> {
  protected:
-  fs::path folder() const { return kGolden / GetParam(); }
+  fs::path folder() const { return kSeq2Seq / GetParam(); }
   Tensor expected(const std::string& name) const { return archive_.tensor(name).value(); }
   Tensor ids(const std::string& name) const { return expected(name).to(DType::i32); }
   std::vector<int64_t> lengths() const {
@@ -159,18 +159,20 @@ TEST(EncoderDecoder, RefusesToWriteWhatGgufCannotSay) {
       error_of(far).message,
       "a GGUF file of architecture 't5' cannot say relative_max_distance = 64 (it would be read as 128)");
   EXPECT_EQ(error_of(far).hint, "'quern convert --to hf' keeps it");
-  const EncoderDecoder bart = load_encoder_decoder(kGolden / "bart").value();
+  const EncoderDecoder bart = load_encoder_decoder(kSeq2Seq / "bart").value();
   EXPECT_EQ(gguf_contents(bart, DType::f32).error().message,
             "GGUF has no architecture for models of family 'bart'");
 }
 
 TEST(EncoderDecoder, ADecoderNeedsItsSource) {
-  const EncoderDecoder model = load_encoder_decoder(kGolden / "bart").value();
+  const EncoderDecoder model = load_encoder_decoder(kSeq2Seq / "bart").value();
   EXPECT_THROW(model.decoder().hidden(random_tokens(1, 3, 61, 1), nn::ForwardContext::causal(1, 3)),
                ShapeError);
 }
 
-TEST(EncoderDecoder, IsNoDecoder) { EXPECT_EQ(load_model(kGolden / "t5").error().code, ErrorCode::conflict); }
+TEST(EncoderDecoder, IsNoDecoder) {
+  EXPECT_EQ(load_model(kSeq2Seq / "t5").error().code, ErrorCode::conflict);
+}
 
 }  // namespace
 }  // namespace quern::model

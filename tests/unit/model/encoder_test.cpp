@@ -15,7 +15,7 @@
 #include "model/load.h"
 #include "model/save.h"
 #include "ops/linear.h"
-#include "support/source_dir.h"
+#include "support/golden.h"
 #include "support/temp_dir.h"
 #include "unit/model/tiny_models.h"
 
@@ -23,7 +23,7 @@ namespace quern::model {
 namespace {
 
 namespace fs = std::filesystem;
-const fs::path kGolden = fs::path(QUERN_SOURCE_DIR) / "tests" / "golden" / "encoders";
+const std::filesystem::path kEncoders = quern::test::kGolden / "encoders";
 
 // An absent folder.
 fs::path fresh_folder() {
@@ -39,12 +39,12 @@ fs::path fresh_folder() {
 fs::path checkpoint(const std::string& family, const std::string& architecture,
                     const nlohmann::json& changes = nlohmann::json::object()) {
   const fs::path folder = fresh_folder();
-  nlohmann::json config = read_json_file(kGolden / family / "config.json").value();
+  nlohmann::json config = read_json_file(kEncoders / family / "config.json").value();
   config["architectures"] = {architecture};
   config.update(changes);
   make_directories(folder).value();
   write_file_atomic(folder / "config.json", config.dump()).value();
-  fs::copy_file(kGolden / family / "model.safetensors", folder / "model.safetensors");
+  fs::copy_file(kEncoders / family / "model.safetensors", folder / "model.safetensors");
   return folder;
 }
 
@@ -104,7 +104,7 @@ class EncoderGolden : public testing::TestWithParam<Class> {
   }
 
   formats::TensorArchive archive_ =
-      formats::TensorArchive::open(kGolden / GetParam().family / "expected.safetensors").value();
+      formats::TensorArchive::open(kEncoders / GetParam().family / "expected.safetensors").value();
 };
 
 // Column `c` of [B, T, 2].

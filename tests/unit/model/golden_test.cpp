@@ -1,5 +1,7 @@
 // Decoder against tiny checkpoints recorded from transformers (tools/goldens): logits, loss, the gradient of
 // every parameter and greedy generation.
+#include "support/golden.h"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -10,13 +12,12 @@
 #include "model/family.h"
 #include "model/load.h"
 #include "model/tensor_layout.h"
-#include "support/source_dir.h"
 #include "unit/model/tiny_models.h"
 
 namespace quern::model {
 namespace {
 
-const std::filesystem::path kGolden = std::filesystem::path(QUERN_SOURCE_DIR) / "tests" / "golden";
+using quern::test::kGolden;
 
 // One recorded checkpoint and what transformers computed with it.
 class Golden : public testing::TestWithParam<const char*> {

@@ -10,12 +10,12 @@
 namespace quern::model {
 namespace {
 
-struct Case {
+struct GradientCase {
   const char* name;
   ModelConfig (*config)();
 };
 
-const Case kCases[] = {
+const GradientCase kCases[] = {
     {"gpt2", [] { return tiny_config("gpt2"); }},
     {"llama", [] { return tiny_config("llama"); }},
     {"parallel_alibi_window",
@@ -56,7 +56,7 @@ const Case kCases[] = {
      }},
 };
 
-class Gradient : public testing::TestWithParam<Case> {
+class Gradient : public testing::TestWithParam<GradientCase> {
  protected:
   // A weighted loss over two packed rows, one target ignored.
   double loss(bool backward) {

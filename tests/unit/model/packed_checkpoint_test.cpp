@@ -5,18 +5,18 @@
 #include "formats/checkpoint.h"
 #include "model/load.h"
 #include "ops/cast.h"
-#include "support/source_dir.h"
+#include "support/golden.h"
 #include "unit/model/tiny_models.h"
 
 namespace quern::model {
 namespace {
 
-const std::filesystem::path kGolden = std::filesystem::path(QUERN_SOURCE_DIR) / "tests/golden/packed";
+const std::filesystem::path kPacked = quern::test::kGolden / "packed";
 
 double logits_error(const char* name, const LoadOptions& options) {
-  const auto archive = formats::TensorArchive::open(kGolden / name / "expected.safetensors").value();
+  const auto archive = formats::TensorArchive::open(kPacked / name / "expected.safetensors").value();
   const Tensor ids = archive.tensor("ids").value().to(DType::i32), wanted = archive.tensor("logits").value();
-  const Decoder model = load_model(kGolden / name, options).value();
+  const Decoder model = load_model(kPacked / name, options).value();
   const autograd::NoGrad no_grad;
   const Tensor states = model.hidden(ids, nn::ForwardContext::causal(1, ids.dim(1)));
   return max_difference(model.logits(states), wanted);
@@ -35,7 +35,7 @@ TEST(PackedCheckpoint, BlocksComputeNearly) {
 }
 
 TEST(PackedCheckpoint, OpensWhatTransformersSaves) {
-  const auto folder = formats::ModelFolder::open(kGolden / "llama_nf4").value();
+  const auto folder = formats::ModelFolder::open(kPacked / "llama_nf4").value();
   const auto checkpoint = formats::Checkpoint::open(folder).value();
   EXPECT_EQ(checkpoint.quantization()->summary, "bitsandbytes, nf4, scales quantised too");
   EXPECT_EQ(checkpoint.find("model.layers.0.mlp.down_proj.weight")->describe(), "bf16[64, 128]");
@@ -43,7 +43,7 @@ TEST(PackedCheckpoint, OpensWhatTransformersSaves) {
 }
 
 TEST(PackedCheckpoint, ListsWeightsByTheNamesTheyReplace) {
-  const auto folder = formats::ModelFolder::open(kGolden / "llama_gptq").value();
+  const auto folder = formats::ModelFolder::open(kPacked / "llama_gptq").value();
   const auto checkpoint = formats::Checkpoint::open(folder).value();
   EXPECT_EQ(checkpoint.quantization()->summary, "gptq, 4 bits, groups of 32");
   const auto* q = checkpoint.find("model.layers.0.self_attn.q_proj.weight");

@@ -10,14 +10,14 @@
 #include "model/adapter.h"
 #include "model/load.h"
 #include "model/save.h"
-#include "support/source_dir.h"
+#include "support/golden.h"
 #include "support/temp_dir.h"
 #include "unit/model/tiny_models.h"
 
 namespace quern::model {
 namespace {
 
-const std::filesystem::path kGolden = std::filesystem::path(QUERN_SOURCE_DIR) / "tests" / "golden";
+using quern::test::kGolden;
 
 // [B]: what the texts [B, T] are worth.
 Tensor rewards(const RewardModel& model, const Tensor& tokens, const nn::LoraAdapter* adapter = nullptr) {

@@ -26,7 +26,7 @@ TEST(DistanceRow, CountsNearDistancesAndGathersFarOnes) {
   EXPECT_EQ(before, 15);
 }
 
-Tensor random(const Shape& shape, uint64_t seed) {
+Tensor uniform_tensor(const Shape& shape, uint64_t seed) {
   Rng rng(seed, 3);
   Tensor values(shape, DType::f32);
   for (float& value : values.span<float>()) value = static_cast<float>(rng.below(1000)) / 500.0f - 1.0f;
@@ -36,8 +36,10 @@ Tensor random(const Shape& shape, uint64_t seed) {
 TEST(DisentangledBias, IsTheSumOfBothProducts) {
   const DisentangledSpec spec{.buckets = 4, .max_distance = 8};
   const int64_t batch = 2, time = 5, heads = 3, width = 4;
-  const Tensor q = random({batch, time, heads, width}, 1), k = random({batch, time, heads, width}, 2),
-               places_q = random({1, 8, heads, width}, 3), places_k = random({1, 8, heads, width}, 4);
+  const Tensor q = uniform_tensor({batch, time, heads, width}, 1),
+               k = uniform_tensor({batch, time, heads, width}, 2),
+               places_q = uniform_tensor({1, 8, heads, width}, 3),
+               places_k = uniform_tensor({1, 8, heads, width}, 4);
   const Tensor bias = disentangled_bias(q, k, places_q, places_k, spec, 0.5);
   ASSERT_EQ(bias.shape(), (Shape{batch, heads, time, time}));
   const auto at = [&](const Tensor& x, int64_t row, int64_t h, int64_t d) {

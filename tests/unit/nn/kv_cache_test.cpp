@@ -6,16 +6,12 @@
 
 #include "base/exception.h"
 #include "base/rng.h"
+#include "unit/nn/normal_tensor.h"
 
 namespace quern::nn {
 namespace {
 
-Tensor random(const Shape& shape, uint64_t seed) {
-  Tensor tensor(shape, DType::f32);
-  Rng rng(seed, 1);
-  for (float& value : tensor.span<float>()) value = static_cast<float>(rng.normal());
-  return tensor;
-}
+using test::normal_tensor;
 
 ContiguousKvCache tiny(int64_t batch, DType dtype = DType::f32) {
   return ContiguousKvCache(
@@ -30,7 +26,7 @@ Tensor attend(ContiguousKvCache& cache, const Tensor& q, const Tensor& k, const 
 TEST(ContiguousKvCache, SequencesOfOneBatchMayHaveDifferentLengths) {
   // Sequence 0 forgets its second token: its next one must see what a cache that never had it shows.
   ContiguousKvCache pair = tiny(2), alone = tiny(1);
-  const Tensor k = random({2, 2, 1, 4}, 1), v = random({2, 2, 1, 4}, 2);
+  const Tensor k = normal_tensor({2, 2, 1, 4}, 1), v = normal_tensor({2, 2, 1, 4}, 2);
   attend(pair, k, k, v);
   pair.commit(2);
   pair.truncate(0, 1);
@@ -41,7 +37,7 @@ TEST(ContiguousKvCache, SequencesOfOneBatchMayHaveDifferentLengths) {
   attend(alone, first_k, first_k, first_v);
   alone.commit(1);
 
-  const Tensor next_k = random({2, 1, 1, 4}, 3), next_v = random({2, 1, 1, 4}, 4);
+  const Tensor next_k = normal_tensor({2, 1, 1, 4}, 3), next_v = normal_tensor({2, 1, 1, 4}, 4);
   const Tensor together = attend(pair, next_k, next_k, next_v);
   const Tensor single = attend(alone, next_k.sliced(0, 1), next_k.sliced(0, 1), next_v.sliced(0, 1));
   EXPECT_TRUE(std::ranges::equal(together.sliced(0, 1).span<float>(), single.span<float>()));
@@ -50,7 +46,8 @@ TEST(ContiguousKvCache, SequencesOfOneBatchMayHaveDifferentLengths) {
 TEST(ContiguousKvCache, KeepsAnotherDtypeAndAnswersInThatOfTheQuery) {
   ContiguousKvCache wide = tiny(1), narrow = tiny(1, DType::bf16);
   EXPECT_EQ(narrow.bytes() * 2, wide.bytes());
-  const Tensor q = random({1, 3, 2, 4}, 1), k = random({1, 3, 1, 4}, 2), v = random({1, 3, 1, 4}, 3);
+  const Tensor q = normal_tensor({1, 3, 2, 4}, 1), k = normal_tensor({1, 3, 1, 4}, 2),
+               v = normal_tensor({1, 3, 1, 4}, 3);
   const Tensor exact = attend(wide, q, k, v), near = attend(narrow, q, k, v);
   ASSERT_EQ(near.dtype(), DType::f32);
   for (int64_t i = 0; i < exact.numel(); ++i)
@@ -78,7 +75,7 @@ std::vector<float> feed(ContiguousKvCache& cache, int64_t count, int64_t piece) 
     const auto first = static_cast<uint64_t>(cache.length(0));
     Tensor k({1, time, 1, 4}, DType::f32), v({1, time, 1, 4}, DType::f32);
     for (int64_t t = 0; t < time; ++t) {
-      const Tensor key = random({1, 1, 1, 4}, 100 + first + static_cast<uint64_t>(t));
+      const Tensor key = normal_tensor({1, 1, 1, 4}, 100 + first + static_cast<uint64_t>(t));
       std::ranges::copy(key.span<float>(), k.data<float>() + t * 4);
       std::ranges::copy(key.span<float>(), v.data<float>() + t * 4);
     }
@@ -169,7 +166,7 @@ void expect_reorders(const std::vector<int64_t>& windows, int64_t chunk) {
   std::vector<Tensor> seen, alone_seen;
   std::vector<float> of_prompt;
   for (int64_t t = 0; t < kPrompt; t += 13) {
-    const Tensor k = random({1, 13, 1, 4}, static_cast<uint64_t>(t));
+    const Tensor k = normal_tensor({1, 13, 1, 4}, static_cast<uint64_t>(t));
     of_prompt.insert(of_prompt.end(), k.span<float>().begin(), k.span<float>().end());
     feed_both_layers(prompt, k, seen, windows);
   }
@@ -177,7 +174,7 @@ void expect_reorders(const std::vector<int64_t>& windows, int64_t chunk) {
   std::vector<std::vector<float>> history(3, of_prompt);
   const std::vector<std::vector<int64_t>> orders{{0, 1, 2}, {1, 1, 0}, {2, 0, 2}, {0, 0, 0}, {2, 1, 0}};
   for (int64_t step = 0; step < kSteps; ++step) {
-    const Tensor k = random({3, 1, 1, 4}, static_cast<uint64_t>(1000 + step));
+    const Tensor k = normal_tensor({3, 1, 1, 4}, static_cast<uint64_t>(1000 + step));
     feed_both_layers(together, k, seen, windows);
     for (size_t b = 0; b < 3; ++b) {
       for (size_t d = 0; d < 4; ++d) history[b].push_back(k.data<float>()[b * 4 + d]);
@@ -212,7 +209,7 @@ TEST(ContiguousKvCache, SequencesExchangeWhatTheirRingsHold) { expect_reorders({
 
 TEST(ContiguousKvCache, RefusesToCutWhatSequencesMayShare) {
   ContiguousKvCache pair = tiny(2);
-  const Tensor k = random({2, 2, 1, 4}, 1);
+  const Tensor k = normal_tensor({2, 2, 1, 4}, 1);
   attend(pair, k, k, k);
   pair.commit(2);
   pair.reorder(std::vector<int64_t>{1, 1});

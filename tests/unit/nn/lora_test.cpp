@@ -12,22 +12,18 @@
 #include "ops/cast.h"
 #include "ops/linear.h"
 #include "ops/reduce.h"
+#include "unit/nn/normal_tensor.h"
 
 namespace quern::nn {
 namespace {
 
 constexpr int64_t kIn = 12, kOut = 7, kRank = 3;
 
-Tensor random(Shape shape, uint64_t seed, DType dtype = DType::f32) {
-  Tensor x(shape, DType::f32);
-  Rng rng(seed, 3);
-  for (float& value : x.span<float>()) value = static_cast<float>(rng.normal());
-  return x.to(dtype);
-}
+using test::normal_tensor;
 
 void randomise(LoraAdapter& adapter, DType dtype = DType::f32) {
   uint64_t seed = 40;
-  adapter.visit([&](const std::string&, Parameter& p) { p.assign(random(p.shape(), ++seed, dtype)); });
+  adapter.visit([&](const std::string&, Parameter& p) { p.assign(normal_tensor(p.shape(), ++seed, dtype)); });
 }
 
 // A frozen map with a bias, and an adapter of it.
@@ -36,7 +32,7 @@ struct Adapted {
       : linear(kIn, kOut, true, 0.5) {
     initialise(linear, seed, dtype);
     linear.visit([&](const std::string& name, Parameter& p) {
-      if (name == "bias") p.assign(random(p.shape(), 9, dtype));
+      if (name == "bias") p.assign(normal_tensor(p.shape(), 9, dtype));
     });
     set_trainable(linear, false);
     const Parameter* const weights[] = {&linear.weight()};
@@ -65,14 +61,14 @@ double distance(const Tensor& a, const Tensor& b) {
 TEST(LoraAdapter, DoesWhatTheMergedWeightDoes) {
   for (const bool magnitudes : {false, true}) {
     Adapted both(magnitudes);
-    const Tensor x = random({2, 5, kIn}, 2);
+    const Tensor x = normal_tensor({2, 5, kIn}, 2);
     const Tensor y = both.forward(x);
     both.adapter.freeze();
     EXPECT_EQ(distance(both.forward(x), y), 0.0);
     Linear merged(kIn, kOut, true, 0.5);
     initialise(merged, 1);
     merged.visit([&](const std::string& name, Parameter& p) {
-      p.assign(name == "bias" ? random(p.shape(), 9) : both.adapter.merged(both.linear.weight()));
+      p.assign(name == "bias" ? normal_tensor(p.shape(), 9) : both.adapter.merged(both.linear.weight()));
     });
     set_trainable(merged, false);
     EXPECT_LE(distance(y, merged.forward(x, ForwardContext::causal(2, 5))), 1e-5);
@@ -94,7 +90,7 @@ TEST(LoraAdapter, GivesRowsTheLengthsOfItsMagnitudes) {
 TEST(LoraAdapter, NewOnesChangeNothing) {
   Adapted both(false);
   initialise(both.adapter, 5);
-  const Tensor x = random({4, kIn}, 2);
+  const Tensor x = normal_tensor({4, kIn}, 2);
   EXPECT_EQ(distance(both.forward(x), both.linear.forward(x, ForwardContext::causal(1, 4))), 0.0);
 }
 
@@ -102,7 +98,8 @@ TEST(LoraAdapter, NewOnesChangeNothing) {
 TEST(LoraAdapter, HasTheGradientOfItsFunction) {
   for (const bool magnitudes : {false, true}) {
     Adapted both(magnitudes, DType::f64);
-    const Tensor x = random({5, kIn}, 2, DType::f64), weights = random({5, kOut}, 3, DType::f64);
+    const Tensor x = normal_tensor({5, kIn}, 2, DType::f64),
+                 weights = normal_tensor({5, kOut}, 3, DType::f64);
     const Tensor lengths =
         magnitudes ? row_lengths(both.adapter.modules()[0], both.adapter.modules()[0].parts[0]) : Tensor();
     const auto loss = [&] {
@@ -139,7 +136,8 @@ TEST(LoraAdapter, HasTheGradientOfItsFunction) {
 }
 
 TEST(LoraAdapter, LetsGradientsThroughWeightsInBlocks) {
-  const Tensor x = random({5, 64}, 2), w = random({kOut, 64}, 3), dy = random({5, kOut}, 4);
+  const Tensor x = normal_tensor({5, 64}, 2), w = normal_tensor({kOut, 64}, 3),
+               dy = normal_tensor({5, kOut}, 4);
   Tensor blocks({kOut, 64}, DType::q8_0);
   for (int64_t i = 0; i < kOut * 2; ++i) {  // a scale of 1/16, and numbers from -127 to 127
     auto* block = static_cast<uint8_t*>(blocks.raw()) + i * 34;
@@ -168,7 +166,7 @@ TEST(LoraAdapter, ChangesItsRowsAlone) {
     const Parameter* const weights[] = {&both.linear.weight()};
     other.add("layer", weights, {.rank = 2, .scale = 2.0});
     randomise(other);
-    const Tensor x = random({1, 40, kIn}, 2);
+    const Tensor x = normal_tensor({1, 40, kIn}, 2);
     ForwardContext context = ForwardContext::causal(1, 40);
     const AdapterRows rows[] = {{&both.adapter, 3, 8}, {&other, 8, 20}, {&both.adapter, 30, 31}};
     context.adapters = rows;
@@ -220,7 +218,7 @@ TEST(LoraAdapter, FollowsTokensToTheirExperts) {
       adapter.add(name, std::span(&weight, 1), {.rank = 2});
   });
   randomise(adapter);
-  const Tensor x = random({1, 10, kIn}, 2);
+  const Tensor x = normal_tensor({1, 10, kIn}, 2);
   ForwardContext context = ForwardContext::causal(1, 10);
   const AdapterRows rows{&adapter, 4, 7}, all{&adapter};
   context.adapters = std::span(&rows, 1);

@@ -3,13 +3,12 @@
 #include <gtest/gtest.h>
 
 #include "model/presets.h"
+#include "unit/plan/preset.h"
 
 namespace quern::plan {
 namespace {
 
-model::Decoder preset(std::string_view name) {
-  return model::Decoder::create(model::find_preset(name)->config).value();
-}
+using test::preset;
 
 TEST(Inference, BitsPerWeightAreThoseOfTheFormats) {
   EXPECT_DOUBLE_EQ(kQ8_0.bits(), 8.5);

@@ -4,13 +4,12 @@
 
 #include "model/presets.h"
 #include "plan/parameters.h"
+#include "unit/plan/preset.h"
 
 namespace quern::plan {
 namespace {
 
-model::Decoder preset(std::string_view name) {
-  return model::Decoder::create(model::find_preset(name)->config).value();
-}
+using test::preset;
 
 TEST(TrainingMemory, FullStateIsSixteenBytesPerParameterAndCopies) {
   const model::Decoder model = preset("gpt2");

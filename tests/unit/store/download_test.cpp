@@ -10,17 +10,14 @@
 #include "loopback_server.h"
 #include "store/sha256.h"
 #include "support/temp_dir.h"
+#include "unit/store/sha256_of.h"
 
 namespace quern::store {
 namespace {
 
 using ::testing::HasSubstr;
 
-std::string sha256_of(const std::string& text) {
-  Sha256 hash;
-  hash.update(std::as_bytes(std::span(text)));
-  return hash.hex();
-}
+using test::sha256_of;
 
 // A server of one file that breaks off after `cut` bytes of an answer, as often as told.
 struct Publisher {

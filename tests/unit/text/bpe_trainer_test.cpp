@@ -8,25 +8,19 @@
 
 #include "base/file.h"
 #include "base/threads.h"
-#include "support/source_dir.h"
+#include "support/golden.h"
 #include "text/json_fields.h"
 #include "unit/text/training_corpus.h"
 
 namespace quern::text {
 namespace {
 
-const std::filesystem::path kFolder = std::filesystem::path(QUERN_SOURCE_DIR) / "tests/golden/tokenizer";
-
+using test::fnv;
+using test::kGolden;
 using test::source_of;
 
-Tokenizer train(const std::vector<std::string>& texts, const BpeTrainOptions& options) {
+Tokenizer train_bpe_on(const std::vector<std::string>& texts, const BpeTrainOptions& options) {
   return train_bpe(source_of(texts), options, null_progress()).value();
-}
-
-std::string fnv(std::string_view data) {
-  uint64_t value = 0xCBF29CE484222325;
-  for (const char c : data) value = (value ^ static_cast<uint8_t>(c)) * 0x100000001B3;
-  return fmt::format("{:016x}", value);
 }
 
 std::vector<std::string> merges_of(const Tokenizer& tokenizer) {
@@ -39,18 +33,14 @@ std::vector<std::string> merges_of(const Tokenizer& tokenizer) {
 }
 
 TEST(BpeTrainer, LearnsTheMergesOfHuggingFace) {
-  const Json texts = Json::parse(read_file(kFolder / "texts.json").value());
-  std::vector<std::string> corpus;
-  for (size_t i = 0; i < texts.size(); ++i) {
-    for (size_t copy = 0; copy <= i % 7; ++copy) corpus.push_back(texts[i]);
-  }
-  for (const Json& run : Json::parse(read_file(kFolder / "hf_merges.json").value())) {
+  const std::vector<std::string> corpus = test::hostile_corpus();
+  for (const Json& run : Json::parse(read_file(kGolden / "tokenizer/hf_merges.json").value())) {
     SCOPED_TRACE(run.dump());
-    const Tokenizer tokenizer = train(corpus, {.vocab_size = run["vocab_size"],
-                                               .min_frequency = run["min_frequency"],
-                                               .special_tokens = {"<|endoftext|>", "<s>", "aa"},
-                                               .pattern = run["pattern"],
-                                               .nfc = run["nfc"]});
+    const Tokenizer tokenizer = train_bpe_on(corpus, {.vocab_size = run["vocab_size"],
+                                                      .min_frequency = run["min_frequency"],
+                                                      .special_tokens = {"<|endoftext|>", "<s>", "aa"},
+                                                      .pattern = run["pattern"],
+                                                      .nfc = run["nfc"]});
     const std::vector<std::string> merges = merges_of(tokenizer);
     for (size_t i = 0; i < 10; ++i) EXPECT_EQ(merges.at(i), run["first"][i].get<std::string>()) << i;
     EXPECT_EQ(merges.size(), run["merges"].get<size_t>());
@@ -61,7 +51,7 @@ TEST(BpeTrainer, LearnsTheMergesOfHuggingFace) {
 
 TEST(BpeTrainer, BreaksTiesBySmallerIds) {
   // "ab" and "cd" are equally frequent: a < c.
-  const Tokenizer tokenizer = train({"cd", "ab", "cd", "ab"}, {.vocab_size = 300});
+  const Tokenizer tokenizer = train_bpe_on({"cd", "ab", "cd", "ab"}, {.vocab_size = 300});
   EXPECT_EQ(merges_of(tokenizer), (std::vector<std::string>{"a b", "c d"}));
 }
 
@@ -71,10 +61,10 @@ TEST(BpeTrainer, DoesNotDependOnThreadsOrOrder) {
     texts.push_back(fmt::format("text {} of {} words, number {}", i, i * 7 % 31, i * i));
   const int threads = num_threads();
   set_num_threads(1);
-  const std::string one = train(texts, {.vocab_size = 500}).to_json();
+  const std::string one = train_bpe_on(texts, {.vocab_size = 500}).to_json();
   set_num_threads(3);
   std::reverse(texts.begin(), texts.end());
-  const std::string three = train(texts, {.vocab_size = 500}).to_json();
+  const std::string three = train_bpe_on(texts, {.vocab_size = 500}).to_json();
   set_num_threads(threads);
   EXPECT_EQ(one, three);
 }
@@ -82,7 +72,7 @@ TEST(BpeTrainer, DoesNotDependOnThreadsOrOrder) {
 TEST(BpeTrainer, RunsOfOneLetterMergeLeftToRight) {
   // aaa aaaa: (a,a) 5 times, then (aa,aa) and (aa,a) once each: tokens of equal spelling share an id.
   const Tokenizer tokenizer =
-      train({"aaaaaaa", "aaaaaaa aaa"}, {.vocab_size = 270, .min_frequency = 1, .pattern = "gpt2"});
+      train_bpe_on({"aaaaaaa", "aaaaaaa aaa"}, {.vocab_size = 270, .min_frequency = 1, .pattern = "gpt2"});
   EXPECT_EQ(tokenizer.encode("aaaaaaa").size(), 1u);
   EXPECT_EQ(tokenizer.decode(tokenizer.encode("aaaaaaaaaaaaa")), "aaaaaaaaaaaaa");
 }
@@ -105,8 +95,8 @@ TEST(BpeTrainer, RefusesAnEmptyCorpusAndForeignRoles) {
 }
 
 TEST(BpeTrainer, PutsTheBeginningTokenBeforeEveryText) {
-  const Tokenizer tokenizer =
-      train({"aa"}, {.vocab_size = 258, .special_tokens = {"<|endoftext|>", "<s>"}, .bos_token = "<s>"});
+  const Tokenizer tokenizer = train_bpe_on(
+      {"aa"}, {.vocab_size = 258, .special_tokens = {"<|endoftext|>", "<s>"}, .bos_token = "<s>"});
   const std::vector<TokenId> bare = tokenizer.encode("ab", {.add_special_tokens = false});
   EXPECT_EQ(bare.size(), 2u);
   EXPECT_EQ(tokenizer.encode("ab"), (std::vector<TokenId>{1, bare[0], bare[1]}));
@@ -116,7 +106,7 @@ TEST(BpeTrainer, PutsTheBeginningTokenBeforeEveryText) {
 TEST(BpeTrainer, WritesAFolderThatLoadsAgain) {
   const auto folder = std::filesystem::path(testing::TempDir()) / "quern_tokenizer";
   const Tokenizer tokenizer =
-      train({"hello hello world\xFF"}, {.vocab_size = 270, .chat_template = "{{ messages }}"});
+      train_bpe_on({"hello hello world\xFF"}, {.vocab_size = 270, .chat_template = "{{ messages }}"});
   ASSERT_TRUE(tokenizer.save(folder).ok());
   const Tokenizer loaded = Tokenizer::load(folder).value();
   std::filesystem::remove_all(folder);

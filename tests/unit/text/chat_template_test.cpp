@@ -24,7 +24,7 @@ ChatTemplates templates_of(const std::string& source) {
       .value();
 }
 
-ChatRequest ask(std::string text) {
+ChatRequest said_by_user(std::string text) {
   ChatRequest request;
   request.messages = {{{"role", "user"}, {"content", std::move(text)}}};
   return request;
@@ -33,7 +33,7 @@ ChatRequest ask(std::string text) {
 }  // namespace
 
 TEST(ChatTemplate, ReadsTokenizerConfig) {
-  ChatRequest request = ask("Hi");
+  ChatRequest request = said_by_user("Hi");
   request.add_generation_prompt = true;
   EXPECT_EQ(templates_of(kTemplate).render(request).value().text, "<s><user>Hi</s><assistant>");
   request.variables = {{"bos_token", "[B]"}};
@@ -48,7 +48,7 @@ TEST(ChatTemplate, ChoosesAmongNamedTemplates) {
                                     {{"name", "rag"}, {"template", "{{ documents[0].text }}"}}}}},
                                  "c")
           .value();
-  ChatRequest request = ask("x");
+  ChatRequest request = said_by_user("x");
   EXPECT_EQ(templates.render(request).value().text, "d");
   request.tools = {{{"type", "function"}}};
   EXPECT_EQ(templates.render(request).value().text, "t1");
@@ -57,7 +57,7 @@ TEST(ChatTemplate, ChoosesAmongNamedTemplates) {
   EXPECT_EQ(templates.render(request).value().text, "b");
   request.template_name = "none";
   EXPECT_THAT(templates.render(request).error().message, HasSubstr("there are: default, rag, tool_use"));
-  EXPECT_EQ(ChatTemplates().render(ask("x")).error().code, ErrorCode::not_found);
+  EXPECT_EQ(ChatTemplates().render(said_by_user("x")).error().code, ErrorCode::not_found);
 }
 
 TEST(ChatTemplate, RefusesABrokenConfig) {
@@ -75,7 +75,7 @@ TEST(ChatTemplate, RefusesBrokenMessages) {
   EXPECT_EQ(templates.render(request).error().code, ErrorCode::invalid_argument);
   request.messages = {"text"};
   EXPECT_THAT(templates.render(request).error().message, HasSubstr("message 0: expected an object"));
-  request = ask("x");
+  request = said_by_user("x");
   request.variables = {{"messages", 1}};
   EXPECT_THAT(templates.render(request).error().message, HasSubstr("\"messages\""));
 }
@@ -91,7 +91,7 @@ TEST(ChatTemplate, DropsNullFieldsAndAliasesReasoning) {
 }
 
 TEST(ChatTemplate, ContinuesTheLastMessage) {
-  ChatRequest request = ask("q");
+  ChatRequest request = said_by_user("q");
   request.messages.push_back({{"role", "assistant"}, {"content", "part "}});
   request.continue_field = "content";
   EXPECT_EQ(templates_of(kTemplate).render(request).value().text, "<s><user>q</s><assistant>part ");
@@ -119,12 +119,12 @@ TEST(ChatTemplate, LoadsAFolder) {
   ASSERT_TRUE(write_file_atomic(folder.path() / "tokenizer_config.json",
                                 R"({"bos_token": "<s>", "chat_template": "old"})")
                   .ok());
-  EXPECT_EQ(ChatTemplates::load(folder.path()).value().render(ask("x")).value().text, "old");
+  EXPECT_EQ(ChatTemplates::load(folder.path()).value().render(said_by_user("x")).value().text, "old");
   ASSERT_TRUE(write_file_atomic(folder.path() / "chat_template.jinja", "{{ bos_token }}new\n").ok());
   std::filesystem::create_directory(folder.path() / "additional_chat_templates");
   ASSERT_TRUE(write_file_atomic(folder.path() / "additional_chat_templates/rag.jinja", "rag").ok());
   const ChatTemplates loaded = ChatTemplates::load(folder.path()).value();
-  ChatRequest request = ask("x");
+  ChatRequest request = said_by_user("x");
   EXPECT_EQ(loaded.render(request).value().text, "<s>new");
   request.template_name = "rag";
   EXPECT_EQ(loaded.render(request).value().text, "rag");
@@ -148,7 +148,7 @@ TEST(ChatTemplate, ReadsRequests) {
 }
 
 TEST(ChatTemplate, KeepsTheOrderOfKeys) {
-  ChatRequest request = ask("q");
+  ChatRequest request = said_by_user("q");
   request.tools = {{{"z", 1}, {"a", {{"y", 2.0}, {"b", nullptr}}}}};
   EXPECT_EQ(templates_of("{{ tools|tojson }}").render(request).value().text,
             R"([{"z": 1, "a": {"y": 2.0, "b": null}}])");

@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "base/file.h"
-#include "support/source_dir.h"
+#include "support/golden.h"
 #include "text/gguf_vocabulary.h"
 #include "text/json_fields.h"
 #include "text/sentencepiece.h"
@@ -12,7 +12,7 @@
 namespace quern::text {
 namespace {
 
-const std::filesystem::path kGolden = std::filesystem::path(QUERN_SOURCE_DIR) / "tests" / "golden";
+using quern::test::kGolden;
 
 std::vector<std::string> texts() {
   return Json::parse(read_file(kGolden / "tokenizer" / "texts.json").value()).get<std::vector<std::string>>();

@@ -7,55 +7,46 @@
 #include <numeric>
 
 #include "base/file.h"
-#include "support/source_dir.h"
+#include "support/golden.h"
 #include "text/gguf_vocabulary.h"
 #include "text/json_fields.h"
 #include "text/sentencepiece.h"
 #include "text/tiktoken.h"
+#include "unit/text/training_corpus.h"
 
 namespace quern::text {
 namespace {
 
-const std::filesystem::path kGolden = std::filesystem::path(QUERN_SOURCE_DIR) / "tests/golden";
-const std::filesystem::path kFolder = kGolden / "tokenizer_files";
+using test::kGolden;
+
+const std::filesystem::path kFiles = kGolden / "tokenizer_files";
 constexpr EncodeOptions kPlain = {.add_special_tokens = false, .allow_special = false};
 
-std::string fnv(std::string_view data) {
-  uint64_t value = 0xCBF29CE484222325;
-  for (const char c : data) value = (value ^ static_cast<uint8_t>(c)) * 0x100000001B3;
-  return fmt::format("{:016x}", value).substr(0, 4);
-}
-
-std::string fnv(const std::vector<TokenId>& ids) {
-  return fnv(std::string_view(reinterpret_cast<const char*>(ids.data()), ids.size() * sizeof(TokenId)));
-}
+// Four digits name a result.
+std::string name_of(const auto& result) { return test::fnv(result).substr(0, 4); }
 
 std::string kept(const Json& golden, const char* key, size_t i) {
   return golden[key].get<std::string>().substr(i * 4, 4);
 }
 
-std::vector<std::string> load_texts() {
-  return Json::parse(read_file(kGolden / "tokenizer/texts.json").value());
-}
-
 TEST(SentencePiece, EqualsTheLibraryBothWays) {
-  const Json rows = Json::parse(read_file(kFolder / "sentencepiece.json").value());
-  const std::vector<std::string> texts = load_texts();
+  const Json rows = Json::parse(read_file(kFiles / "sentencepiece.json").value());
+  const std::vector<std::string> texts = test::hostile_texts();
   for (const auto& [name, golden] : rows.items()) {
     SCOPED_TRACE(name);
-    const auto tokenizer = Tokenizer::load(kFolder / (name + ".model"));
+    const auto tokenizer = Tokenizer::load(kFiles / (name + ".model"));
     ASSERT_TRUE(tokenizer.ok()) << tokenizer.error().to_string();
     for (size_t i = 0; i < texts.size(); ++i) {
       const std::vector<TokenId> ids = tokenizer->encode(texts[i], kPlain);
-      EXPECT_EQ(fnv(ids), kept(golden, "ids", i)) << i << " " << Json(texts[i]) << " " << Json(ids);
-      EXPECT_EQ(fnv(tokenizer->decode(ids)), kept(golden, "texts", i)) << i << " " << Json(texts[i]);
+      EXPECT_EQ(name_of(ids), kept(golden, "ids", i)) << i << " " << Json(texts[i]) << " " << Json(ids);
+      EXPECT_EQ(name_of(tokenizer->decode(ids)), kept(golden, "texts", i)) << i << " " << Json(texts[i]);
     }
     std::vector<TokenId> every(static_cast<size_t>(tokenizer->vocab_size()));
     std::iota(every.begin(), every.end(), 0);
     for (size_t i = 0; i < every.size(); i += 97) {
       std::vector<TokenId> mixed(every.begin() + static_cast<std::ptrdiff_t>(i), every.end());
       for (size_t j = 0; j < i; j += 7) mixed.push_back(every[j]);
-      EXPECT_EQ(fnv(tokenizer->decode(mixed)), kept(golden, "mixed", i / 97)) << i;
+      EXPECT_EQ(name_of(tokenizer->decode(mixed)), kept(golden, "mixed", i / 97)) << i;
     }
     // What it saves loads, and has the same tokens.
     const auto saved = Tokenizer::from_json(tokenizer->to_json());
@@ -65,14 +56,14 @@ TEST(SentencePiece, EqualsTheLibraryBothWays) {
 }
 
 TEST(SentencePiece, ReadsControlSymbolsWhenAllowed) {
-  const Tokenizer tokenizer = Tokenizer::load(kFolder / "bpe.model").value();
+  const Tokenizer tokenizer = Tokenizer::load(kFiles / "bpe.model").value();
   const TokenId bos = tokenizer.special_ids().bos.value();
   EXPECT_THAT(tokenizer.encode("<s>a"), testing::Contains(bos));
   EXPECT_THAT(tokenizer.encode("<s>a", kPlain), testing::Not(testing::Contains(bos)));
 }
 
 TEST(SentencePiece, RefusesEveryTruncationOrReadsLess) {
-  const std::string bytes = read_file(kFolder / "unigram_symbols.model").value();
+  const std::string bytes = read_file(kFiles / "unigram_symbols.model").value();
   size_t refused = 0;
   for (size_t size = 0; size < bytes.size(); size += 3) {
     const auto model = SentencePieceModel::parse(std::string_view(bytes).substr(0, size));
@@ -106,9 +97,9 @@ TEST(SentencePiece, RefusesImpossibleModels) {
 }
 
 TEST(Tiktoken, EqualsTheLibrary) {
-  const Json rows = Json::parse(read_file(kFolder / "tiktoken.json").value());
-  const std::string ranks = read_file(kFolder / "ranks.tiktoken").value();
-  const std::vector<std::string> texts = load_texts();
+  const Json rows = Json::parse(read_file(kFiles / "tiktoken.json").value());
+  const std::string ranks = read_file(kFiles / "ranks.tiktoken").value();
+  const std::vector<std::string> texts = test::hostile_texts();
   for (const Json& golden : rows) {
     SCOPED_TRACE(golden["name"]);
     TiktokenSpec spec{.pattern = golden["pattern"], .special_tokens = {}};
@@ -119,9 +110,9 @@ TEST(Tiktoken, EqualsTheLibrary) {
     const Tokenizer saved = Tokenizer::from_json(tokenizer->to_json()).value();
     for (size_t i = 0; i < texts.size(); ++i) {
       const std::vector<TokenId> ids = tokenizer->encode(texts[i]);
-      EXPECT_EQ(fnv(ids), kept(golden, "ids", i)) << i << " " << Json(texts[i]);
-      EXPECT_EQ(fnv(tokenizer->encode(texts[i], kPlain)), kept(golden, "plain", i)) << Json(texts[i]);
-      EXPECT_EQ(fnv(tokenizer->decode(ids)), kept(golden, "texts", i)) << i << " " << Json(texts[i]);
+      EXPECT_EQ(name_of(ids), kept(golden, "ids", i)) << i << " " << Json(texts[i]);
+      EXPECT_EQ(name_of(tokenizer->encode(texts[i], kPlain)), kept(golden, "plain", i)) << Json(texts[i]);
+      EXPECT_EQ(name_of(tokenizer->decode(ids)), kept(golden, "texts", i)) << i << " " << Json(texts[i]);
       EXPECT_EQ(saved.encode(texts[i]), ids);
     }
   }
@@ -156,11 +147,11 @@ GgufVocabulary of_sentencepiece(const SentencePieceModel& model) {
 
 TEST(GgufVocabulary, SentencePieceVocabulariesGiveTheSameIds) {
   for (const char* name : {"bpe", "bpe_symbols", "unigram", "unigram_rules"}) {
-    const std::string bytes = read_file(kFolder / (std::string(name) + ".model")).value();
+    const std::string bytes = read_file(kFiles / (std::string(name) + ".model")).value();
     const SentencePieceModel model = SentencePieceModel::parse(bytes).value();
     const Tokenizer original = make_tokenizer(model).value();
     const Tokenizer tokenizer = make_tokenizer(of_sentencepiece(model)).value();
-    for (const std::string& text : load_texts())
+    for (const std::string& text : test::hostile_texts())
       EXPECT_EQ(tokenizer.encode(text, kPlain), original.encode(text, kPlain)) << name << Json(text);
     const std::vector<TokenId> ids = tokenizer.encode("a");
     EXPECT_EQ(model.kind == SentencePieceModel::Kind::bpe ? ids.front() : ids.back(),
@@ -184,7 +175,7 @@ TEST(GgufVocabulary, ByteLevelBpeGivesTheIdsOfTokenizerJson) {
   const Tokenizer tokenizer = make_tokenizer(vocabulary).value();
   const Tokenizer original = Tokenizer::from_json(document.dump()).value();
   EXPECT_EQ(tokenizer.special_ids().eos, 0);
-  for (const std::string& text : load_texts())
+  for (const std::string& text : test::hostile_texts())
     EXPECT_EQ(tokenizer.encode(text), original.encode(text)) << Json(text);
 }
 
@@ -249,9 +240,9 @@ TEST(GgufVocabulary, RefusesBytesThatAreNone) {
 
 // A golden that no test reads proves nothing.
 TEST(SentencePiece, EveryFileIsRead) {
-  const Json rows = Json::parse(read_file(kFolder / "sentencepiece.json").value());
+  const Json rows = Json::parse(read_file(kFiles / "sentencepiece.json").value());
   size_t files = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(kFolder)) files += entry.is_regular_file();
+  for (const auto& entry : std::filesystem::directory_iterator(kFiles)) files += entry.is_regular_file();
   EXPECT_EQ(files, rows.size() + 3);
 }
 

@@ -5,7 +5,7 @@
 #include <filesystem>
 
 #include "base/file.h"
-#include "support/source_dir.h"
+#include "support/golden.h"
 #include "support/temp_dir.h"
 #include "text/json_fields.h"
 #include "text/tiktoken_vocabularies.h"
@@ -17,13 +17,12 @@ namespace {
 
 using testing::HasSubstr;
 
-const std::filesystem::path kFolder =
-    std::filesystem::path(QUERN_SOURCE_DIR) / "tests/golden/tokenizer_folders";
+const std::filesystem::path kFolders = quern::test::kGolden / "tokenizer_folders";
 
-Json golden() { return Json::parse(read_file(kFolder / "folders.json").value()); }
+Json golden() { return Json::parse(read_file(kFolders / "folders.json").value()); }
 
 void put(const std::string& name, const std::filesystem::path& to) {
-  write_file_atomic(to, read_file(kFolder / name).value()).value();
+  write_file_atomic(to, read_file(kFolders / name).value()).value();
 }
 
 void write(const std::filesystem::path& file, std::string_view content) {
@@ -152,7 +151,7 @@ TEST(TokenizerFolders, RefusesDamagedFiles) {
 
 // --- tiktoken
 
-const std::filesystem::path kRanks = kFolder.parent_path() / "tokenizer_files/ranks.tiktoken";
+const std::filesystem::path kRanks = kFolders.parent_path() / "tokenizer_files/ranks.tiktoken";
 
 void put_ranks(const std::filesystem::path& to) { write(to, read_file(kRanks).value()); }
 

@@ -7,29 +7,21 @@
 #include <sstream>
 
 #include "base/file.h"
-#include "support/source_dir.h"
+#include "support/golden.h"
 #include "text/json_fields.h"
 #include "text/stream_decoder.h"
 #include "text/tokenizer.h"
 #include "text/unicode.h"
+#include "unit/text/training_corpus.h"
 
 namespace quern::text {
 namespace {
 
-const std::filesystem::path kGolden = std::filesystem::path(QUERN_SOURCE_DIR) / "tests/golden";
+using test::fnv;
+using test::kGolden;
 const std::filesystem::path kFolder = kGolden / "tokenizer", kComponents = kGolden / "tokenizer_components";
 
-std::string fnv(std::string_view data) {
-  uint64_t value = 0xCBF29CE484222325;
-  for (const char c : data) value = (value ^ static_cast<uint8_t>(c)) * 0x100000001B3;
-  return fmt::format("{:016x}", value);
-}
-
-std::string fnv(const std::vector<TokenId>& ids) {
-  return fnv(std::string_view(reinterpret_cast<const char*>(ids.data()), ids.size() * sizeof(TokenId)));
-}
-
-struct Case {
+struct GoldenCase {
   std::string name;
   std::string json;  // the patched tokenizer.json
   Json expected;
@@ -42,7 +34,7 @@ Json base_document(const std::string& name) {
   return Json::parse(read_file(folder / file).value());
 }
 
-void load_cases(const std::filesystem::path& folder, size_t digits, std::vector<Case>& cases) {
+void load_cases(const std::filesystem::path& folder, size_t digits, std::vector<GoldenCase>& cases) {
   std::istringstream lines(read_file(folder / "cases.jsonl").value());
   for (std::string line; std::getline(lines, line);) {
     const Json row = Json::parse(line);
@@ -60,14 +52,12 @@ void load_cases(const std::filesystem::path& folder, size_t digits, std::vector<
   }
 }
 
-std::vector<Case> load_cases() {
-  std::vector<Case> cases;
+std::vector<GoldenCase> load_cases() {
+  std::vector<GoldenCase> cases;
   load_cases(kFolder, 6, cases);
   load_cases(kComponents, 4, cases);
   return cases;
 }
-
-std::vector<std::string> load_texts() { return Json::parse(read_file(kFolder / "texts.json").value()); }
 
 // The same texts as block_texts() of the script.
 std::vector<std::string> block_texts() {
@@ -90,7 +80,7 @@ std::vector<std::string> block_texts() {
 }
 
 // Compares a hash with the digits that the golden kept of it.
-void expect_hash(const Case& golden, const char* key, size_t i, const std::string& hash,
+void expect_hash(const GoldenCase& golden, const char* key, size_t i, const std::string& hash,
                  const std::string& what) {
   const size_t digits = golden.digits;
   EXPECT_EQ(hash.substr(0, digits), golden.expected[key].get<std::string>().substr(i * digits, digits))
@@ -98,8 +88,8 @@ void expect_hash(const Case& golden, const char* key, size_t i, const std::strin
 }
 
 TEST(TokenizerGolden, EqualsHuggingFace) {
-  const std::vector<std::string> texts = load_texts(), blocks = block_texts();
-  for (const Case& golden : load_cases()) {
+  const std::vector<std::string> texts = test::hostile_texts(), blocks = block_texts();
+  for (const GoldenCase& golden : load_cases()) {
     SCOPED_TRACE(golden.name);
     const auto tokenizer = Tokenizer::from_json(golden.json);
     ASSERT_TRUE(tokenizer.ok()) << tokenizer.error().to_string();
@@ -126,7 +116,7 @@ TEST(TokenizerGolden, EqualsHuggingFace) {
 }
 
 TEST(TokenizerGolden, SavesWhatItLoads) {
-  for (const Case& golden : load_cases()) {
+  for (const GoldenCase& golden : load_cases()) {
     const Tokenizer tokenizer = Tokenizer::from_json(golden.json).value();
     const std::string saved = tokenizer.to_json();
     EXPECT_EQ(Json::parse(saved)["added_tokens"], Json::parse(golden.json)["added_tokens"]);
@@ -137,8 +127,8 @@ TEST(TokenizerGolden, SavesWhatItLoads) {
 }
 
 TEST(TokenizerGolden, OffsetsCoverTheSameTokens) {
-  const std::vector<std::string> texts = load_texts();
-  for (const Case& golden : load_cases()) {
+  const std::vector<std::string> texts = test::hostile_texts();
+  for (const GoldenCase& golden : load_cases()) {
     const Tokenizer tokenizer = Tokenizer::from_json(golden.json).value();
     for (const std::string& text : texts) {
       const std::vector<TokenId> ids = tokenizer.encode(text);
@@ -159,8 +149,8 @@ TEST(TokenizerGolden, OffsetsCoverTheSameTokens) {
 }
 
 TEST(TokenizerGolden, StreamsWhatItDecodes) {
-  const std::vector<std::string> texts = load_texts();
-  for (const Case& golden : load_cases()) {
+  const std::vector<std::string> texts = test::hostile_texts();
+  for (const GoldenCase& golden : load_cases()) {
     // Its suffix stands inside tokens too, whose text then changes when another token follows.
     if (golden.name == "decode_bpe") continue;
     const Tokenizer tokenizer = Tokenizer::from_json(golden.json).value();

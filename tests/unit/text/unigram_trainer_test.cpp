@@ -21,7 +21,7 @@ using test::hostile_corpus;
 using test::kGolden;
 using test::source_of;
 
-Tokenizer train(const std::vector<std::string>& texts, const UnigramTrainOptions& options) {
+Tokenizer train_unigram_on(const std::vector<std::string>& texts, const UnigramTrainOptions& options) {
   return train_unigram(source_of(texts), options, null_progress()).value();
 }
 
@@ -48,7 +48,7 @@ class UnigramGolden : public testing::Test {
 TEST_F(UnigramGolden, EstimatesAreThoseOfHuggingFace) {
   Scores expected = scores_of(runs_[0]["pieces"]);
   expected.erase(std::string(1, '\0'));  // no character of a piece here
-  const Scores ours = scores_of(train(corpus_, {.vocab_size = runs_[0]["vocab_size"]}));
+  const Scores ours = scores_of(train_unigram_on(corpus_, {.vocab_size = runs_[0]["vocab_size"]}));
   double low = 0;
   for (const auto& [piece, score] : expected) low = std::min(low, score);
   ASSERT_EQ(ours.size(), expected.size());
@@ -61,7 +61,7 @@ TEST_F(UnigramGolden, EstimatesAreThoseOfHuggingFace) {
 
 TEST_F(UnigramGolden, PrunesAboutTheSamePieces) {
   const Scores expected = scores_of(runs_[1]["pieces"]);
-  const Scores ours = scores_of(train(corpus_, {.vocab_size = runs_[1]["vocab_size"]}));
+  const Scores ours = scores_of(train_unigram_on(corpus_, {.vocab_size = runs_[1]["vocab_size"]}));
   EXPECT_EQ(ours.size(), expected.size());
   const auto common =
       std::ranges::count_if(expected, [&](const auto& piece) { return ours.contains(piece.first); });
@@ -70,7 +70,7 @@ TEST_F(UnigramGolden, PrunesAboutTheSamePieces) {
 
 TEST(UnigramTrainer, WritesATokenizerInTheFormOfT5) {
   const Tokenizer tokenizer =
-      train({"the cat sat on the mat", "the cats  sat", "a mat for the cat"}, {.vocab_size = 40});
+      train_unigram_on({"the cat sat on the mat", "the cats  sat", "a mat for the cat"}, {.vocab_size = 40});
   const std::vector<TokenId> ids = tokenizer.encode(" the  cat ");
   EXPECT_EQ(ids, tokenizer.encode("the cat"));
   EXPECT_EQ(ids.back(), 1);
@@ -84,7 +84,7 @@ TEST(UnigramTrainer, WritesATokenizerInTheFormOfT5) {
 
 TEST(UnigramTrainer, UnknownCharactersBecomeBytes) {
   const Tokenizer tokenizer =
-      train({"the cat sat", "the cat 0 < x > 41"}, {.vocab_size = 300, .byte_fallback = true});
+      train_unigram_on({"the cat sat", "the cat 0 < x > 41"}, {.vocab_size = 300, .byte_fallback = true});
   const std::string text = "the \u732b sat \U0001F63A <0x41>";
   EXPECT_EQ(tokenizer.decode(tokenizer.encode(text, {.add_special_tokens = false})), text);
   EXPECT_EQ(tokenizer.token_to_id("<0xE7>"), 3 + 0xE7);
@@ -93,7 +93,7 @@ TEST(UnigramTrainer, UnknownCharactersBecomeBytes) {
 // What is decoded is the text, but for its normal form, on texts that were not seen.
 TEST(UnigramTrainer, DecodingGivesTheTextBack) {
   const std::vector<std::string> corpus = hostile_corpus();
-  const Tokenizer tokenizer = train(corpus, {.vocab_size = 1200, .byte_fallback = true});
+  const Tokenizer tokenizer = train_unigram_on(corpus, {.vocab_size = 1200, .byte_fallback = true});
   for (int i = 0; i < 200; ++i) {
     std::string text = fmt::format("a{} b{:x}", i * 37, i * 911);
     if (i % 3 == 0) text += " the caf\u00e9 \u65e5\u672c";
@@ -107,10 +107,10 @@ TEST(UnigramTrainer, DoesNotDependOnThreadsOrOrder) {
     texts.push_back(fmt::format("text {} of {} words, number {}", i, i * 7 % 31, i * i));
   const int threads = num_threads();
   set_num_threads(1);
-  const std::string one = train(texts, {.vocab_size = 200}).to_json();
+  const std::string one = train_unigram_on(texts, {.vocab_size = 200}).to_json();
   set_num_threads(3);
   std::reverse(texts.begin(), texts.end());
-  const std::string three = train(texts, {.vocab_size = 200}).to_json();
+  const std::string three = train_unigram_on(texts, {.vocab_size = 200}).to_json();
   set_num_threads(threads);
   EXPECT_EQ(one, three);
 }
@@ -118,8 +118,8 @@ TEST(UnigramTrainer, DoesNotDependOnThreadsOrOrder) {
 TEST(UnigramTrainer, RareCharactersCanBeLeftOut) {
   std::vector<std::string> texts(100, "abab baba");
   texts.emplace_back("axb");
-  EXPECT_TRUE(train(texts, {.vocab_size = 20}).token_to_id("x"));
-  const Tokenizer covered = train(texts, {.vocab_size = 20, .character_coverage = 0.99});
+  EXPECT_TRUE(train_unigram_on(texts, {.vocab_size = 20}).token_to_id("x"));
+  const Tokenizer covered = train_unigram_on(texts, {.vocab_size = 20, .character_coverage = 0.99});
   EXPECT_FALSE(covered.token_to_id("x"));
   EXPECT_EQ(std::ranges::count(covered.encode("axb"), 2), 1);
 }

@@ -23,7 +23,7 @@ using test::hostile_corpus;
 using test::kGolden;
 using test::source_of;
 
-Tokenizer train(const std::vector<std::string>& texts, const WordPieceTrainOptions& options) {
+Tokenizer train_word_piece_on(const std::vector<std::string>& texts, const WordPieceTrainOptions& options) {
   return train_word_piece(source_of(texts), options, null_progress()).value();
 }
 
@@ -79,10 +79,10 @@ TEST(WordPieceTrainer, LearnsTheTokensOfHuggingFaceFromItsAlphabet) {
 TEST(WordPieceTrainer, HasTheAlphabetOfHuggingFaceAndMostOfItsTokens) {
   const std::vector<std::string> corpus = hostile_corpus();
   for (const Json& run : golden_runs()) {
-    const Tokenizer tokenizer = train(corpus, {.vocab_size = run["vocab_size"],
-                                               .min_frequency = run["min_frequency"],
-                                               .limit_alphabet = run["limit_alphabet"],
-                                               .lowercase = run["lowercase"]});
+    const Tokenizer tokenizer = train_word_piece_on(corpus, {.vocab_size = run["vocab_size"],
+                                                             .min_frequency = run["min_frequency"],
+                                                             .limit_alphabet = run["limit_alphabet"],
+                                                             .lowercase = run["lowercase"]});
     const std::vector<std::string> expected = run["vocabulary"], ours = vocabulary_of(tokenizer);
     const auto part = [](const std::vector<std::string>& tokens, size_t longest) {
       std::set<std::string> some(tokens.begin(), tokens.end());
@@ -99,7 +99,8 @@ TEST(WordPieceTrainer, HasTheAlphabetOfHuggingFaceAndMostOfItsTokens) {
 }
 
 TEST(WordPieceTrainer, WritesATokenizerInTheFormOfBert) {
-  const Tokenizer tokenizer = train({"The cat sat. The cats sat!", "the Cat's mat"}, {.vocab_size = 60});
+  const Tokenizer tokenizer =
+      train_word_piece_on({"The cat sat. The cats sat!", "the Cat's mat"}, {.vocab_size = 60});
   const std::vector<TokenId> ids = tokenizer.encode("The CATS sat");
   EXPECT_EQ(tokenizer.id_to_token(ids.front()), "[CLS]");
   EXPECT_EQ(tokenizer.id_to_token(ids.back()), "[SEP]");
@@ -117,19 +118,20 @@ TEST(WordPieceTrainer, DoesNotDependOnThreadsOrOrder) {
     texts.push_back(fmt::format("text {} of {} words, number {}", i, i * 7 % 31, i * i));
   const int threads = num_threads();
   set_num_threads(1);
-  const std::string one = train(texts, {.vocab_size = 200}).to_json();
+  const std::string one = train_word_piece_on(texts, {.vocab_size = 200}).to_json();
   set_num_threads(3);
   std::reverse(texts.begin(), texts.end());
-  const std::string three = train(texts, {.vocab_size = 200}).to_json();
+  const std::string three = train_word_piece_on(texts, {.vocab_size = 200}).to_json();
   set_num_threads(threads);
   EXPECT_EQ(one, three);
 }
 
 TEST(WordPieceTrainer, RareCharactersAreUnknown) {
   const std::vector<std::string> texts = {"aa bb aa bb", "xa"};
-  const Tokenizer two = train(texts, {.vocab_size = 30, .limit_alphabet = 2});
+  const Tokenizer two = train_word_piece_on(texts, {.vocab_size = 30, .limit_alphabet = 2});
   EXPECT_FALSE(two.token_to_id("x"));
-  const Tokenizer kept = train(texts, {.vocab_size = 30, .limit_alphabet = 2, .initial_alphabet = "x"});
+  const Tokenizer kept =
+      train_word_piece_on(texts, {.vocab_size = 30, .limit_alphabet = 2, .initial_alphabet = "x"});
   EXPECT_TRUE(kept.token_to_id("x"));
   EXPECT_FALSE(kept.token_to_id("b"));
 }

@@ -16,7 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-model::ModelConfig tiny_config(double dropout = 0.0) {
+model::ModelConfig small_config(double dropout = 0.0) {
   model::ModelConfig config;
   config.vocab_size = 23;
   config.layers = 2;
@@ -83,7 +83,7 @@ class TrainerTest : public testing::Test {
             double dropout = 0.0) {
     Run run;
     options.finish().value();
-    run.model = std::make_unique<model::Decoder>(model::Decoder::create(tiny_config(dropout), 3).value());
+    run.model = std::make_unique<model::Decoder>(model::Decoder::create(small_config(dropout), 3).value());
     TrainHooks hooks;
     int64_t steps = 0;
     if (stop_after > 0) hooks.should_stop = [&steps, stop_after] { return ++steps >= stop_after; };
@@ -191,7 +191,7 @@ TEST_F(TrainerTest, ACheckpointOfAnotherRunIsAConflict) {
   (void)train("run", options, false, 2);
   options.batch = "4";
   options.finish().value();
-  model::Decoder model = model::Decoder::create(tiny_config(), 3).value();
+  model::Decoder model = model::Decoder::create(small_config(), 3).value();
   Trainer trainer = pretrainer(model, {}, options, root_ / "run", {}).value();
   const Result<int64_t> resumed = trainer.resume();
   ASSERT_FALSE(resumed.ok());
@@ -225,7 +225,7 @@ TEST_F(TrainerTest, ImpossibleSettingsNameTheNumbers) {
   TrainOptions options = tiny_options(4);
   options.sequence = "64";
   options.finish().value();
-  model::Decoder model = model::Decoder::create(tiny_config(), 3).value();
+  model::Decoder model = model::Decoder::create(small_config(), 3).value();
   const auto too_long = pretrainer(model, {}, options, root_ / "run", {});
   ASSERT_FALSE(too_long.ok());
   EXPECT_NE(too_long.error().message.find("64"), std::string::npos);

@@ -10,7 +10,7 @@ constexpr Activation kKinds[] = {Activation::identity, Activation::gelu_erf,    
                                  Activation::tanh,     Activation::relu_squared};
 
 template <class Body>
-void for_each_kind(const Body& body) {
+void for_each_activation(const Body& body) {
   for (const Activation kind : kKinds) {
     SCOPED_TRACE("activation " + std::to_string(static_cast<int>(kind)));
     body(kind);
@@ -20,7 +20,7 @@ void for_each_kind(const Body& body) {
 TEST(ActivationKernel, AgreesWithTheReference) {
   for_each_size([](const KernelTable& table, DType dtype, int64_t count) {
     const Array x = Array::random(dtype, count, 1, 2.0), dy = Array::random(dtype, count, 2);
-    for_each_kind([&](Activation kind) {
+    for_each_activation([&](Activation kind) {
       Array y(dtype, count), dx(dtype, count), y_ref = y, dx_ref = dx;
       ASSERT_TRUE(table.activation({kind, count, x.data(), y.data(), dtype}));
       ASSERT_TRUE(table.activation_backward({kind, count, x.data(), dy.data(), dx.data(), dtype}));
@@ -38,7 +38,7 @@ TEST(ActivationKernel, IsAccurateOverTheWholeRange) {
     constexpr int64_t kCount = 40001;
     Array x(DType::f32, kCount), y(DType::f32, kCount), want = y;
     for (int64_t i = 0; i < kCount; ++i) x.set(i, static_cast<double>(i - kCount / 2) * 20.0 / (kCount / 2));
-    for_each_kind([&](Activation kind) {
+    for_each_activation([&](Activation kind) {
       ASSERT_TRUE(table.activation({kind, kCount, x.data(), y.data(), DType::f32}));
       reference_table().activation({kind, kCount, x.data(), want.data(), DType::f32});
       expect_close(y, want, 1e-3);
@@ -74,7 +74,7 @@ TEST(ActivationKernel, LimitsAreExact) {
 
 TEST(ActivationKernel, KeepsNan) {
   for_each_dtype([](const KernelTable& table, DType dtype) {
-    for_each_kind([&](Activation kind) {
+    for_each_activation([&](Activation kind) {
       Array x(dtype, 20), y(dtype, 20);
       for (int64_t i = 0; i < 20; ++i) x.set(i, std::nan(""));
       ASSERT_TRUE(table.activation({kind, 20, x.data(), y.data(), dtype}));
@@ -87,7 +87,7 @@ TEST(GatedKernel, AgreesWithTheReference) {
   for_each_size([](const KernelTable& table, DType dtype, int64_t count) {
     const Array gate = Array::random(dtype, count, 1, 2.0), up = Array::random(dtype, count, 2);
     const Array dy = Array::random(dtype, count, 3);
-    for_each_kind([&](Activation kind) {
+    for_each_activation([&](Activation kind) {
       Array y(dtype, count), dgate = y, dup = y, y_ref = y, dgate_ref = y, dup_ref = y;
       ASSERT_TRUE(table.gated({kind, count, gate.data(), up.data(), y.data(), dtype}));
       ASSERT_TRUE(table.gated_backward(

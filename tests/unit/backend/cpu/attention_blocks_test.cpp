@@ -8,7 +8,7 @@
 namespace quern::backend {
 namespace {
 
-using test::Array;
+using test::PlainArray;
 
 constexpr DType kCacheDtypes[] = {DType::f32, DType::f16, DType::bf16, DType::q8_0};
 
@@ -16,14 +16,14 @@ constexpr DType kCacheDtypes[] = {DType::f32, DType::f16, DType::bf16, DType::q8
 struct Cache {
   int64_t batch, tokens, kv_heads, head_dim;
   DType dtype;
-  Array k, v;
+  PlainArray k, v;
   std::vector<int32_t> table;
   std::vector<char> keys, values;
 
   Cache(int64_t b, int64_t n, int64_t heads, int64_t dim, DType kv)
       : batch(b), tokens(n), kv_heads(heads), head_dim(dim), dtype(kv) {
-    k = Array::random(DType::f32, batch * tokens * kv_heads * head_dim, 2);
-    v = Array::random(DType::f32, batch * tokens * kv_heads * head_dim, 3);
+    k = PlainArray::random(DType::f32, batch * tokens * kv_heads * head_dim, 2);
+    v = PlainArray::random(DType::f32, batch * tokens * kv_heads * head_dim, 3);
     const int64_t row = (tokens + kKvSlots - 1) / kKvSlots;
     for (int64_t i = 0; i < batch * row; ++i)
       table.push_back(static_cast<int32_t>((i * 7 + 3) % (batch * row)));
@@ -47,7 +47,7 @@ struct Cache {
 struct Queries {
   int64_t count, heads;
   std::vector<int32_t> begin, end;
-  Array q, y;
+  PlainArray q, y;
 
   // The last `count` tokens of each sequence; query t sees at most `window` keys.
   Queries(const Cache& cache, int64_t n, int64_t group, int64_t window, DType dtype)
@@ -58,10 +58,10 @@ struct Queries {
         begin.push_back(static_cast<int32_t>(std::max<int64_t>(0, end.back() - window)));
       }
     }
-    q = Array::random(dtype, cache.batch * count * heads * cache.head_dim, 1);
+    q = PlainArray::random(dtype, cache.batch * count * heads * cache.head_dim, 1);
   }
   void attend(const KernelTable& table, const Cache& cache) {
-    y = Array(q.dtype(), q.size());
+    y = PlainArray(q.dtype(), q.size());
     AttentionArgs args{.batch = cache.batch,
                        .queries = count,
                        .keys = *std::ranges::max_element(end),

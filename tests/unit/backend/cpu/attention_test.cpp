@@ -9,7 +9,7 @@
 namespace quern::backend {
 namespace {
 
-using test::Array;
+using test::PlainArray;
 
 struct Ranges {
   std::vector<int32_t> begin, end;
@@ -31,23 +31,23 @@ Ranges causal(int64_t batch, int64_t queries, int64_t keys) {
 }
 
 // One call: its inputs, and what came out.
-struct Case {
+struct AttentionCase {
   int64_t batch = 1, queries = 1, keys = 1, heads = 1, kv_heads = 1, head_dim = 1;
   DType dtype = DType::f32;
   double softcap = 0.0;
   bool alibi = false;
   int64_t padding = 0;  // keys of a cache beyond `keys`
   Ranges seen{};
-  Array q{}, k{}, v{}, y{}, lse{}, dy{}, dq{}, dk{}, dv{};
+  PlainArray q{}, k{}, v{}, y{}, lse{}, dy{}, dq{}, dk{}, dv{};
   std::vector<float> slopes{};
 
   void fill() {
     const int64_t rows = batch * queries * heads * head_dim,
                   cached = batch * (keys + padding) * kv_heads * head_dim;
-    q = Array::random(dtype, rows, 1);
-    k = Array::random(dtype, cached, 2);
-    v = Array::random(dtype, cached, 3);
-    dy = Array::random(dtype, rows, 4);
+    q = PlainArray::random(dtype, rows, 1);
+    k = PlainArray::random(dtype, cached, 2);
+    v = PlainArray::random(dtype, cached, 3);
+    dy = PlainArray::random(dtype, rows, 4);
     for (int64_t h = 0; alibi && h < heads; ++h)
       slopes.push_back(std::exp2f(-0.5f * static_cast<float>(h + 1)));
   }
@@ -72,22 +72,22 @@ struct Case {
             dtype};
   }
   void forward(const KernelTable& table) {
-    y = Array(dtype, q.size());
-    lse = Array(DType::f32, batch * heads * queries);
+    y = PlainArray(dtype, q.size());
+    lse = PlainArray(DType::f32, batch * heads * queries);
     ASSERT_TRUE(table.attention(args()));
   }
   void backward(const KernelTable& table) {
-    dq = Array(dtype, q.size());
-    dk = Array::random(dtype, batch * keys * kv_heads * head_dim, 5);
-    dv = Array::random(dtype, batch * keys * kv_heads * head_dim, 6);
+    dq = PlainArray(dtype, q.size());
+    dk = PlainArray::random(dtype, batch * keys * kv_heads * head_dim, 5);
+    dv = PlainArray::random(dtype, batch * keys * kv_heads * head_dim, 6);
     ASSERT_TRUE(table.attention_backward({args(), dy.data(), dq.data(), dk.data(), dv.data()}));
   }
 };
 
 // Forward and backward of every table against the reference.
-void check(Case c, const std::string& name) {
+void check(AttentionCase c, const std::string& name) {
   c.fill();
-  Case expected = c;
+  AttentionCase expected = c;
   expected.forward(reference_table());
   expected.backward(reference_table());
   for (const KernelTable* table : test::tables()) {
@@ -105,8 +105,9 @@ void check(Case c, const std::string& name) {
   }
 }
 
-Case causal_case(DType dtype) {
-  Case c{.batch = 2, .queries = 131, .keys = 131, .heads = 2, .kv_heads = 2, .head_dim = 24, .dtype = dtype};
+AttentionCase causal_case(DType dtype) {
+  AttentionCase c{
+      .batch = 2, .queries = 131, .keys = 131, .heads = 2, .kv_heads = 2, .head_dim = 24, .dtype = dtype};
   c.seen = causal(c.batch, c.queries, c.keys);
   return c;
 }
@@ -117,21 +118,21 @@ TEST(CpuAttention, CausalInEveryType) {
 
 TEST(CpuAttention, EveryHeadDimension) {
   for (const int64_t dim : {1, 7, 8, 16, 33, 64, 80, 96, 128, 256}) {
-    Case c{.batch = 1, .queries = 19, .keys = 70, .heads = 1, .kv_heads = 1, .head_dim = dim};
+    AttentionCase c{.batch = 1, .queries = 19, .keys = 70, .heads = 1, .kv_heads = 1, .head_dim = dim};
     c.seen = causal(1, c.queries, c.keys);
     check(c, "head dimension " + std::to_string(dim));
   }
 }
 
 TEST(CpuAttention, GroupedHeadsWithAlibiAndSoftcap) {
-  Case c{.batch = 2,
-         .queries = 40,
-         .keys = 90,
-         .heads = 6,
-         .kv_heads = 2,
-         .head_dim = 20,
-         .softcap = 1.5,
-         .alibi = true};
+  AttentionCase c{.batch = 2,
+                  .queries = 40,
+                  .keys = 90,
+                  .heads = 6,
+                  .kv_heads = 2,
+                  .head_dim = 20,
+                  .softcap = 1.5,
+                  .alibi = true};
   c.seen = causal(2, c.queries, c.keys);
   check(c, "grouped");
 }
@@ -151,7 +152,7 @@ TEST(CpuAttention, WindowsPackedDocumentsBidirectionalAndEmptyRows) {
       {"every third empty", [](int64_t t) { return t % 3 == 0 ? Range(t, t) : Range(t / 2, t + 1); }},
       {"all empty", [](int64_t) { return Range(0, 0); }}};
   for (const auto& [name, mask] : masks) {
-    Case c{.batch = 1, .queries = count, .keys = count, .heads = 2, .kv_heads = 1, .head_dim = 32};
+    AttentionCase c{.batch = 1, .queries = count, .keys = count, .heads = 2, .kv_heads = 1, .head_dim = 32};
     c.seen = ranges(1, count, mask);
     check(c, name);
   }
@@ -159,7 +160,7 @@ TEST(CpuAttention, WindowsPackedDocumentsBidirectionalAndEmptyRows) {
 
 TEST(CpuAttention, AnEmptyRowIsZeroWithInfiniteLse) {
   for (const KernelTable* table : test::tables()) {
-    Case c{.queries = 3, .keys = 4, .head_dim = 5};
+    AttentionCase c{.queries = 3, .keys = 4, .head_dim = 5};
     c.seen = {{0, 2, 0}, {4, 2, 1}};
     c.fill();
     c.forward(*table);
@@ -172,19 +173,20 @@ TEST(CpuAttention, AnEmptyRowIsZeroWithInfiniteLse) {
 TEST(CpuAttention, DecodingEqualsTheFullPassBitForBit) {
   for (const KernelTable* table : test::tables()) {
     for (const DType dtype : {DType::f32, DType::bf16}) {
-      Case full{
+      AttentionCase full{
           .batch = 1, .queries = 150, .keys = 150, .heads = 4, .kv_heads = 2, .head_dim = 40, .dtype = dtype};
       full.seen = ranges(1, 150, [](int64_t t) { return std::pair(std::max<int64_t>(0, t - 99), t + 1); });
       full.fill();
       full.forward(*table);
       const int64_t row = full.heads * full.head_dim;
       for (int64_t t = 0; t < full.queries; ++t) {
-        Case one{.queries = 1, .keys = t + 1, .heads = 4, .kv_heads = 2, .head_dim = 40, .dtype = dtype};
+        AttentionCase one{
+            .queries = 1, .keys = t + 1, .heads = 4, .kv_heads = 2, .head_dim = 40, .dtype = dtype};
         one.padding = full.keys - one.keys;
         one.seen = {{full.seen.begin[static_cast<size_t>(t)]}, {full.seen.end[static_cast<size_t>(t)]}};
         one.k = full.k;
         one.v = full.v;
-        one.q = Array(dtype, row);
+        one.q = PlainArray(dtype, row);
         for (int64_t i = 0; i < row; ++i) one.q.set(i, full.q.at(t * row + i));
         for (int64_t i = (t + 1) * 2 * 40; i < one.k.size(); ++i) one.k.set(i, NAN), one.v.set(i, NAN);
         one.forward(*table);
@@ -199,10 +201,10 @@ TEST(CpuAttention, DecodingEqualsTheFullPassBitForBit) {
 
 TEST(CpuAttention, ARowDoesNotDependOnItsBatch) {
   for (const KernelTable* table : test::tables()) {
-    Case both = causal_case(DType::f32);
+    AttentionCase both = causal_case(DType::f32);
     both.fill();
     both.forward(*table);
-    Case second = causal_case(DType::f32);
+    AttentionCase second = causal_case(DType::f32);
     second.batch = 1;
     const int64_t half = both.q.size() / 2;
     second.fill();
@@ -218,17 +220,17 @@ TEST(CpuAttention, ARowDoesNotDependOnItsBatch) {
 
 TEST(CpuAttention, ResultsDoNotDependOnTheNumberOfThreads) {
   for (const KernelTable* table : test::tables()) {
-    std::vector<Case> results;
+    std::vector<AttentionCase> results;
     for (const int threads : {1, 2, 3}) {
       const test::ScopedThreads scope(threads);
-      Case c{.batch = 2, .queries = 230, .keys = 230, .heads = 3, .kv_heads = 3, .head_dim = 32};
+      AttentionCase c{.batch = 2, .queries = 230, .keys = 230, .heads = 3, .kv_heads = 3, .head_dim = 32};
       c.seen = causal(2, 230, 230);
       c.fill();
       c.forward(*table);
       c.backward(*table);
       results.push_back(c);
     }
-    for (const Case& c : results) {
+    for (const AttentionCase& c : results) {
       EXPECT_EQ(c.y, results[0].y);
       EXPECT_EQ(c.dq, results[0].dq);
       EXPECT_EQ(c.dk, results[0].dk);
@@ -241,7 +243,7 @@ TEST(CpuAttention, ResultsDoNotDependOnTheNumberOfThreads) {
 TEST(CpuAttention, NanReachesOnlyTheQueriesThatSeeIt) {
   for (const KernelTable* table : supported_tables()) {
     for (const bool in_values : {false, true}) {
-      Case c{.queries = 100, .keys = 100, .head_dim = 16};
+      AttentionCase c{.queries = 100, .keys = 100, .head_dim = 16};
       c.seen = causal(1, 100, 100);
       c.fill();
       (in_values ? c.v : c.k).set(70 * 16 + 3, NAN);
@@ -254,11 +256,11 @@ TEST(CpuAttention, NanReachesOnlyTheQueriesThatSeeIt) {
 
 TEST(CpuAttention, LargeScoresStayFinite) {
   for (const KernelTable* table : test::tables()) {
-    Case c{.queries = 80, .keys = 80, .head_dim = 64};
+    AttentionCase c{.queries = 80, .keys = 80, .head_dim = 64};
     c.seen = causal(1, 80, 80);
     c.fill();
-    c.q = Array::random(DType::f32, c.q.size(), 1, 1e4);
-    c.k = Array::random(DType::f32, c.k.size(), 2, 1e4);
+    c.q = PlainArray::random(DType::f32, c.q.size(), 1, 1e4);
+    c.k = PlainArray::random(DType::f32, c.k.size(), 2, 1e4);
     c.forward(*table);
     for (int64_t i = 0; i < c.y.size(); ++i) ASSERT_TRUE(std::isfinite(c.y.at(i))) << table->name;
   }

@@ -12,7 +12,7 @@
 namespace quern::backend {
 namespace {
 
-using test::Array;
+using test::PlainArray;
 
 struct Product {
   int64_t m, n, k;
@@ -28,10 +28,10 @@ struct Product {
   }
 };
 
-Array multiply(bool (*kernel)(const GemmArgs&), const Product& p) {
-  const Array a = Array::random(p.a, p.m * p.k, 1), b = Array::random(p.b, p.k * p.n, 2);
-  const Array bias = Array::random(DType::f32, p.n, 3);
-  Array c = Array::random(p.c, p.m * p.n, 4);
+PlainArray multiply(bool (*kernel)(const GemmArgs&), const Product& p) {
+  const PlainArray a = PlainArray::random(p.a, p.m * p.k, 1), b = PlainArray::random(p.b, p.k * p.n, 2);
+  const PlainArray bias = PlainArray::random(DType::f32, p.n, 3);
+  PlainArray c = PlainArray::random(p.c, p.m * p.n, 4);
   EXPECT_TRUE(kernel({p.m, p.n, p.k, a.data(), p.a, p.a_transposed, b.data(), p.b, p.b_transposed, c.data(),
                       p.c, p.bias ? bias.data() : nullptr, p.accumulate}))
       << p.name();
@@ -50,7 +50,7 @@ std::vector<bool (*)(const GemmArgs&)> kernels() {
 void check(const Product& p) {
   const test::ScopedThreads scope(1);
   const double tolerance = 2.0 * test::rounding(p.c) + 1e-5;
-  const Array expected = multiply(reference_table().gemm, p);
+  const PlainArray expected = multiply(reference_table().gemm, p);
   for (auto* kernel : kernels()) test::expect_near(multiply(kernel, p), expected, tolerance, p.name());
 }
 
@@ -122,10 +122,10 @@ TEST(CpuGemm, MixedTypesLoseNoBits) {
                                0x1.8081p0f, 65504.0f,     greatest,        -greatest,
                                infinity,    -infinity,    1e-30f,          0.0f};
   const int64_t m = static_cast<int64_t>(values.size()), n = 3;
-  Array x(DType::f32, m), y(DType::f32, m * n);
+  PlainArray x(DType::f32, m), y(DType::f32, m * n);
   for (int64_t i = 0; i < m; ++i) x.set(i, values[static_cast<size_t>(i)]);
   for (const DType w_dtype : {DType::bf16, DType::f16}) {
-    Array w(w_dtype, n);
+    PlainArray w(w_dtype, n);
     for (int64_t j = 0; j < n; ++j) w.set(j, std::ldexp(j == 1 ? -1.0 : 1.0, static_cast<int>(-j)));
     for (auto* kernel : kernels()) {
       ASSERT_TRUE(kernel({m, n, 1, x.data(), DType::f32, false, w.data(), w_dtype, true, y.data(), DType::f32,
@@ -149,7 +149,7 @@ TEST(CpuGemm, ResultsDoNotDependOnTheNumberOfThreads) {
                              Product{70, 90, 300, false, true, DType::f32, dtype, DType::f32},
                              Product{3, 700, 129, false, false, dtype, dtype, dtype}}) {
       for (auto* kernel : kernels()) {
-        std::vector<Array> results;
+        std::vector<PlainArray> results;
         for (const int threads : {1, 2, 5}) {
           const test::ScopedThreads scope(threads);
           results.push_back(multiply(kernel, p));
@@ -166,8 +166,8 @@ TEST(CpuGemm, NanStaysInItsRow) {
   for (const auto& [dtype, w_dtype] :
        {std::pair{DType::f32, DType::f32}, {DType::bf16, DType::bf16}, {DType::f32, DType::bf16}}) {
     const int64_t m = 40, n = 33, k = 45;
-    Array x = Array::random(dtype, m * k, 1), y(dtype, m * n);
-    const Array w = Array::random(w_dtype, n * k, 2);
+    PlainArray x = PlainArray::random(dtype, m * k, 1), y(dtype, m * n);
+    const PlainArray w = PlainArray::random(w_dtype, n * k, 2);
     for (int64_t i = 0; i < k; ++i) x.set(7 * k + i, std::nan(""));
     for (auto* kernel : kernels()) {
       ASSERT_TRUE(kernel(

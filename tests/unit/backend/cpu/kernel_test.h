@@ -17,15 +17,16 @@
 
 namespace quern::backend::test {
 
-// A dense array of a floating dtype.
-class Array {
+// A dense array of a floating dtype, without the guards of Array (kernel_case.h).
+class PlainArray {
  public:
-  Array() = default;
-  Array(DType dtype, int64_t count) : dtype_(dtype), bytes_(static_cast<size_t>(count * size_of(dtype))) {}
+  PlainArray() = default;
+  PlainArray(DType dtype, int64_t count)
+      : dtype_(dtype), bytes_(static_cast<size_t>(count * size_of(dtype))) {}
 
   // Normal deviates times `scale`; the same for the same seed.
-  static Array random(DType dtype, int64_t count, uint64_t seed, double scale = 1.0) {
-    Array array(dtype, count);
+  static PlainArray random(DType dtype, int64_t count, uint64_t seed, double scale = 1.0) {
+    PlainArray array(dtype, count);
     Rng rng(seed, 7);
     for (int64_t i = 0; i < count; ++i) array.set(i, rng.normal() * scale);
     return array;
@@ -51,7 +52,7 @@ class Array {
         reinterpret_cast<T*>(bytes_.data())[i] = T(static_cast<float>(value));
     });
   }
-  bool operator==(const Array& other) const { return bytes_ == other.bytes_; }
+  bool operator==(const PlainArray& other) const { return bytes_ == other.bytes_; }
 
  private:
   DType dtype_ = DType::f32;
@@ -64,8 +65,8 @@ inline double rounding(DType dtype) {
 }
 
 // |got - expected| <= relative * max(|expected|..., least) for every element; NaN and infinities must agree.
-inline void expect_near(const Array& got, const Array& expected, double relative, const std::string& what,
-                        double least = 0.0) {
+inline void expect_near(const PlainArray& got, const PlainArray& expected, double relative,
+                        const std::string& what, double least = 0.0) {
   ASSERT_EQ(got.size(), expected.size()) << what;
   double largest = least;
   for (int64_t i = 0; i < expected.size(); ++i) {

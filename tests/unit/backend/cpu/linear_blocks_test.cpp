@@ -8,7 +8,7 @@
 namespace quern::backend {
 namespace {
 
-using test::Array;
+using test::PlainArray;
 
 // Random blocks: any bits are a block, but their f16 scales must be finite and small.
 std::vector<uint8_t> random_blocks(DType dtype, int64_t rows, int64_t cols, uint64_t seed) {
@@ -63,9 +63,9 @@ struct Matrix {
   }
 };
 
-Array multiply(const KernelTable& table, const Matrix& w, int64_t m, const Array& x, bool strips,
-               const Array* bias = nullptr) {
-  Array y(x.dtype(), m * w.n);
+PlainArray multiply(const KernelTable& table, const Matrix& w, int64_t m, const PlainArray& x, bool strips,
+                    const PlainArray* bias = nullptr) {
+  PlainArray y(x.dtype(), m * w.n);
   const std::vector<uint8_t> packed = strips ? w.strips(table) : std::vector<uint8_t>();
   const BlockProduct part{
       w.n,     strips ? packed.data() : w.blocks.data(), w.dtype, strips, bias ? bias->data() : nullptr,
@@ -82,8 +82,9 @@ TEST(CpuLinearBlocks, EveryTypeAgainstTheReference) {
     for (const DType dtype : block_dtypes()) {
       const Matrix w(37, 512, dtype, 3);
       for (const int64_t m : {1, 5, 17}) {
-        const Array x = Array::random(DType::f32, m * w.k, 1), bias = Array::random(DType::f32, w.n, 2);
-        const Array expected = multiply(reference_table(), w, m, x, false, &bias);
+        const PlainArray x = PlainArray::random(DType::f32, m * w.k, 1),
+                         bias = PlainArray::random(DType::f32, w.n, 2);
+        const PlainArray expected = multiply(reference_table(), w, m, x, false, &bias);
         for (const bool strips : {true, false}) {
           test::expect_near(multiply(*table, w, m, x, strips, &bias), expected, tolerance(dtype),
                             std::string(table->name) + " " + std::string(name_of(dtype)) + " rows " +
@@ -101,7 +102,7 @@ TEST(CpuLinearBlocks, EveryShape) {
         for (const int64_t n : {1, 15, 16, 33}) {
           for (const int64_t k : {32, 96}) {
             const Matrix w(n, k, dtype, 4);
-            const Array x = Array::random(DType::f32, m * k, 5);
+            const PlainArray x = PlainArray::random(DType::f32, m * k, 5);
             test::expect_near(multiply(*table, w, m, x, true), multiply(reference_table(), w, m, x, false),
                               1e-5,
                               std::string(table->name) + " " + std::string(name_of(dtype)) + " " +
@@ -117,7 +118,7 @@ TEST(CpuLinearBlocks, SixteenBitActivations) {
   for (const KernelTable* table : test::tables()) {
     for (const DType dtype : {DType::bf16, DType::f16}) {
       const Matrix w(40, 256, DType::q4_k, 6);
-      const Array x = Array::random(dtype, 6 * w.k, 7);
+      const PlainArray x = PlainArray::random(dtype, 6 * w.k, 7);
       test::expect_near(multiply(*table, w, 6, x, true), multiply(reference_table(), w, 6, x, false),
                         2.0 * test::rounding(dtype),
                         std::string(table->name) + " " + std::string(name_of(dtype)));
@@ -139,7 +140,7 @@ TEST(CpuLinearBlocks, ExtremeCodesDoNotSaturate) {
             if constexpr (requires { blocks[i].m; }) blocks[i].m = float16(0.0f);
           }
         });
-        Array x(DType::f32, w.k);
+        PlainArray x(DType::f32, w.k);
         for (int64_t i = 0; i < w.k; ++i) x.set(i, i % 3 == 0 ? -5.0 : 5.0);
         test::expect_near(
             multiply(*table, w, 1, x, true), multiply(reference_table(), w, 1, x, false), 1e-5,
@@ -153,9 +154,10 @@ TEST(CpuLinearBlocks, SeveralPartsAndGatedPairs) {
   for (const KernelTable* table : test::tables()) {
     for (const bool strips : {true, false}) {
       const Matrix a(48, 256, DType::q4_k, 1), b(48, 256, DType::q6_k, 2), c(19, 256, DType::q8_0, 3);
-      const Array x = Array::random(DType::f32, 5 * 256, 9), bias = Array::random(DType::f32, 48, 10);
+      const PlainArray x = PlainArray::random(DType::f32, 5 * 256, 9),
+                       bias = PlainArray::random(DType::f32, 48, 10);
       const auto run = [&](const KernelTable& t, bool packed, bool gated) {
-        Array ya(DType::f32, 5 * 48), yb(DType::f32, 5 * 48), yc(DType::f32, 5 * 19);
+        PlainArray ya(DType::f32, 5 * 48), yb(DType::f32, 5 * 48), yc(DType::f32, 5 * 19);
         std::vector<std::vector<uint8_t>> data;
         std::vector<BlockProduct> parts;
         for (const auto& [w, y] : {std::pair{&a, &ya}, {&b, &yb}, {&c, &yc}}) {
@@ -165,7 +167,7 @@ TEST(CpuLinearBlocks, SeveralPartsAndGatedPairs) {
         }
         EXPECT_TRUE(t.linear_blocks(
             {5, 256, x.data(), DType::f32, parts.data(), gated ? 2 : 3, gated, Activation::silu}));
-        return std::vector<Array>{ya, yb, yc};
+        return std::vector<PlainArray>{ya, yb, yc};
       };
       const auto plain = run(*table, strips, false), expected = run(reference_table(), false, false);
       for (size_t i = 0; i < 3; ++i) test::expect_near(plain[i], expected[i], 1e-5, table->name);
@@ -180,15 +182,15 @@ TEST(CpuLinearBlocks, ARowDoesNotDependOnItsBatchMatesNorOnThreadsNorOnTheLayout
     for (const DType dtype : block_dtypes()) {
       const Matrix w(130, 256, dtype, 12);
       const int64_t m = 59;
-      const Array x = Array::random(DType::f32, m * w.k, 13);
-      const Array together = multiply(*table, w, m, x, true);
+      const PlainArray x = PlainArray::random(DType::f32, m * w.k, 13);
+      const PlainArray together = multiply(*table, w, m, x, true);
       EXPECT_TRUE(multiply(*table, w, m, x, false) == together) << table->name << " " << name_of(dtype);
       for (const int threads : {1, 3}) {
         const test::ScopedThreads scope(threads);
         for (const int64_t r : {0, 11, 12, 58}) {
-          Array row(DType::f32, w.k);
+          PlainArray row(DType::f32, w.k);
           for (int64_t i = 0; i < w.k; ++i) row.set(i, x.at(r * w.k + i));
-          const Array alone = multiply(*table, w, 1, row, true);
+          const PlainArray alone = multiply(*table, w, 1, row, true);
           for (int64_t j = 0; j < w.n; ++j) ASSERT_EQ(alone.at(j), together.at(r * w.n + j)) << table->name;
         }
       }
@@ -200,13 +202,13 @@ TEST(CpuLinearBlocks, NotANumberSpoilsItsRowAndNoOther) {
   for (const KernelTable* table : test::tables()) {
     const Matrix w(20, 64, DType::q4_0, 14);
     for (const double bad : {std::nan(""), HUGE_VAL, -HUGE_VAL}) {
-      Array x = Array::random(DType::f32, 3 * w.k, 15);
+      PlainArray x = PlainArray::random(DType::f32, 3 * w.k, 15);
       x.set(w.k + 40, bad);
-      const Array y = multiply(*table, w, 3, x, true);
+      const PlainArray y = multiply(*table, w, 3, x, true);
       for (int64_t j = 0; j < 3 * w.n; ++j)
         EXPECT_EQ(std::isnan(y.at(j)), j / w.n == 1) << table->name << " " << j;
     }
-    const Array zero(DType::f32, w.k);
+    const PlainArray zero(DType::f32, w.k);
     for (int64_t j = 0; j < w.n; ++j) EXPECT_EQ(multiply(*table, w, 1, zero, true).at(j), 0.0);
   }
 }

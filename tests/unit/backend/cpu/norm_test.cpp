@@ -67,7 +67,7 @@ Outputs run(const KernelTable& table, const Inputs& in, bool affine = true) {
 }
 
 template <class Body>
-void for_each_kind(const Body& body) {
+void for_each_norm(const Body& body) {
   for (const NormKind kind : {NormKind::layer, NormKind::rms}) {
     SCOPED_TRACE(kind == NormKind::layer ? "layer" : "rms");
     body(kind);
@@ -76,7 +76,7 @@ void for_each_kind(const Body& body) {
 
 TEST(NormKernel, AgreesWithTheReference) {
   for_each_size([](const KernelTable& table, DType dtype, int64_t cols) {
-    for_each_kind([&](NormKind kind) {
+    for_each_norm([&](NormKind kind) {
       for (const bool affine : {true, false}) {
         const Inputs in(kind, 5, cols, dtype);
         const Outputs got = run(table, in, affine), want = run(reference_table(), in, affine);

@@ -6,11 +6,11 @@ namespace {
 constexpr int64_t kRows = 5, kHeads = 3, kPositions = 20;
 constexpr int32_t kAt[kRows] = {0, 7, 19, 3, 3};
 
-struct Case {
+struct RopeCase {
   int64_t head_dim, rotary;
   Array cos, sin;
 
-  Case(int64_t dim, int64_t rotated)
+  RopeCase(int64_t dim, int64_t rotated)
       : head_dim(dim), rotary(rotated), cos(DType::f32, kPositions * rotated / 2), sin(cos) {
     for (int64_t i = 0; i < cos.count(); ++i) {
       cos.set(i, std::cos(0.37 * static_cast<double>(i)));
@@ -38,7 +38,7 @@ TEST(RopeKernel, AgreesWithTheReference) {
   for_each_dtype([](const KernelTable& table, DType dtype) {
     for (const int64_t rotary : {2, 6, 14, 16, 18, 30, 32, 34, 64, 66, 128}) {
       for (const int64_t beyond : {0, 5}) {
-        const Case c(rotary + beyond, rotary);
+        const RopeCase c(rotary + beyond, rotary);
         const Array x = Array::random(dtype, kRows * kHeads * c.head_dim, 1);
         for (const bool half_split : {true, false}) {
           for (const bool inverse : {true, false}) {
@@ -56,7 +56,7 @@ TEST(RopeKernel, AgreesWithTheReference) {
 
 TEST(RopeKernel, WorksInPlace) {
   for_each_dtype([](const KernelTable& table, DType dtype) {
-    const Case c(64, 40);
+    const RopeCase c(64, 40);
     for (const bool half_split : {true, false}) {
       const Array x = Array::random(dtype, kRows * kHeads * 64, 1);
       Array y(dtype, x.count()), in_place = x;
@@ -68,7 +68,7 @@ TEST(RopeKernel, WorksInPlace) {
 }
 
 TEST(RopeKernel, ThreadsDoNotMatter) {
-  const Case c(64, 64);
+  const RopeCase c(64, 64);
   constexpr int64_t kMany = 700;
   std::vector<int32_t> positions;
   for (int64_t i = 0; i < kMany; ++i) positions.push_back(static_cast<int32_t>(i % kPositions));
