@@ -29,6 +29,7 @@ struct OwnAnswer {
 template <class Answer>
 std::vector<OwnAnswer> views_of(const std::vector<Answer>& answers) {
   std::vector<OwnAnswer> views;
+  views.reserve(answers.size());
   for (const Answer& answer : answers) views.push_back({answer.prompt, answer.tokens});
   return views;
 }

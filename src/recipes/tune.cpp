@@ -11,8 +11,10 @@
 #include "base/log.h"
 #include "base/units.h"
 #include "data/examples/example_renderer.h"
+#include "formats/peft.h"
 #include "model/adapter.h"
 #include "model/load.h"
+#include "nn/learn_only.h"
 #include "ops/cast.h"
 #include "recipes/pretrain.h"
 #include "recipes/tuning/task.h"
@@ -88,6 +90,16 @@ Result<align::PromptSets> open_prompts(const TuneConfig& config, const infer::La
   return prompts;
 }
 
+// A new adapter, or the one to go on from.
+Result<nn::LoraAdapter> open_adapter(const TuneConfig& config, const model::Decoder& model) {
+  if (config.adapter.from.empty())
+    return model::make_adapter(model, model.config(), config.adapter.settings, config.train.seed);
+  QUERN_TRY(const formats::PeftFolder folder, formats::PeftFolder::open(config.adapter.from));
+  QUERN_TRY(nn::LoraAdapter adapter, model::load_adapter(model, model.config(), folder));
+  nn::set_trainable(adapter, true);
+  return adapter;
+}
+
 Result<TunedModel> open_tuned(const TuneConfig& config) {
   const bool whole = config.adapter.method == AdapterConfig::Method::none;
   QUERN_TRY(infer::Language language, infer::open_language(config.from));
@@ -112,9 +124,14 @@ Result<TunedModel> open_tuned(const TuneConfig& config) {
     QUERN_TRY(model::Decoder decoder, model::load_model(config.from, how));
     take(std::move(decoder));
   }
-  if (whole) return result;
-  QUERN_TRY(nn::LoraAdapter adapter, model::make_adapter(result.model(), result.model().config(),
-                                                         config.adapter.settings, config.train.seed));
+  if (whole) {
+    if (!config.learn.empty()) QUERN_CHECK(nn::learn_only(result.model(), config.learn));
+    return result;
+  }
+  QUERN_TRY(nn::LoraAdapter adapter, open_adapter(config, result.model()));
+  for (nn::LoraModule& module : adapter.modules())
+    for (nn::LoraModule::Part& part : module.parts)
+      part.b.set_learning_rate_factor(config.adapter.b_learning_rate);
   result.adapter = std::make_unique<nn::LoraAdapter>(std::move(adapter));
   return result;
 }
@@ -131,6 +148,27 @@ void AdapterConfig::fields(Fields& f) {
         "linear maps, by the ends of their paths; all-linear: every one in the blocks");
   f.add("rank_stabilised", settings.rank_stabilised, "scale by alpha / sqrt(rank)");
   f.add("magnitudes", settings.magnitudes, "DoRA: learn the lengths of the rows, too");
+  f.add("b_learning_rate", b_learning_rate, "LoRA+: the learning rate of B, times that of the others")
+      .range(1e-3, 1e3);
+  f.add("from", from, "adapter folder to go on from; its rank, alpha and targets hold");
+}
+
+Result<void> AdapterConfig::take_settings(bool none, const Fields& loaded) {
+  if (none) {
+    return make_error(ErrorCode::unsupported, "adapter.from is of adapters beside a model that writes",
+                      "merge that adapter (quern merge), and train from the result");
+  }
+  for (const char* key : {"rank", "alpha", "targets", "rank_stabilised", "magnitudes"}) {
+    if (loaded.is_set(fmt::format("adapter.{}", key))) {
+      return make_error(ErrorCode::invalid_argument,
+                        fmt::format("adapter.{} is set, and adapter.from has its own", key), "leave one out");
+    }
+  }
+  QUERN_TRY(const formats::PeftFolder folder, formats::PeftFolder::open(from));
+  const double dropout = loaded.is_set("adapter.dropout") ? settings.dropout : folder.config.dropout;
+  settings = folder.config;
+  settings.dropout = dropout;
+  return {};
 }
 
 void PreferenceConfig::fields(Fields& f) {
@@ -165,6 +203,10 @@ void TuneConfig::fields(Fields& f) {
       "tuning: folder of `quern data prepare`; of tasks with prompts, a folder with train.jsonl, or a file");
   f.add("epochs", epochs, "tuning: times that each example is learnt, unless train.steps is set").at_least(0);
   f.add("packed", packed, "tuning: several examples in a row, each by itself");
+  f.add("learn", learn,
+        "tuning without an adapter: what learns, by whole names of paths (bias: BitFit; blocks.11); unset: "
+        "all");
+  f.add("embedding_noise", embedding_noise, "task sft: NEFTune's alpha, 5 to 15; 0: none").range(0, 1e3);
   f.group("adapter", adapter);
   f.group("preference", preference);
   f.group("kto", kto);
@@ -183,6 +225,16 @@ Result<void> TuneConfig::finish(const Fields& loaded) {
                       fmt::format("add it to the config file or use --set {}=...", key));
   }
   const TuningTask& usual = task_of(task);
+  const bool whole = adapter.method == AdapterConfig::Method::none;
+  if (!learn.empty() && !whole) {
+    return make_error(ErrorCode::invalid_argument, "learn is of runs without an adapter",
+                      "add adapter.method: none, or say adapter.targets");
+  }
+  if (embedding_noise > 0.0 && task != TrainTask::sft) {
+    return make_error(ErrorCode::invalid_argument,
+                      fmt::format("embedding_noise is of task sft, and the task is {}", usual.name));
+  }
+  if (!adapter.from.empty()) QUERN_CHECK(adapter.take_settings(whole || usual.scores, loaded));
   if (usual.finish != nullptr) QUERN_CHECK(usual.finish(*this, loaded));
   // What PEFT and TRL begin with.
   if (!loaded.is_set("train.lr"))

@@ -20,9 +20,13 @@ namespace quern::recipes {
 struct AdapterConfig {
   enum class Method { lora, none };
   Method method = Method::lora;
+  std::string from;  // PEFT folder to go on from, whose settings hold; empty: a new adapter
   formats::PeftConfig settings{.rank = 16, .alpha = 32.0, .targets = {"all-linear"}};
+  double b_learning_rate = 1.0;  // of B, times that of all others: LoRA+ (arXiv 2402.12354)
 
   void fields(Fields& f);
+  // Those of the adapter in `from`; `none`: where there is none to go on with. invalid_argument where others were chosen.
+  Result<void> take_settings(bool none, const Fields& loaded);
 };
 
 // The `preference:` section, of tasks that learn from pairs.
@@ -58,6 +62,8 @@ struct TuneConfig {
   std::string examples;  // folder of `quern data prepare`, or of prompts, or a file of these
   double epochs = 1.0;   // unless train.steps is set
   bool packed = true;
+  std::vector<std::string> learn;  // parameters that learn, by parts of their paths; empty: all
+  double embedding_noise = 0.0;    // NEFTune's alpha
   AdapterConfig adapter;
   PreferenceConfig preference;
   KtoConfig kto;

@@ -94,6 +94,7 @@ void ExampleObjective::describe(Fingerprint& print) const {
   print["examples"] = fmt::format("{:016x}", examples_.train.dataset().key());
   print["train.batch"] = options_.batch;
   print["train.sequence"] = examples_.train.options().sequence;
+  if (options_.embedding_noise > 0.0) print["embedding_noise"] = options_.embedding_noise;
   criterion_->describe(print);
 }
 

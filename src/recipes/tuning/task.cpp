@@ -36,7 +36,9 @@ train::TuningOptions tuning_options(const TuneConfig& config, const TunedModel& 
   return {.batch = config.train.batch_sizes.max(),
           .checkpointing = config.train.checkpointing,
           .seed = config.train.seed,
-          .dropout = std::max(model.model().config().dropout, config.adapter.settings.dropout)};
+          .dropout = std::max(model.model().config().dropout, config.adapter.settings.dropout),
+          .embedding_noise = config.embedding_noise,
+          .embedding_size = model.model().config().embedding_size};
 }
 
 Result<align::Reference> reference_of(const TuneConfig& config, const TunedModel& model) {
