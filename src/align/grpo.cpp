@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
+#include "align/mean.h"
 #include "autograd/graph.h"
 #include "base/clock.h"
 
@@ -13,13 +13,9 @@ namespace quern::align {
 
 namespace {
 
-double average(std::span<const double> values) {
-  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
-}
-
 // With n - 1.
 double deviation_of(std::span<const double> values) {
-  const double mean = average(values);
+  const double mean = mean_of(values);
   double squares = 0.0;
   for (const double value : values) squares += (value - mean) * (value - mean);
   return std::sqrt(squares / static_cast<double>(values.size() - 1));
@@ -84,7 +80,7 @@ Result<Grpo::Batch> Grpo::answer() const {
   }
   const auto groups = static_cast<double>(chosen.size());
   batch.figures = {
-      {"reward", average(scores.total)}, {"reward_std", spread / groups}, {"flat_groups", flat / groups}};
+      {"reward", mean_of(scores.total)}, {"reward_std", spread / groups}, {"flat_groups", flat / groups}};
   for (const auto& more : {rewards_.means(scores), figures_of(rollouts)})
     batch.figures.insert(batch.figures.end(), more.begin(), more.end());
   return batch;

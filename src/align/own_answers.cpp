@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "align/mean.h"
+
 namespace quern::align {
 
 Result<void> check_temperature(const model::ModelConfig& config, const RolloutOptions& rollout) {
@@ -77,8 +79,7 @@ Result<train::Evaluation> evaluate_answers(const PromptSet& set, Rollouts& rollo
   std::iota(all.begin(), all.end(), int64_t{0});
   QUERN_TRY(const std::vector<Rollout> answers, rollouts.greedy(tokens_of(set, all)));
   QUERN_TRY(const Rewards::Scores scores, score(rewards, set, all, answers, 1));
-  const double reward = std::accumulate(scores.total.begin(), scores.total.end(), 0.0) /
-                        static_cast<double>(scores.total.size());
+  const double reward = mean_of(scores.total);
   train::Evaluation evaluation{.loss = -reward, .figures = {{"reward", reward}}};
   for (const auto& more : {rewards.means(scores), figures_of(answers)})
     evaluation.figures.insert(evaluation.figures.end(), more.begin(), more.end());

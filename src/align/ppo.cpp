@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "align/answers.h"
+#include "align/mean.h"
 #include "autograd/graph.h"
 #include "base/clock.h"
 
@@ -67,8 +67,7 @@ Result<Ppo::Batch> Ppo::answer() const {
   }
   whiten(advantages);
   batch.judge_seconds = watch.seconds() - batch.generate_seconds;
-  const auto count = static_cast<double>(batch.answers.size());
-  batch.figures = {{"reward", std::accumulate(scores.total.begin(), scores.total.end(), 0.0) / count}};
+  batch.figures = {{"reward", mean_of(scores.total)}};
   for (const auto& more : {rewards_.means(scores), figures_of(rollouts)})
     batch.figures.insert(batch.figures.end(), more.begin(), more.end());
   const std::vector<train::Figure> more = {{"kl", batch.kl},

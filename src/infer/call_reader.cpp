@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/ascii.h"
+
 namespace quern::infer {
 
 namespace {
@@ -13,8 +15,6 @@ constexpr int kMostDepth = 100;  // of the arguments: deeper ones are no JSON th
 
 // What a call may begin with, before its name is known.
 constexpr std::string_view kKeys[] = {"name", "function", "type", "id", "arguments", "parameters"};
-
-bool is_space(char byte) { return byte == ' ' || byte == '\n' || byte == '\t' || byte == '\r'; }
 
 // The text that a JSON string, with its quotes, stands for; the string itself where it is none.
 std::string unquoted(const std::string& json) {
@@ -27,13 +27,13 @@ std::string unquoted(const std::string& json) {
 CallReader::Status CallReader::push(char byte) {
   switch (state_) {
     case State::open:
-      if (is_space(byte)) return Status::more;
+      if (is_json_space(byte)) return Status::more;
       if (byte != '{') return Status::broken;
       state_ = State::key;
       return Status::more;
     case State::key:
     case State::after_value:
-      if (is_space(byte) || (byte == ',' && state_ == State::after_value)) {
+      if (is_json_space(byte) || (byte == ',' && state_ == State::after_value)) {
         if (byte == ',') state_ = State::key;
         return Status::more;
       }
@@ -62,12 +62,12 @@ CallReader::Status CallReader::push(char byte) {
       state_ = State::colon;
       return Status::more;
     case State::colon:
-      if (is_space(byte)) return Status::more;
+      if (is_json_space(byte)) return Status::more;
       if (byte != ':') return Status::broken;
       state_ = State::value;
       return Status::more;
     case State::value:
-      return is_space(byte) ? Status::more : begin_value(byte);
+      return is_json_space(byte) ? Status::more : begin_value(byte);
     case State::in_value:
       return push_value(byte);
     case State::done:
@@ -95,7 +95,7 @@ CallReader::Status CallReader::begin_value(char byte) {
 
 CallReader::Status CallReader::push_value(char byte) {
   // A number or a word ends where something else begins, which is read again.
-  if (is_plain_ && (byte == ',' || byte == '}' || is_space(byte))) {
+  if (is_plain_ && (byte == ',' || byte == '}' || is_json_space(byte))) {
     end_value();
     return push(byte);
   }

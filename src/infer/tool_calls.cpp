@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
 #include "infer/open_suffix.h"
 
 namespace quern::infer {
@@ -10,8 +11,6 @@ namespace {
 
 constexpr std::string_view kPythonTag = "<|python_tag|>";
 constexpr size_t kLongestName = 256;
-
-bool is_gap(char byte) { return byte == ' ' || byte == '\n' || byte == '\t' || byte == '\r'; }
 
 // Whether `text` begins with `word`, or could once more of it is known.
 enum class Begins { no, perhaps, yes };
@@ -101,7 +100,7 @@ void ToolCallParser::begin_call() {
 
 // A bare call may stand at the beginning of an answer only.
 bool ToolCallParser::step_start(std::vector<ToolPiece>&) {
-  const auto first = std::ranges::find_if_not(held_, is_gap) - held_.begin();
+  const auto first = std::ranges::find_if_not(held_, is_json_space) - held_.begin();
   const std::string_view rest = std::string_view(held_).substr(static_cast<size_t>(first));
   if (rest.empty()) return false;
   const bool bare = form_ == ToolCallForm::llama || form_ == ToolCallForm::plain;
@@ -119,12 +118,12 @@ bool ToolCallParser::step_text(std::vector<ToolPiece>& pieces) {
   if (open == std::string::npos) {
     // White space that a call may follow is not certain either.
     size_t certain = held_.size() - open_suffix(held_, opener());
-    while (certain > 0 && is_gap(held_[certain - 1])) --certain;
+    while (certain > 0 && is_json_space(held_[certain - 1])) --certain;
     give_text(pieces, certain);
     return false;
   }
   size_t text = open;  // without the white space before a call, which is no part of the answer
-  while (text > 0 && is_gap(held_[text - 1])) --text;
+  while (text > 0 && is_json_space(held_[text - 1])) --text;
   give_text(pieces, text);
   any_told_ = false;
   skip(open - text + opener().size());
@@ -149,7 +148,7 @@ bool ToolCallParser::step_calls(std::vector<ToolPiece>& pieces) {
     begin_call();
     return true;
   }
-  if (is_gap(byte) || byte == '[' || byte == ',' || byte == ';' || byte == ']') {
+  if (is_json_space(byte) || byte == '[' || byte == ',' || byte == ';' || byte == ']') {
     skip(1);
     return true;
   }

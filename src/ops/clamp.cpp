@@ -9,15 +9,13 @@ namespace quern::ops {
 
 namespace {
 
-constexpr int64_t kClampGrain = int64_t{1} << 15;  // below it a thread costs more than it brings
-
 // Calls visit(T, i, element i of x as a wide number), in parallel.
 template <class Visit>
 void for_each(const Tensor& x, const Visit& visit) {
   visit_float(x.dtype(), [&]<class T>() {
     using Wide = std::conditional_t<std::is_same_v<T, double>, double, float>;
     const T* from = x.data<T>();
-    parallel_for(x.numel(), kClampGrain, [&](int64_t begin, int64_t end) {
+    parallel_for(x.numel(), kCopyGrain, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) visit(T(), i, static_cast<Wide>(from[i]));
     });
   });

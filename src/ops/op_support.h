@@ -53,4 +53,7 @@ void axpby(double alpha, const Tensor& x, double beta, const Tensor& y);
 // repeated.
 Tensor sum_rows(const Tensor& gradient, const Shape& shape);
 
+// Elements that are copied or clamped: below it a thread costs more than it brings.
+inline constexpr int64_t kCopyGrain = int64_t{1} << 15;
+
 }  // namespace quern::ops

@@ -9,12 +9,10 @@ namespace quern::ops {
 
 namespace {
 
-constexpr int64_t kTransposeGrain = int64_t{1} << 15;  // below it a thread costs more than it brings
-
 template <class T>
 void transpose_matrices(const Tensor& x, const Tensor& y) {
   const int64_t rows = x.dim(-2), cols = x.dim(-1);
-  parallel_for(y.numel() / std::max<int64_t>(rows, 1), kTransposeGrain / std::max<int64_t>(rows, 1),
+  parallel_for(y.numel() / std::max<int64_t>(rows, 1), kCopyGrain / std::max<int64_t>(rows, 1),
                [&](int64_t begin, int64_t end) {
                  for (int64_t i = begin; i < end; ++i) {  // row i % cols of matrix i / cols of y
                    const T* from = x.data<T>() + i / cols * rows * cols + i % cols;

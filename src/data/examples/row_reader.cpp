@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <system_error>
 
+#include "base/ascii.h"
 #include "base/file.h"
 
 namespace quern::data {
@@ -15,9 +16,7 @@ namespace {
 
 constexpr size_t kReadBytes = size_t{1} << 18;
 
-bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
-
-bool is_blank_line(std::string_view text) { return std::ranges::all_of(text, is_space); }
+bool is_blank_line(std::string_view text) { return std::ranges::all_of(text, is_json_space); }
 
 bool has_rows(fs::path path) {
   if (path.extension() == ".gz" || path.extension() == ".zst") path.replace_extension();
@@ -77,7 +76,7 @@ Result<RowSplitter::Shape> RowSplitter::begin() {
     if (!any) return Shape::ended;
     if (passed < kByteOrderMark.size() && byte == kByteOrderMark[passed]) {
       ++passed;
-    } else if (!is_space(byte)) {
+    } else if (!is_json_space(byte)) {
       break;
     }
   }
@@ -125,7 +124,7 @@ Result<bool> RowSplitter::next_element(Row& row) {
   do {
     QUERN_TRY(const bool any, next_byte(byte));
     if (!any) return bad("the array does not end");
-  } while (is_space(byte));
+  } while (is_json_space(byte));
   if (first_element_ && byte == ']') {
     QUERN_CHECK(expect_end());
     return false;
@@ -174,7 +173,7 @@ Result<void> RowSplitter::expect_end() {
   for (char byte = 0;;) {
     QUERN_TRY(const bool any, next_byte(byte));
     if (!any) return {};
-    if (!is_space(byte)) return bad("text after the end of the array");
+    if (!is_json_space(byte)) return bad("text after the end of the array");
   }
 }
 
