@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "align/answer_source.h"
 #include "align/answers.h"
-#include "align/own_answers.h"
 #include "align/policy_loss.h"
 #include "align/reference.h"
 #include "train/objective.h"
@@ -24,7 +24,7 @@ struct GrpoOptions {
   PolicyLossOptions loss = {};
 };
 
-// A step draws TuningOptions::batch prompts, or takes the answers of the step before, as often as `updates` says. Its
+// A step answers the next prompts, or takes the answers of the step before, as often as `updates` says. Its
 // metrics:
 //
 //   reward, reward_std           means, of the groups' standard deviations; reward_NAME of each where there are several
@@ -40,24 +40,18 @@ struct GrpoOptions {
 // An evaluation answers the held-out prompts with the likeliest tokens; its loss is the mean reward, negated.
 class Grpo final : public train::Objective {
  public:
-  // The model learns while it answers: `loaded` is what is trained, and its passes go through the adapter that learns.
-  // No reference where loss.beta is 0. Errors of Rollouts::create; unsupported for another temperature than 1 where logits
-  // are capped or biased.
-  static Result<Grpo> create(std::shared_ptr<const infer::LoadedModel> loaded,
-                             std::optional<Reference> reference, PromptSets prompts, Rewards rewards,
-                             const RolloutOptions& rollout, const GrpoOptions& grpo, const AnswerRows& rows,
-                             const train::TuningOptions& options);
+  // No reference where loss.beta is 0.
+  Grpo(AnswerSource source, std::optional<Reference> reference, const GrpoOptions& options)
+      : source_(std::move(source)), reference_(std::move(reference)), options_(options) {}
 
   // An error of a reward leaves everything as it was before the step.
   Result<train::StepLoss> accumulate(const train::StepRequest& request) override;
-  Result<std::optional<train::Evaluation>> evaluate(int64_t step) override;
+  Result<std::optional<train::Evaluation>> evaluate(int64_t) override { return source_.evaluate(); }
   nlohmann::json state() const override;
   Result<void> restore(const nlohmann::json& state) override;
   void describe(train::Fingerprint& print) const override;
 
-  // Of the last group of answers: its prompt, and each answer with its reward. Empty before the first step.
-  std::string last_prompt() const;
-  std::string last_answers() const;
+  const AnswerSource& source() const { return source_; }
 
  private:
   struct Answer {
@@ -66,13 +60,9 @@ class Grpo final : public train::Objective {
     std::vector<double> drawn;   // log-probabilities as the engine drew them; unknown after a restart
     std::vector<double> before;  // as they were when it was learnt first
     double advantage = 0.0;
-    // For people.
-    std::string text;
-    double reward = 0.0;
   };
   struct Batch {
     std::vector<Answer> answers = {};
-    int64_t prompts = 0;
     int64_t updates = 0;  // that learnt from it
     std::vector<train::Figure> figures = {};
     double generate_seconds = 0.0, gap = 0.0;
@@ -80,24 +70,15 @@ class Grpo final : public train::Objective {
   };
   struct Sums;
 
-  Grpo(std::shared_ptr<const infer::LoadedModel> loaded, std::optional<Reference> reference,
-       PromptSets prompts, Rewards rewards, Rollouts rollouts, const GrpoOptions& grpo,
-       const AnswerRows& rows, const train::TuningOptions& options);
-  Result<Batch> answer() const;
+  bool learns_again() const { return batch_.updates > 0 && batch_.updates < options_.updates; }
+  Batch batch_of(AnswerSource::Round round) const;
   void learn(const data::SupervisedBatch& micro_batch, const nn::ForwardContext& context,
              const StepAnswers& step, double scale, Batch& batch, Sums& sums) const;
 
-  std::shared_ptr<const infer::LoadedModel> loaded_;
+  AnswerSource source_;
   std::optional<Reference> reference_;
-  PromptSets prompts_;
-  Rewards rewards_;
-  std::unique_ptr<Rollouts> rollouts_;
-  GrpoOptions grpo_;
-  AnswerRows rows_;
-  train::TuningOptions options_;
-  int64_t drawn_ = 0;   // prompts, through all epochs
-  int64_t rounds_ = 0;  // batches of answers
-  Batch batch_;         // of the last round
+  GrpoOptions options_;
+  Batch batch_;  // of the last round
 };
 
 }  // namespace quern::align

@@ -1,12 +1,9 @@
 #include "align/ppo.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
 
 #include "align/answers.h"
-#include "align/mean.h"
 #include "autograd/graph.h"
 #include "base/clock.h"
 
@@ -17,46 +14,14 @@ struct Ppo::Sums {
   double policy = 0.0, value = 0.0, clipped = 0.0, value_clipped = 0.0, ratio = 0.0, surprise = 0.0;
 };
 
-Result<Ppo> Ppo::create(std::shared_ptr<const infer::LoadedModel> loaded, Reference reference,
-                        ValueModel values, PromptSets prompts, Rewards rewards, const RolloutOptions& rollout,
-                        const PpoOptions& ppo, const AnswerRows& rows, const train::TuningOptions& options) {
-  QUERN_CHECK(check_temperature(loaded->model.config(), rollout));
-  QUERN_TRY(Rollouts rollouts, Rollouts::create(loaded, rollout, longest_prompt(prompts)));
-  return Ppo(std::move(loaded), std::move(reference), std::move(values), std::move(prompts),
-             std::move(rewards), std::move(rollouts), ppo, rows, options);
-}
-
-Ppo::Ppo(std::shared_ptr<const infer::LoadedModel> loaded, Reference reference, ValueModel values,
-         PromptSets prompts, Rewards rewards, Rollouts rollouts, const PpoOptions& ppo,
-         const AnswerRows& rows, const train::TuningOptions& options)
-    : loaded_(std::move(loaded)),
-      reference_(std::move(reference)),
-      values_(std::move(values)),
-      prompts_(std::move(prompts)),
-      rewards_(std::move(rewards)),
-      rollouts_(std::make_unique<Rollouts>(std::move(rollouts))),
-      ppo_(ppo),
-      rows_(rows),
-      options_(options),
-      kl_(ppo.kl) {}
-
-// A new batch of answers, with what is to be learnt of each token.
-Result<Ppo::Batch> Ppo::answer() const {
+// What is learnt of each token of the answers of a round.
+Result<Ppo::Batch> Ppo::batch_of(const AnswerSource::Round& round) const {
   const Stopwatch watch;
-  const std::vector<int64_t> chosen = next_prompts(prompts_.train, drawn_, options_.batch, options_.seed);
-  QUERN_TRY(const std::vector<Rollout> rollouts,
-            rollouts_->sample(tokens_of(prompts_.train, chosen), 1, static_cast<uint64_t>(rounds_)));
-  Batch batch;
-  batch.generate_seconds = watch.seconds();
-  QUERN_TRY(const Rewards::Scores scores, score(rewards_, prompts_.train, chosen, rollouts, 1));
-  for (size_t i = 0; i < rollouts.size(); ++i) {
-    batch.answers.push_back({.prompt = chosen[i],
-                             .tokens = rollouts[i].tokens,
-                             .text = rollouts[i].text,
-                             .reward = scores.total[i]});
-  }
-  QUERN_TRY(const data::SupervisedStep step, lay_out(prompts_.train, views_of(batch.answers), rows_));
-  const double gap = judge(scores, rollouts, step, batch);
+  Batch batch{.figures = round.figures, .generate_seconds = round.seconds};
+  for (size_t i = 0; i < round.answers.size(); ++i)
+    batch.answers.push_back({.prompt = round.prompts[i], .tokens = round.answers[i].tokens});
+  QUERN_TRY(const data::SupervisedStep step, source_.lay_out(views_of(batch.answers)));
+  const double gap = judge(round, step, batch);
 
   std::vector<std::span<double>> advantages;
   std::vector<double> returns, values;
@@ -66,10 +31,7 @@ Result<Ppo::Batch> Ppo::answer() const {
     values.insert(values.end(), given.values.begin(), given.values.end());
   }
   whiten(advantages);
-  batch.judge_seconds = watch.seconds() - batch.generate_seconds;
-  batch.figures = {{"reward", mean_of(scores.total)}};
-  for (const auto& more : {rewards_.means(scores), figures_of(rollouts)})
-    batch.figures.insert(batch.figures.end(), more.begin(), more.end());
+  batch.judge_seconds = watch.seconds() + round.judge_seconds;
   const std::vector<train::Figure> more = {{"kl", batch.kl},
                                            {"kl_weight", kl_.weight},
                                            {"explained_variance", explained_variance(returns, values)},
@@ -80,14 +42,13 @@ Result<Ppo::Batch> Ppo::answer() const {
 
 // Fills in what answers are learnt with, and their distance to the reference. The largest difference of a token's log p as
 // it was drawn and as it is learnt.
-double Ppo::judge(const Rewards::Scores& scores, std::span<const Rollout> rollouts,
-                  const data::SupervisedStep& step, Batch& batch) const {
+double Ppo::judge(const AnswerSource::Round& round, const data::SupervisedStep& step, Batch& batch) const {
   const autograd::NoGrad no_grad;
-  const double temperature = rollouts_->options().temperature;
+  const double temperature = source_.rollout().temperature;
   double gap = 0.0;
   for (const data::SupervisedBatch& micro_batch : step.micro_batches) {
     const nn::ForwardContext context = nn::ForwardContext::packed(micro_batch.positions);
-    const Answers answers(loaded_->model, micro_batch, context, temperature);
+    const Answers answers(source_.model(), micro_batch, context, temperature);
     const Answers reference(reference_.model(), micro_batch, reference_.context(micro_batch), temperature);
     const TokenValues values(values_, micro_batch, context);
     for (size_t i = 0; i < micro_batch.sequences.size(); ++i) {
@@ -96,14 +57,15 @@ double Ppo::judge(const Rewards::Scores& scores, std::span<const Rollout> rollou
       given.log_probs = answers.token_log_probs(i);
       given.values = values.of(i);
       const std::vector<double> held = reference.token_log_probs(i);
-      const double reward = scores.total[index] - (rollouts[index].ended ? 0.0 : ppo_.missing_end_penalty);
-      Gae gae =
-          advantages_of(shaped_rewards(given.log_probs, held, reward, kl_.weight), given.values, ppo_.gae);
+      const Rollout& drawn = round.answers[index];
+      const double reward = round.scores.total[index] - (drawn.ended ? 0.0 : options_.missing_end_penalty);
+      Gae gae = advantages_of(shaped_rewards(given.log_probs, held, reward, kl_.weight), given.values,
+                              options_.gae);
       given.advantages = std::move(gae.advantages);
       given.returns = std::move(gae.returns);
       for (size_t t = 0; t < held.size(); ++t) {
         batch.kl += given.log_probs[t] - held[t];
-        gap = std::max(gap, std::fabs(given.log_probs[t] - rollouts[index].log_probs[t]));
+        gap = std::max(gap, std::fabs(given.log_probs[t] - drawn.log_probs[t]));
       }
     }
   }
@@ -115,13 +77,13 @@ double Ppo::judge(const Rewards::Scores& scores, std::span<const Rollout> rollou
 // both models.
 void Ppo::learn(const data::SupervisedBatch& micro_batch, const nn::ForwardContext& context, double share,
                 double scale, Sums& sums) const {
-  const PolicyLossOptions bounds{.clip_low = ppo_.clip, .clip_high = ppo_.clip, .beta = 0.0};
+  const PolicyLossOptions bounds{.clip_low = options_.clip, .clip_high = options_.clip, .beta = 0.0};
   const auto given_of = [&](size_t i) -> const Answer& {
     return batch_.answers[static_cast<size_t>(micro_batch.sequences[i].document)];
   };
   std::vector<std::vector<double>> d_tokens(micro_batch.sequences.size());
   {
-    const Answers answers(loaded_->model, micro_batch, context, rollouts_->options().temperature);
+    const Answers answers(source_.model(), micro_batch, context, source_.rollout().temperature);
     for (size_t i = 0; i < d_tokens.size(); ++i) {
       const Answer& given = given_of(i);
       const std::vector<double> now = answers.token_log_probs(i);
@@ -141,8 +103,8 @@ void Ppo::learn(const data::SupervisedBatch& micro_batch, const nn::ForwardConte
     const Answer& given = given_of(i);
     const std::vector<double> now = values.of(i);
     for (size_t t = 0; t < now.size(); ++t) {
-      const ValueLoss loss = value_loss(now[t], given.values[t], given.returns[t], ppo_.value_clip);
-      d_tokens[i][t] = scale * share * ppo_.value_weight * loss.d;
+      const ValueLoss loss = value_loss(now[t], given.values[t], given.returns[t], options_.value_clip);
+      d_tokens[i][t] = scale * share * options_.value_weight * loss.d;
       sums.value += share * loss.loss;
       sums.value_clipped += loss.clipped ? share : 0.0;
     }
@@ -152,28 +114,27 @@ void Ppo::learn(const data::SupervisedBatch& micro_batch, const nn::ForwardConte
 
 Result<train::StepLoss> Ppo::accumulate(const train::StepRequest& request) {
   if (!learns_again()) {
-    QUERN_TRY(batch_, answer());
-    const auto answers = static_cast<int64_t>(batch_.answers.size());
-    kl_.follow(batch_.kl, answers);
-    drawn_ += answers;
-    ++rounds_;
+    QUERN_TRY(const AnswerSource::Round round, source_.next(1));
+    QUERN_TRY(batch_, batch_of(round));
+    source_.finish(round);
+    kl_.follow(batch_.kl, static_cast<int64_t>(batch_.answers.size()));
   }
   const Stopwatch watch;
-  QUERN_TRY(const data::SupervisedStep step, lay_out(prompts_.train, views_of(batch_.answers), rows_));
+  QUERN_TRY(const data::SupervisedStep step, source_.lay_out(views_of(batch_.answers)));
   train::StepLoss result{.targets = step.targets, .tokens = step.tokens};
   const double share = 1.0 / static_cast<double>(step.targets);
   Sums sums;
   for (const data::SupervisedBatch& micro_batch : step.micro_batches) {
     learn(micro_batch,
-          training_context(micro_batch, options_, request.micro_batches + result.micro_batches++), share,
-          request.scale, sums);
+          training_context(micro_batch, source_.tuning(), request.micro_batches + result.micro_batches++),
+          share, request.scale, sums);
   }
   ++batch_.updates;
-  result.loss = sums.policy + ppo_.value_weight * sums.value;
-  result.figures = {{"epoch", static_cast<double>(drawn_) / static_cast<double>(prompts_.train.size())}};
+  result.loss = sums.policy + options_.value_weight * sums.value;
+  result.figures = {{"epoch", source_.epochs()}};
   result.figures.insert(result.figures.end(), batch_.figures.begin(), batch_.figures.end());
   const double updating = watch.seconds(), generating = batch_.generate_seconds;
-  const double all = generating + batch_.judge_seconds + updating * static_cast<double>(ppo_.updates);
+  const double all = generating + batch_.judge_seconds + updating * static_cast<double>(options_.updates);
   const std::vector<train::Figure> more = {{"policy_loss", sums.policy},
                                            {"clipped", sums.clipped},
                                            {"ratio", sums.ratio},
@@ -188,15 +149,10 @@ Result<train::StepLoss> Ppo::accumulate(const train::StepRequest& request) {
   return result;
 }
 
-Result<std::optional<train::Evaluation>> Ppo::evaluate(int64_t) {
-  if (!prompts_.validation) return std::optional<train::Evaluation>();
-  QUERN_TRY(train::Evaluation evaluation, evaluate_answers(*prompts_.validation, *rollouts_, rewards_));
-  return std::optional(std::move(evaluation));
-}
-
 // Answers that will be learnt again are kept: the weights that gave them are gone.
 nlohmann::json Ppo::state() const {
-  nlohmann::json state = {{"prompts", drawn_}, {"rounds", rounds_}, {"kl_weight", kl_.weight}};
+  nlohmann::json state = source_.state();
+  state["kl_weight"] = kl_.weight;
   if (!learns_again()) return state;
   nlohmann::json answers = nlohmann::json::array();
   for (const Answer& given : batch_.answers) {
@@ -215,8 +171,7 @@ nlohmann::json Ppo::state() const {
 }
 
 Result<void> Ppo::restore(const nlohmann::json& state) {
-  drawn_ = state.at("prompts").get<int64_t>();
-  rounds_ = state.at("rounds").get<int64_t>();
+  source_.restore(state);
   kl_.weight = state.at("kl_weight").get<double>();
   batch_ = Batch();
   if (!state.contains("answers")) return {};
@@ -237,22 +192,17 @@ Result<void> Ppo::restore(const nlohmann::json& state) {
 }
 
 void Ppo::describe(train::Fingerprint& print) const {
-  const RolloutOptions& rollout = rollouts_->options();
-  print["prompts"] = fmt::format("{:016x}", prompts_.train.key());
-  print["train.batch"] = options_.batch;
-  print["rollout"] = {rollout.max_tokens, rollout.temperature, rollout.top_k, rollout.top_p};
-  print["ppo"] = {
-      ppo_.updates,   ppo_.clip,       ppo_.value_clip, ppo_.value_weight, ppo_.missing_end_penalty,
-      ppo_.gae.gamma, ppo_.gae.lambda, ppo_.kl.weight,  ppo_.kl.target,    ppo_.kl.horizon};
-}
-
-std::string Ppo::last_prompt() const {
-  return batch_.answers.empty() ? std::string() : prompts_.train[batch_.answers.back().prompt].text;
-}
-
-std::string Ppo::last_answer() const {
-  if (batch_.answers.empty()) return {};
-  return fmt::format("[{:.3f}] {}\n", batch_.answers.back().reward, batch_.answers.back().text);
+  source_.describe(print);
+  print["ppo"] = {options_.updates,
+                  options_.clip,
+                  options_.value_clip,
+                  options_.value_weight,
+                  options_.missing_end_penalty,
+                  options_.gae.gamma,
+                  options_.gae.lambda,
+                  options_.kl.weight,
+                  options_.kl.target,
+                  options_.kl.horizon};
 }
 
 }  // namespace quern::align

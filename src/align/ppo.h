@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "align/answer_source.h"
 #include "align/gae.h"
-#include "align/own_answers.h"
 #include "align/policy_loss.h"
 #include "align/reference.h"
 #include "align/token_values.h"
@@ -27,8 +27,7 @@ struct PpoOptions {
   KlControl kl = {};  // as it begins
 };
 
-// A step draws TuningOptions::batch prompts, and one answer to each, or takes the answers of the step before, as often as
-// `updates` says. The loss is the mean over all tokens of that of the policy (PolicyLoss, with whitened advantages) and
+// A step answers the next prompts, each once, or takes the answers of the step before, as often as `updates` says. The loss is the mean over all tokens of that of the policy (PolicyLoss, with whitened advantages) and
 // value_weight times that of their values (ValueLoss). Its metrics:
 //
 //   reward                       mean, before penalties; reward_NAME of each where there are several
@@ -46,23 +45,21 @@ struct PpoOptions {
 // An evaluation answers the held-out prompts with the likeliest tokens; its loss is the mean reward, negated.
 class Ppo final : public train::Objective {
  public:
-  // The model learns while it answers: `loaded` is what is trained, and its passes go through the adapter that learns.
-  // Errors of Rollouts::create and check_temperature.
-  static Result<Ppo> create(std::shared_ptr<const infer::LoadedModel> loaded, Reference reference,
-                            ValueModel values, PromptSets prompts, Rewards rewards,
-                            const RolloutOptions& rollout, const PpoOptions& ppo, const AnswerRows& rows,
-                            const train::TuningOptions& options);
+  Ppo(AnswerSource source, Reference reference, ValueModel values, const PpoOptions& options)
+      : source_(std::move(source)),
+        reference_(std::move(reference)),
+        values_(std::move(values)),
+        options_(options),
+        kl_(options.kl) {}
 
   // An error of a reward leaves everything as it was before the step.
   Result<train::StepLoss> accumulate(const train::StepRequest& request) override;
-  Result<std::optional<train::Evaluation>> evaluate(int64_t step) override;
+  Result<std::optional<train::Evaluation>> evaluate(int64_t) override { return source_.evaluate(); }
   nlohmann::json state() const override;
   Result<void> restore(const nlohmann::json& state) override;
   void describe(train::Fingerprint& print) const override;
 
-  // Of the last answers: the prompt of one, and the answer with its reward. Empty before the first step.
-  std::string last_prompt() const;
-  std::string last_answer() const;
+  const AnswerSource& source() const { return source_; }
 
  private:
   struct Answer {
@@ -70,9 +67,6 @@ class Ppo final : public train::Objective {
     std::vector<int32_t> tokens;
     // Of each token, as it was when the answer was given.
     std::vector<double> log_probs = {}, values = {}, advantages = {}, returns = {};
-    // For people.
-    std::string text = {};
-    double reward = 0.0;
   };
   struct Batch {
     std::vector<Answer> answers = {};
@@ -83,29 +77,18 @@ class Ppo final : public train::Objective {
   };
   struct Sums;
 
-  Ppo(std::shared_ptr<const infer::LoadedModel> loaded, Reference reference, ValueModel values,
-      PromptSets prompts, Rewards rewards, Rollouts rollouts, const PpoOptions& ppo, const AnswerRows& rows,
-      const train::TuningOptions& options);
-  bool learns_again() const { return batch_.updates > 0 && batch_.updates < ppo_.updates; }
-  Result<Batch> answer() const;
-  double judge(const Rewards::Scores& scores, std::span<const Rollout> rollouts,
-               const data::SupervisedStep& step, Batch& batch) const;
+  bool learns_again() const { return batch_.updates > 0 && batch_.updates < options_.updates; }
+  Result<Batch> batch_of(const AnswerSource::Round& round) const;
+  double judge(const AnswerSource::Round& round, const data::SupervisedStep& step, Batch& batch) const;
   void learn(const data::SupervisedBatch& micro_batch, const nn::ForwardContext& context, double share,
              double scale, Sums& sums) const;
 
-  std::shared_ptr<const infer::LoadedModel> loaded_;
+  AnswerSource source_;
   Reference reference_;
   ValueModel values_;
-  PromptSets prompts_;
-  Rewards rewards_;
-  std::unique_ptr<Rollouts> rollouts_;
-  PpoOptions ppo_;
-  AnswerRows rows_;
-  train::TuningOptions options_;
-  KlControl kl_;        // as it is now
-  int64_t drawn_ = 0;   // prompts, through all epochs
-  int64_t rounds_ = 0;  // batches of answers
-  Batch batch_;         // of the last round
+  PpoOptions options_;
+  KlControl kl_;  // as it is now
+  Batch batch_;   // of the last round
 };
 
 }  // namespace quern::align

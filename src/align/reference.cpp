@@ -5,7 +5,15 @@ namespace quern::align {
 Reference Reference::without(const model::Decoder& model, const nn::LoraAdapter& adapter) {
   Reference reference;
   reference.model_ = {std::shared_ptr<const void>(), &model};
-  reference.none_ = std::make_shared<const nn::AdapterRows>(nn::AdapterRows{&adapter, 0, 0});
+  reference.rows_ = std::make_shared<const nn::AdapterRows>(nn::AdapterRows{&adapter, 0, 0});
+  return reference;
+}
+
+Reference Reference::with(const model::Decoder& model, std::shared_ptr<const nn::LoraAdapter> adapter) {
+  Reference reference;
+  reference.model_ = {std::shared_ptr<const void>(), &model};
+  reference.adapter_ = std::move(adapter);
+  reference.rows_ = std::make_shared<const nn::AdapterRows>(nn::AdapterRows{reference.adapter_.get()});
   return reference;
 }
 
@@ -17,7 +25,7 @@ Reference Reference::of(std::shared_ptr<const model::Decoder> model) {
 
 nn::ForwardContext Reference::context(const data::SupervisedBatch& batch) const {
   nn::ForwardContext context = nn::ForwardContext::packed(batch.positions);
-  if (none_) context.adapters = std::span(none_.get(), 1);
+  if (rows_) context.adapters = std::span(rows_.get(), 1);
   return context;
 }
 

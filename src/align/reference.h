@@ -13,6 +13,8 @@ class Reference {
  public:
   // The model without `adapter`, which is what learns: no second copy of the weights.
   static Reference without(const model::Decoder& model, const nn::LoraAdapter& adapter);
+  // The model with `adapter`, which does not learn, in place of the one that does.
+  static Reference with(const model::Decoder& model, std::shared_ptr<const nn::LoraAdapter> adapter);
   // Another model, which does not learn.
   static Reference of(std::shared_ptr<const model::Decoder> model);
 
@@ -23,8 +25,9 @@ class Reference {
  private:
   Reference() = default;
   std::shared_ptr<const model::Decoder> model_;
-  // Rows [0, 0) of the adapter: a context that names an adapter for no row is one of the model alone.
-  std::shared_ptr<const nn::AdapterRows> none_;
+  std::shared_ptr<const nn::LoraAdapter> adapter_;
+  // All rows of adapter_; or [0, 0) of what learns: a context that names an adapter for no row is one of the model alone.
+  std::shared_ptr<const nn::AdapterRows> rows_;
 };
 
 }  // namespace quern::align

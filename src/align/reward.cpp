@@ -3,7 +3,8 @@
 #include <fmt/format.h>
 
 #include <cmath>
-#include <numeric>
+
+#include "align/mean.h"
 
 namespace quern::align {
 
@@ -25,12 +26,16 @@ Result<Rewards::Scores> Rewards::score(std::span<const Answered> answers) const 
   return scores;
 }
 
+std::vector<std::pair<std::string, double>> Rewards::weights() const {
+  std::vector<std::pair<std::string, double>> weights;
+  for (const Part& part : parts_) weights.emplace_back(part.name, part.weight);
+  return weights;
+}
+
 std::vector<std::pair<std::string, double>> Rewards::means(const Scores& scores) const {
   std::vector<std::pair<std::string, double>> means;
   for (size_t i = 0; i < parts_.size() && parts_.size() > 1; ++i) {
-    const std::vector<double>& values = scores.parts[i];
-    means.emplace_back("reward_" + parts_[i].name, std::accumulate(values.begin(), values.end(), 0.0) /
-                                                       static_cast<double>(values.size()));
+    means.emplace_back("reward_" + parts_[i].name, mean_of(scores.parts[i]));
   }
   return means;
 }

@@ -46,6 +46,7 @@ class Rewards {
   // The first error, with the name of its reward; invalid_argument for a reward that is no finite number.
   Result<Scores> score(std::span<const Answered> answers) const;
 
+  std::vector<std::pair<std::string, double>> weights() const;
   // The mean of each over the answers, "reward_" before its name; nothing where there is one reward alone.
   std::vector<std::pair<std::string, double>> means(const Scores& scores) const;
 

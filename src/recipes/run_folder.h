@@ -15,8 +15,8 @@ namespace quern::recipes {
 struct TrainHow {
   bool resume = false;     // go on from the newest checkpoint in its folder, or start
   bool overwrite = false;  // start afresh where a run has been
-  std::function<bool()> should_stop;
-  std::function<void(const std::string& text)> say;  // to a person who watches; may be empty
+  std::function<bool()> should_stop = {};
+  std::function<void(const std::string& text)> say = {};  // to a person who watches; may be empty
   Progress* progress = &null_progress();
 };
 

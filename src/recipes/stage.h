@@ -13,6 +13,7 @@
 #include "base/config.h"
 #include "base/progress.h"
 #include "base/result.h"
+#include "recipes/run_folder.h"
 
 namespace quern::recipes {
 
@@ -21,6 +22,9 @@ struct StageContext {
   bool resume = false;  // an earlier attempt with the same settings was cut off: `out` holds what it left
   Progress* progress = &null_progress();
   std::function<bool()> should_stop;
+
+  // Of stages that train.
+  TrainHow training() const { return {.resume = resume, .should_stop = should_stop, .progress = progress}; }
 };
 
 class Stage {

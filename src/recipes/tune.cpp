@@ -153,7 +153,7 @@ void AdapterConfig::fields(Fields& f) {
   f.add("from", from, "adapter folder to go on from; its rank, alpha and targets hold");
 }
 
-Result<void> AdapterConfig::take_settings(bool none, const Fields& loaded) {
+Result<void> AdapterConfig::check_from(bool none, const Fields& loaded) {
   if (none) {
     return make_error(ErrorCode::unsupported, "adapter.from is of adapters beside a model that writes",
                       "merge that adapter (quern merge), and train from the result");
@@ -164,10 +164,16 @@ Result<void> AdapterConfig::take_settings(bool none, const Fields& loaded) {
                         fmt::format("adapter.{} is set, and adapter.from has its own", key), "leave one out");
     }
   }
+  if (loaded.is_set("adapter.dropout")) chosen_dropout = settings.dropout;
+  return {};
+}
+
+Result<void> AdapterConfig::take_settings() {
   QUERN_TRY(const formats::PeftFolder folder, formats::PeftFolder::open(from));
-  const double dropout = loaded.is_set("adapter.dropout") ? settings.dropout : folder.config.dropout;
+  const std::string base = settings.base;
   settings = folder.config;
-  settings.dropout = dropout;
+  settings.base = base;
+  settings.dropout = chosen_dropout.value_or(settings.dropout);
   return {};
 }
 
@@ -234,7 +240,7 @@ Result<void> TuneConfig::finish(const Fields& loaded) {
     return make_error(ErrorCode::invalid_argument,
                       fmt::format("embedding_noise is of task sft, and the task is {}", usual.name));
   }
-  if (!adapter.from.empty()) QUERN_CHECK(adapter.take_settings(whole || usual.scores, loaded));
+  if (!adapter.from.empty()) QUERN_CHECK(adapter.check_from(whole || usual.scores, loaded));
   if (usual.finish != nullptr) QUERN_CHECK(usual.finish(*this, loaded));
   // What PEFT and TRL begin with.
   if (!loaded.is_set("train.lr"))
@@ -252,6 +258,9 @@ Result<train::TrainSummary> tune(TuneConfig config, const TrainHow& how) {
   QUERN_TRY(const FolderLock lock, FolderLock::acquire(config.out));
   QUERN_CHECK(refuse_to_overwrite(config.out, how));
   const TuningTask& task = task_of(config.task);
+  if (!config.adapter.from.empty()) QUERN_CHECK(config.adapter.take_settings());
+  // Answers are given without dropout, and the ratio of probabilities is that of one model.
+  if (task.has_prompts()) config.adapter.settings.dropout = 0.0;
   const int64_t batch = config.train.batch_sizes.max();
   std::optional<train::Examples> data;
   std::optional<align::PromptSets> prompts;

@@ -1,6 +1,7 @@
 // Tuning: a model, or an adapter beside it, learns from examples that `quern data prepare` made.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,8 +26,13 @@ struct AdapterConfig {
   double b_learning_rate = 1.0;  // of B, times that of all others: LoRA+ (arXiv 2402.12354)
 
   void fields(Fields& f);
-  // Those of the adapter in `from`; `none`: where there is none to go on with. invalid_argument where others were chosen.
-  Result<void> take_settings(bool none, const Fields& loaded);
+  // Of settings with `from`. unsupported for tasks without such an adapter (`none`), invalid_argument where settings were
+  // chosen that the adapter has. Opens nothing: `from` may be what an earlier stage of a recipe is yet to write.
+  Result<void> check_from(bool none, const Fields& loaded);
+  // Those of the adapter in `from`, but for what else was chosen.
+  Result<void> take_settings();
+
+  std::optional<double> chosen_dropout;  // beside `from`; not a setting
 };
 
 // The `preference:` section, of tasks that learn from pairs.

@@ -18,7 +18,7 @@ namespace {
 Fingerprint fingerprint_of(const nn::Module& parameters, const Objective& objective, const TrainOptions& o) {
   Fingerprint print;
   nn::visit(parameters, [&](const std::string& name, const nn::Parameter& parameter) {
-    print["model." + name] = parameter.shape().to_string();
+    print["model." + name] = parameter.shape().to_string() + (parameter.trainable() ? "" : ", frozen");
   });
   objective.describe(print);
   print["train.dtype"] = name_of(o.dtype);

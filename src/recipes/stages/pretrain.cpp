@@ -32,11 +32,7 @@ class PretrainStage final : public Stage {
   }
   Result<nlohmann::ordered_json> run(const StageContext& context) override {
     config_.out = context.out.string();
-    TrainHow how;
-    how.resume = context.resume;
-    how.should_stop = context.should_stop;
-    how.progress = context.progress;
-    QUERN_TRY(const train::TrainSummary summary, pretrain(config_, how));
+    QUERN_TRY(const train::TrainSummary summary, pretrain(config_, context.training()));
     return figures_of(summary);
   }
 

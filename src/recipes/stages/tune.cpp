@@ -32,11 +32,7 @@ class TuneStage final : public Stage {
   // OUT/model, or OUT/adapter, and what recipes/tune.h names.
   Result<nlohmann::ordered_json> run(const StageContext& context) override {
     config_.out = context.out.string();
-    TrainHow how;
-    how.resume = context.resume;
-    how.should_stop = context.should_stop;
-    how.progress = context.progress;
-    QUERN_TRY(const train::TrainSummary summary, tune(config_, how));
+    QUERN_TRY(const train::TrainSummary summary, tune(config_, context.training()));
     return figures_of(summary);
   }
 

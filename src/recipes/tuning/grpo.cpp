@@ -12,18 +12,10 @@ Result<Tuning> begin(const TuneConfig& config, const TunedModel& model, align::P
   if (config.grpo.options.loss.beta > 0.0) {
     QUERN_TRY(reference, reference_of(config, model));
   }
-  QUERN_TRY(OwnAnswers own, own_answers(config, model));
-  Tuning tuning;
-  tuning.trainee = usual_trainee(config, model);
-  QUERN_TRY(align::Grpo objective, align::Grpo::create(model.loaded, std::move(reference), std::move(prompts),
-                                                       std::move(own.rewards), own.rollout,
-                                                       config.grpo.options, own.rows, own.options));
-  auto owned = std::make_unique<align::Grpo>(std::move(objective));
-  tuning.sample = [grpo = owned.get()](const model::Decoder&) -> Result<train::TextSample> {
-    return train::TextSample{grpo->last_prompt() + "\n", grpo->last_answers()};
-  };
-  tuning.objective = std::move(owned);
-  return tuning;
+  QUERN_TRY(align::AnswerSource source, answer_source(config, model, std::move(prompts)));
+  auto grpo = std::make_unique<align::Grpo>(std::move(source), std::move(reference), config.grpo.options);
+  const align::AnswerSource& answers = grpo->source();
+  return Tuning{usual_trainee(config, model), std::move(grpo), sample_of(answers)};
 }
 
 Result<void> finish(TuneConfig& config, const Fields& loaded) {

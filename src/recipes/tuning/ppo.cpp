@@ -46,22 +46,15 @@ Result<OpenValues> model_of_values(const TuneConfig& config) {
 
 Result<Tuning> begin(const TuneConfig& config, const TunedModel& model, align::PromptSets prompts) {
   QUERN_TRY(align::Reference reference, reference_of(config, model));
-  QUERN_TRY(OwnAnswers own, own_answers(config, model));
+  QUERN_TRY(align::AnswerSource source, answer_source(config, model, std::move(prompts)));
   Result<OpenValues> values = model.adapter ? adapter_of_values(config, model) : model_of_values(config);
   if (!values.ok()) return std::move(values).error().within("ppo.values");
-  QUERN_TRY(
-      align::Ppo objective,
-      align::Ppo::create(model.loaded, std::move(reference), std::move(values->model), std::move(prompts),
-                         std::move(own.rewards), own.rollout, config.ppo.options, own.rows, own.options));
-  Tuning tuning;
-  tuning.trainee =
-      std::make_unique<align::PolicyWithValues>(usual_trainee(config, model), std::move(values->trainee));
-  auto owned = std::make_unique<align::Ppo>(std::move(objective));
-  tuning.sample = [ppo = owned.get()](const model::Decoder&) -> Result<train::TextSample> {
-    return train::TextSample{ppo->last_prompt() + "\n", ppo->last_answer()};
-  };
-  tuning.objective = std::move(owned);
-  return tuning;
+  auto ppo = std::make_unique<align::Ppo>(std::move(source), std::move(reference), std::move(values->model),
+                                          config.ppo.options);
+  const align::AnswerSource& answers = ppo->source();
+  return Tuning{
+      std::make_unique<align::PolicyWithValues>(usual_trainee(config, model), std::move(values->trainee)),
+      std::move(ppo), sample_of(answers)};
 }
 
 }  // namespace

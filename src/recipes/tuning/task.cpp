@@ -6,6 +6,8 @@
 #include <array>
 
 #include "align/reward_trainee.h"
+#include "formats/peft.h"
+#include "model/adapter.h"
 #include "model/load.h"
 #include "recipes/tuning/tasks.h"
 
@@ -42,6 +44,12 @@ train::TuningOptions tuning_options(const TuneConfig& config, const TunedModel& 
 }
 
 Result<align::Reference> reference_of(const TuneConfig& config, const TunedModel& model) {
+  if (model.adapter && !config.adapter.from.empty()) {
+    QUERN_TRY(const formats::PeftFolder folder, formats::PeftFolder::open(config.adapter.from));
+    QUERN_TRY(nn::LoraAdapter frozen, model::load_adapter(model.model(), model.model().config(), folder));
+    nn::set_compute_dtype(frozen, config.train.dtype);
+    return align::Reference::with(model.model(), std::make_shared<const nn::LoraAdapter>(std::move(frozen)));
+  }
   if (model.adapter) return align::Reference::without(model.model(), *model.adapter);
   QUERN_TRY(model::Decoder frozen,
             model::load_model(config.from, {.trainable = false, .compute_dtype = config.train.dtype}));
@@ -60,20 +68,20 @@ Result<void> finish_own_answers(TuneConfig& config, const Fields& loaded) {
   return config.rewards.check();
 }
 
-Result<OwnAnswers> own_answers(const TuneConfig& config, const TunedModel& model) {
+Result<align::AnswerSource> answer_source(const TuneConfig& config, const TunedModel& model,
+                                          align::PromptSets prompts) {
   // Keys as wide as what they are learnt with.
   if (config.train.dtype == DType::f32) model.model().set_cache_dtype(DType::f32);
   QUERN_TRY(align::Rewards rewards, config.rewards.open(*model.loaded, config.train.dtype));
-  OwnAnswers own{.rewards = std::move(rewards),
-                 .rollout = config.rollout.options,
-                 .rows = {.sequence = config.train.sequence_lengths.max(),
-                          .rows = std::max<int64_t>(config.train.micro_batch, 1),
-                          .packed = config.packed},
-                 .options = tuning_options(config, model)};
-  own.rollout.seed = config.train.seed;
-  // Answers are given without dropout, and the ratio of probabilities is that of one model.
-  own.options.dropout = 0.0;
-  return own;
+  align::RolloutOptions rollout = config.rollout.options;
+  rollout.seed = config.train.seed;
+  train::TuningOptions tuning = tuning_options(config, model);
+  tuning.dropout = 0.0;
+  return align::AnswerSource::create(model.loaded, std::move(prompts), std::move(rewards), rollout,
+                                     {.sequence = config.train.sequence_lengths.max(),
+                                      .rows = std::max<int64_t>(config.train.micro_batch, 1),
+                                      .packed = config.packed},
+                                     tuning);
 }
 
 }  // namespace quern::recipes

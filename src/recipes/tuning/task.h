@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "align/prompts.h"
+#include "align/answer_source.h"
 #include "align/reference.h"
 #include "infer/loaded_model.h"
 #include "recipes/tune.h"
@@ -58,19 +58,18 @@ const TuningTask& task_of(TrainTask task);
 
 // Of what `adapter:` says: all of the model, or an adapter beside it; of tasks that score, with the score.
 std::unique_ptr<train::Trainee> usual_trainee(const TuneConfig& config, const TunedModel& model);
-// The model as it is now: without its adapter, or a copy that stays as it is.
+// The model as it is now: with the adapter that its own goes on from or with none, or a copy that stays as it is.
 Result<align::Reference> reference_of(const TuneConfig& config, const TunedModel& model);
 train::TuningOptions tuning_options(const TuneConfig& config, const TunedModel& model);
 
 // What tasks that learn from own answers have in common: settings that nobody made, and what is refused; what answers are
 // worth, and how they are drawn and learnt.
 Result<void> finish_own_answers(TuneConfig& config, const Fields& loaded);
-struct OwnAnswers {
-  align::Rewards rewards;
-  align::RolloutOptions rollout;
-  align::AnswerRows rows;
-  train::TuningOptions options;
-};
-Result<OwnAnswers> own_answers(const TuneConfig& config, const TunedModel& model);
+Result<align::AnswerSource> answer_source(const TuneConfig& config, const TunedModel& model,
+                                          align::PromptSets prompts);
+// What people see of it while a run goes on; it must outlive what is returned.
+inline auto sample_of(const align::AnswerSource& source) {
+  return [&source](const model::Decoder&) -> Result<train::TextSample> { return source.last(); };
+}
 
 }  // namespace quern::recipes

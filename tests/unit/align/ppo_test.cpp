@@ -66,10 +66,12 @@ struct Models {
           std::function<double(std::string_view)> worth = letters) const {
     Rewards rewards;
     rewards.add("letters", 1.0, std::make_unique<TextReward>(std::move(worth)));
-    return Ppo::create(loaded, *reference, ValueModel(values, values_adapter),
-                       {tiny_prompts(*loaded, 24), tiny_prompts(*loaded, 3)}, std::move(rewards),
-                       {.max_tokens = 8, .at_once = 16, .seed = 1}, options, rows, {.batch = 24, .seed = 1})
-        .value();
+    AnswerSource source =
+        AnswerSource::create(loaded, {tiny_prompts(*loaded, 24), tiny_prompts(*loaded, 3)},
+                             std::move(rewards), {.max_tokens = 8, .at_once = 16, .seed = 1}, rows,
+                             {.batch = 24, .seed = 1})
+            .value();
+    return Ppo(std::move(source), *reference, ValueModel(values, values_adapter), options);
   }
 };
 
