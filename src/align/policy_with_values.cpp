@@ -20,6 +20,11 @@ PolicyWithValues::PolicyWithValues(std::unique_ptr<train::Trainee> policy,
   parameters_.values = &values_->parameters();
 }
 
+void PolicyWithValues::set_compute_dtype(DType dtype) {
+  policy_->set_compute_dtype(dtype);
+  values_->set_compute_dtype(dtype);
+}
+
 Result<void> PolicyWithValues::save(const std::filesystem::path& folder, bool final) const {
   QUERN_CHECK(policy_->save(folder, final));
   return final ? Result<void>() : values_->save(folder / kValues, false);

@@ -12,8 +12,8 @@ class PolicyWithValues final : public train::Trainee {
  public:
   PolicyWithValues(std::unique_ptr<train::Trainee> policy, std::unique_ptr<train::Trainee> values);
 
-  model::Decoder& model() override { return policy_->model(); }
   nn::Module& parameters() override { return parameters_; }
+  void set_compute_dtype(DType dtype) override;
   Result<void> save(const std::filesystem::path& folder, bool final) const override;
   Result<void> restore(const std::filesystem::path& folder) override;
   std::string_view folder() const override { return policy_->folder(); }

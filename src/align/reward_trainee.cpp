@@ -8,6 +8,11 @@ namespace quern::align {
 
 namespace fs = std::filesystem;
 
+void WholeRewardModel::set_compute_dtype(DType dtype) {
+  reward_->set_compute_dtype(dtype);
+  nn::set_compute_dtype(*reward_, dtype);
+}
+
 Result<void> WholeRewardModel::save(const fs::path& folder, bool final) const {
   return model::save_model(*reward_, folder, final ? reward_->config().dtype : DType::f32);
 }
@@ -34,6 +39,11 @@ AdapterOfRewardModel::AdapterOfRewardModel(std::shared_ptr<model::RewardModel> m
 
 AdapterOfRewardModel::~AdapterOfRewardModel() {
   if (use_ == Use::everywhere) reward_->decoder().set_adapter(nullptr);
+}
+
+void AdapterOfRewardModel::set_compute_dtype(DType dtype) {
+  reward_->set_compute_dtype(dtype);
+  nn::set_compute_dtype(parameters_, dtype);
 }
 
 Result<void> AdapterOfRewardModel::save(const fs::path& folder, bool) const {

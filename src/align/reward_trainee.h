@@ -13,8 +13,8 @@ class WholeRewardModel final : public train::Trainee {
  public:
   explicit WholeRewardModel(std::shared_ptr<model::RewardModel> model) : reward_(std::move(model)) {}
 
-  model::Decoder& model() override { return reward_->decoder(); }
   nn::Module& parameters() override { return *reward_; }
+  void set_compute_dtype(DType dtype) override;
   Result<void> save(const std::filesystem::path& folder, bool final) const override;
   Result<void> restore(const std::filesystem::path& folder) override;
   std::string_view folder() const override { return "model"; }
@@ -34,8 +34,8 @@ class AdapterOfRewardModel final : public train::Trainee {
                        formats::PeftConfig settings, Use use = Use::everywhere);
   ~AdapterOfRewardModel() override;
 
-  model::Decoder& model() override { return reward_->decoder(); }
   nn::Module& parameters() override { return parameters_; }
+  void set_compute_dtype(DType dtype) override;
   Result<void> save(const std::filesystem::path& folder, bool final) const override;
   Result<void> restore(const std::filesystem::path& folder) override;
   std::string_view folder() const override { return "adapter"; }

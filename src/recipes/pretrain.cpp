@@ -308,9 +308,7 @@ Result<train::TrainSummary> pretrain(PretrainConfig config, const TrainHow& how)
   hooks.should_stop = how.should_stop;
   hooks.progress = how.progress;
   hooks.save_extras = [&](const fs::path& folder) { return tokenizer.save(folder); };
-  hooks.sample = [&](const model::Decoder& decoder) {
-    return write_sample(decoder, tokenizer, prompt, config.sample);
-  };
+  hooks.sample = [&] { return write_sample(model, tokenizer, prompt, config.sample); };
   QUERN_TRY(train::Pretraining objective,
             train::Pretraining::create(model, corpus.train, corpus.validation, config.train));
   train::Trainer trainer(std::make_unique<train::WholeModel>(model),

@@ -29,14 +29,34 @@ Result<void> take_values(nn::Module& module, const nn::Module& saved, const fs::
   return status;
 }
 
-Result<void> WholeModel::save(const fs::path& folder, bool final) const {
-  return final ? model::save_model(model_, folder) : model::save_model(model_, folder, DType::f32);
+namespace {
+
+template <class Model>
+Result<Model> load(const fs::path& folder);
+template <>
+Result<model::Decoder> load(const fs::path& folder) {
+  return model::load_model(folder);
+}
+template <>
+Result<model::Encoder> load(const fs::path& folder) {
+  return model::load_encoder(folder);
 }
 
-Result<void> WholeModel::restore(const fs::path& folder) {
-  QUERN_TRY(const model::Decoder saved, model::load_model(folder));
+}  // namespace
+
+template <class Model>
+Result<void> Whole<Model>::save(const fs::path& folder, bool final) const {
+  return model::save_model(model_, folder, final ? model_.config().dtype : DType::f32);
+}
+
+template <class Model>
+Result<void> Whole<Model>::restore(const fs::path& folder) {
+  QUERN_TRY(const Model saved, load<Model>(folder));
   return take_values(model_, saved, folder);
 }
+
+template class Whole<model::Decoder>;
+template class Whole<model::Encoder>;
 
 AdapterOfModel::AdapterOfModel(model::Decoder& model, nn::LoraAdapter& adapter, formats::PeftConfig settings)
     : model_(model), adapter_(adapter), settings_(std::move(settings)) {
@@ -44,6 +64,11 @@ AdapterOfModel::AdapterOfModel(model::Decoder& model, nn::LoraAdapter& adapter, 
 }
 
 AdapterOfModel::~AdapterOfModel() { model_.set_adapter(nullptr); }
+
+void AdapterOfModel::set_compute_dtype(DType dtype) {
+  model_.set_compute_dtype(dtype);
+  nn::set_compute_dtype(adapter_, dtype);
+}
 
 Result<void> AdapterOfModel::save(const fs::path& folder, bool) const {
   return model::save_adapter(adapter_, model_.config(), settings_, folder);

@@ -6,6 +6,7 @@
 #include "base/result.h"
 #include "formats/peft.h"
 #include "model/decoder.h"
+#include "model/encoder.h"
 #include "nn/lora.h"
 
 namespace quern::train {
@@ -15,10 +16,10 @@ class Trainee {
  public:
   virtual ~Trainee() = default;
 
-  // What computes: forward passes of it see the parameters as they stand.
-  virtual model::Decoder& model() = 0;
   // What learns.
   virtual nn::Module& parameters() = 0;
+  // Of activations and of the matrices they meet, those that do not learn among them.
+  virtual void set_compute_dtype(DType dtype) = 0;
   // Files that restore() reads: masters in f32. The final ones are those that people use.
   virtual Result<void> save(const std::filesystem::path& folder, bool final) const = 0;
   // conflict where the files are of other parameters.
@@ -31,20 +32,23 @@ class Trainee {
 // conflict, naming `folder`, where it lacks any.
 Result<void> take_values(nn::Module& module, const nn::Module& saved, const std::filesystem::path& folder);
 
-// All parameters of a model.
-class WholeModel final : public Trainee {
+// All parameters of a model, of one of the kinds below.
+template <class Model>
+class Whole final : public Trainee {
  public:
-  explicit WholeModel(model::Decoder& model) : model_(model) {}
+  explicit Whole(Model& model) : model_(model) {}
 
-  model::Decoder& model() override { return model_; }
   nn::Module& parameters() override { return model_; }
+  void set_compute_dtype(DType dtype) override { model_.set_compute_dtype(dtype); }
   Result<void> save(const std::filesystem::path& folder, bool final) const override;
   Result<void> restore(const std::filesystem::path& folder) override;
   std::string_view folder() const override { return "model"; }
 
  private:
-  model::Decoder& model_;
+  Model& model_;
 };
+using WholeModel = Whole<model::Decoder>;
+using WholeEncoder = Whole<model::Encoder>;
 
 // A LoRA adapter. Passes of the model whose context names no adapters go through it.
 class AdapterOfModel final : public Trainee {
@@ -53,8 +57,8 @@ class AdapterOfModel final : public Trainee {
   AdapterOfModel(model::Decoder& model, nn::LoraAdapter& adapter, formats::PeftConfig settings);
   ~AdapterOfModel() override;
 
-  model::Decoder& model() override { return model_; }
   nn::Module& parameters() override { return adapter_; }
+  void set_compute_dtype(DType dtype) override;
   Result<void> save(const std::filesystem::path& folder, bool final) const override;
   Result<void> restore(const std::filesystem::path& folder) override;
   std::string_view folder() const override { return "adapter"; }

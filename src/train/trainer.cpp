@@ -38,9 +38,7 @@ Trainer::Trainer(std::unique_ptr<Trainee> trainee, std::unique_ptr<Objective> ob
       optimizer_(trainee_->parameters(), options_.optimizer),
       checkpoints_(run_directory_, fingerprint_of(trainee_->parameters(), *objective_, options_),
                    options_.keep, hooks_.save_extras) {
-  trainee_->model().set_compute_dtype(options_.dtype);
-  if (&trainee_->parameters() != &trainee_->model())
-    nn::set_compute_dtype(trainee_->parameters(), options_.dtype);
+  trainee_->set_compute_dtype(options_.dtype);
   if (options_.dtype == DType::f16) state_.scaler = LossScaler::dynamic();
   if (hooks_.progress == nullptr) hooks_.progress = &null_progress();
 }
@@ -172,7 +170,7 @@ Result<void> Trainer::after_step(const StepResult& result, MetricsStream& metric
   }
   if (due(options_.eval_every)) QUERN_CHECK(evaluate_now(metrics));
   if (hooks_.sample && (due(options_.sample_every))) {
-    QUERN_TRY(const TextSample sample, hooks_.sample(trainee_->model()));
+    QUERN_TRY(const TextSample sample, hooks_.sample());
     metrics.sample(state_.step, sample.prompt, sample.text);
   }
   if (due(options_.save_every)) QUERN_CHECK(save());

@@ -30,7 +30,7 @@ struct TextSample {
 // writes a text with the model as it stands. `save_extras` puts the tokenizer beside saved weights.
 struct TrainHooks {
   std::function<bool()> should_stop;
-  std::function<Result<TextSample>(const model::Decoder&)> sample;
+  std::function<Result<TextSample>()> sample;
   std::function<Result<void>(const std::filesystem::path&)> save_extras;
   Progress* progress = nullptr;
 };

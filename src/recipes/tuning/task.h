@@ -28,7 +28,7 @@ struct TunedModel {
 struct Tuning {
   std::unique_ptr<train::Trainee> trainee;
   std::unique_ptr<train::Objective> objective;
-  std::function<Result<train::TextSample>(const model::Decoder&)> sample = {};  // TrainHooks'
+  std::function<Result<train::TextSample>()> sample = {};  // TrainHooks'
 };
 
 struct TuningTask {
