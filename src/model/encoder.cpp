@@ -2,12 +2,34 @@
 
 #include <algorithm>
 
+#include "autograd/graph.h"
 #include "model/block_spec.h"
+#include "nn/dropout.h"
 #include "ops/binary.h"
 #include "ops/cast.h"
 #include "ops/scale.h"
 
 namespace quern::model {
+
+namespace {
+
+// A block that keeps its inputs alone, and computes them again in backward.
+Tensor forward_again(const nn::Block& block, const Tensor& x, const nn::ForwardContext& context) {
+  std::vector<Tensor> inputs{x};
+  for (const Tensor* beside : {&context.bias, &context.distances})
+    if (beside->defined()) inputs.push_back(*beside);
+  return autograd::checkpoint(
+      [&block, context](std::span<const Tensor> given) {
+        nn::ForwardContext inside = context;
+        size_t next = 1;
+        if (inside.bias.defined()) inside.bias = given[next++];
+        if (inside.distances.defined()) inside.distances = given[next];
+        return block.forward(given[0], inside);
+      },
+      std::move(inputs));
+}
+
+}  // namespace
 
 Encoder::Encoder(const ModelConfig& config)
     : config_(config.resolved()),
@@ -38,9 +60,10 @@ Result<Encoder> Encoder::create(const ModelConfig& config) {
   return Encoder(config);
 }
 
-Result<Encoder> Encoder::create(const ModelConfig& config, uint64_t seed) {
+Result<Encoder> Encoder::create(const ModelConfig& config, uint64_t seed, DType dtype) {
   QUERN_TRY(Encoder model, create(config));
-  nn::initialise(model, seed);
+  nn::initialise(model, seed, dtype);
+  model.set_compute_dtype(dtype);
   return model;
 }
 
@@ -103,6 +126,7 @@ Tensor Encoder::embed(const Tensor& tokens, const nn::ForwardContext& context, c
   if (position_)
     x = ops::add(x, position_->forward(position_rows(config_, context.positions), compute_dtype_));
   if (embedding_norm_) x = embedding_norm_->forward(x);
+  x = nn::dropout(x, config_.dropout, context.dropout, 0);
   return embedding_projection_ ? embedding_projection_->forward(x, context) : x;
 }
 
@@ -115,11 +139,21 @@ Tensor Encoder::hidden(const Tensor& tokens, const nn::ForwardContext& context, 
     inside.distances = ops::cast(distances_->weight().value(), compute_dtype_);
     if (distance_norm_) inside.distances = distance_norm_->forward(inside.distances);
   }
-  for (int64_t layer = 0; layer < config_.layers; ++layer)
-    x = blocks_[static_cast<size_t>(config_.block_of(layer))].forward(x, inside);
+  for (int64_t layer = 0; layer < config_.layers; ++layer) {
+    const nn::Block& block = blocks_[static_cast<size_t>(config_.block_of(layer))];
+    // Layers that share a block drop other elements.
+    inside.dropout.seed = context.dropout.seed ^ static_cast<uint64_t>(layer - config_.block_of(layer)) << 32;
+    x = context.checkpoint ? forward_again(block, x, inside) : block.forward(x, inside);
+  }
   return final_norm_ ? final_norm_->forward(x) : x;
 }
 
-Tensor Encoder::head(const Tensor& states) const { return head_->forward(states, embedding_->weight()); }
+Tensor Encoder::head(const Tensor& states, const nn::DropoutState& dropout) const {
+  return head_->forward(states, embedding_->weight(), dropout);
+}
+
+Tensor Encoder::loss(const Tensor& states, const Tensor& targets, const Tensor& weights) const {
+  return head_->loss(states, embedding_->weight(), targets, weights);
+}
 
 }  // namespace quern::model

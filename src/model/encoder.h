@@ -22,8 +22,8 @@ class Encoder final : public nn::Module {
   // The structure without values: initialise or load before the first forward. Errors of config.validate();
   // conflict for a config of another kind.
   static Result<Encoder> create(const ModelConfig& config);
-  // With weights drawn for (seed, parameter name).
-  static Result<Encoder> create(const ModelConfig& config, uint64_t seed);
+  // With weights drawn for (seed, parameter name), in `dtype` (f64 for gradient checks).
+  static Result<Encoder> create(const ModelConfig& config, uint64_t seed, DType dtype = DType::f32);
 
   const ModelConfig& config() const { return config_; }
   void visit(const nn::Visitor& visitor, const std::string& prefix = {}) override;
@@ -37,10 +37,14 @@ class Encoder final : public nn::Module {
 
   // The final states [B, T, C] of tokens (i32 [B, T]); `context` is ForwardContext::padded of the rows' lengths.
   // `types`: the segment of each token, i32 [B, T]; undefined: 0. Throws ShapeError for ids outside their tables,
-  // positions past max_positions and contexts of another shape.
+  // positions past max_positions and contexts of another shape. Recorded
+  // by the tape; context.checkpoint and context.dropout are those of training.
   Tensor hidden(const Tensor& tokens, const nn::ForwardContext& context, const Tensor& types = {}) const;
-  // What the head makes of final states, f32 (see EncoderHead::forward). Precondition: has_head().
-  Tensor head(const Tensor& states) const;
+  // What the head makes of final states, wide (see EncoderHead::forward). Precondition: has_head().
+  Tensor head(const Tensor& states, const nn::DropoutState& dropout = {}) const;
+  // Of a masked language model: sum over places of weight * -log p(target), a wide scalar, for targets i32 [B, T] of
+  // which negative ones are left out, and weights wide [B * T] or undefined (ops::linear_cross_entropy).
+  Tensor loss(const Tensor& states, const Tensor& targets, const Tensor& weights) const;
   bool has_head() const { return head_.has_value(); }
 
   // The table of token embeddings, which a decoder beside this encoder may share.

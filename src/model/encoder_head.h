@@ -18,12 +18,20 @@ class EncoderHead final : public nn::Module {
   explicit EncoderHead(const ModelConfig& config);
 
   // Of states [B, T, C], by config.head, wide: none: the pooled state [B, C]; sequence_classification: [B, labels];
-  // the others: [B, T, outputs]. `embedding`: the table of token embeddings, for tied projections.
-  Tensor forward(const Tensor& states, const nn::Parameter& embedding) const;
+  // the others: [B, T, outputs]. `embedding`: the table of token embeddings, for tied projections. Dropout is before the
+  // outputs of labels.
+  Tensor forward(const Tensor& states, const nn::Parameter& embedding,
+                 const nn::DropoutState& dropout = {}) const;
+  // See Encoder::loss.
+  Tensor loss(const Tensor& states, const nn::Parameter& embedding, const Tensor& targets,
+              const Tensor& weights) const;
   void visit(const nn::Visitor& visitor, const std::string& prefix = {}) override;
 
  private:
+  Tensor before_outputs(const Tensor& states) const;
+
   Head head_;
+  double dropout_;  // before outputs of labels
   ops::Activation activation_;
   std::optional<nn::Linear> dense_;
   std::optional<nn::Norm> norm_;

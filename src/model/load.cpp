@@ -238,7 +238,63 @@ Result<ModelConfig> with_head_of(ModelConfig config, const formats::Checkpoint& 
   return config;
 }
 
+// Of the tensors of a model with a new head, those that a file with `entries` is to fill.
+std::vector<TensorName> filled(const std::vector<TensorName>& names, const ModelConfig& from,
+                               const ModelConfig& to, const std::function<bool(const std::string&)>& holds) {
+  const bool same_outputs = from.head == to.head && from.labels == to.labels;
+  std::vector<TensorName> result;
+  for (const TensorName& name : names) {
+    const std::string& parameter = name.parameters.front();
+    const bool outputs = parameter.starts_with("head."), of_head = parameter.starts_with("head");
+    if (!of_head || (holds(name.file) && (same_outputs || !outputs))) result.push_back(name);
+  }
+  return result;
+}
+
+// Parameters that no file fills.
+std::vector<std::string> unfilled(const nn::Module& model, const std::vector<TensorName>& names) {
+  std::set<std::string> known;
+  for (const TensorName& name : names) known.insert(name.parameters.begin(), name.parameters.end());
+  std::vector<std::string> result;
+  nn::visit(model, [&](const std::string& name, const nn::Parameter&) {
+    if (!known.contains(name)) result.push_back(name);
+  });
+  return result;
+}
+
 }  // namespace
+
+Result<Encoder> load_encoder(const std::filesystem::path& path, const NewHead& head,
+                             const LoadOptions& options, std::vector<std::string>& made) {
+  QUERN_TRY(const ModelConfig own, load_config(path));
+  QUERN_CHECK(check_kind(own, Kind::encoder));
+  QUERN_TRY(ModelConfig config, with_head(own, head));
+  QUERN_TRY(const Family* family, find_family(config.family));
+  const auto open = [&](const auto& archive, const auto& entries, const auto& contents,
+                        const std::vector<TensorName>& all, const Extras& extras) -> Result<Encoder> {
+    const std::vector<TensorName> names =
+        filled(all, own, config, [&](const std::string& file) { return contents.find(file) != nullptr; });
+    QUERN_TRY(Encoder model, Encoder::create(config, head.seed));
+    QUERN_CHECK(assign(model, archive, entries, contents, names, extras, options.trainable));
+    made = unfilled(model, names);
+    model.set_compute_dtype(options.compute_dtype);
+    return model;
+  };
+  if (formats::is_gguf(path)) {
+    QUERN_TRY(const formats::GgufArchive archive, formats::GgufArchive::open(path));
+    if (head.head == Head::none) config.head_activation = ops::Activation::identity;
+    const auto holds = [&](const std::string& file) { return archive.find(file) != nullptr; };
+    return open(archive, archive.tensors(), Contents(archive.tensors(), *family, true),
+                names_in_file(family->gguf.tensors(config), holds), {gguf_ignores});
+  }
+  QUERN_TRY(const formats::Checkpoint archive, open_weights(path));
+  QUERN_TRY(config, without_missing_pooler(config, archive));
+  const auto ignored = [&](std::string_view name) {
+    return family->ignores(name) || archive.is_idle_bias(name);
+  };
+  return open(archive, archive.entries(), Contents(archive.entries(), *family, false),
+              family->tensors(config), {ignored, family->of_a_head});
+}
 
 Result<EncoderDecoder> load_encoder_decoder(const std::filesystem::path& path, const LoadOptions& options) {
   QUERN_TRY(const ModelConfig config, load_config(path));

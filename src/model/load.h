@@ -7,6 +7,7 @@
 #include "formats/checkpoint.h"
 #include "formats/gguf/archive.h"
 #include "model/encoder_decoder.h"
+#include "model/new_head.h"
 #include "model/reward_model.h"
 
 namespace quern::model {
@@ -39,6 +40,11 @@ Result<RewardModel> load_reward_model(const std::filesystem::path& path, const L
 // The same of an encoder. Weights of heads that its class has not are left out with a warning; an encoder
 // without a head may lack its pooler, and then has none.
 Result<Encoder> load_encoder(const std::filesystem::path& path, const LoadOptions& options = {});
+// The same with `head` in place of the head that the files are of. Its outputs are kept where they are of this head and
+// these labels, and the dense layer before them where the family has the same for both; all else of it begins anew, as a new
+// model would: `made` receives the names of these parameters. An encoder without a head has a pooler only where the files do.
+Result<Encoder> load_encoder(const std::filesystem::path& path, const NewHead& head,
+                             const LoadOptions& options, std::vector<std::string>& made);
 // The same of an encoder-decoder. Whether the output projection of a folder is the table of embeddings follows from the
 // weights, as in transformers: a projection that differs from the table stands.
 Result<EncoderDecoder> load_encoder_decoder(const std::filesystem::path& path,

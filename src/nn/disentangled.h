@@ -14,9 +14,8 @@ struct DisentangledSpec {
 // The row, in [0, 2 buckets), of a key that stands `distance` tokens before its query (after it when negative).
 int64_t distance_row(int64_t distance, const DisentangledSpec& spec);
 
-// What ops::AttentionOptions::bias adds: f32 [B, H, T, T], scale (q_t · key of the distance + k_s · query of it), for q
-// and k [B, T, H, D] and the distances' own queries and keys [1, 2 buckets, H, D]. Not recorded: models with it do not
-// train.
+// What ops::AttentionOptions::bias adds: wide [B, H, T, T], scale (q_t · key of the distance + k_s · query of it), for q
+// and k [B, T, H, D] and the distances' own queries and keys [1, 2 buckets, H, D]. Differentiable in all four.
 Tensor disentangled_bias(const Tensor& q, const Tensor& k, const Tensor& distance_queries,
                          const Tensor& distance_keys, const DisentangledSpec& spec, double scale);
 

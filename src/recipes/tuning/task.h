@@ -69,7 +69,7 @@ Result<align::AnswerSource> answer_source(const TuneConfig& config, const TunedM
                                           align::PromptSets prompts);
 // What people see of it while a run goes on; it must outlive what is returned.
 inline auto sample_of(const align::AnswerSource& source) {
-  return [&source](const model::Decoder&) -> Result<train::TextSample> { return source.last(); };
+  return [&source]() -> Result<train::TextSample> { return source.last(); };
 }
 
 }  // namespace quern::recipes
