@@ -18,6 +18,7 @@
 #include "model/load.h"
 #include "plan/training_memory.h"
 #include "recipes/tokenizer_training.h"
+#include "recipes/training_run.h"
 #include "text/chat_prompt.h"
 #include "text/tokenizer.h"
 #include "train/pretraining.h"
@@ -110,19 +111,17 @@ Result<void> PretrainConfig::finish(const Fields& loaded, const std::string& pre
   return {};
 }
 
-namespace {
-
-Result<data::TokenCorpus> prepare(const PretrainConfig& config, const text::Tokenizer& tokenizer,
-                                  Progress& progress) {
+Result<data::TokenCorpus> prepare_corpus(const PretrainConfig& config, const text::Tokenizer& tokenizer,
+                                         bool framed, Progress& progress) {
   data::Tokenization tokenization;
   tokenization.encode = [&](std::string_view text, std::vector<int32_t>& ids) {
     tokenizer.encode(text, ids, {.add_special_tokens = false, .allow_special = config.data.special_tokens});
   };
   tokenization.vocab_size = tokenizer.vocab_size();
-  tokenization.fingerprint =
-      hash128(tokenizer.to_json()).hex() + (config.data.special_tokens ? "+special" : "");
-  tokenization.begin = tokenizer.special_ids().bos.value_or(-1);
-  tokenization.end = tokenizer.special_ids().eos.value_or(-1);
+  tokenization.fingerprint = hash128(tokenizer.to_json()).hex() +
+                             (config.data.special_tokens ? "+special" : "") + (framed ? "" : "+bare");
+  tokenization.begin = framed ? tokenizer.special_ids().bos.value_or(-1) : -1;
+  tokenization.end = framed ? tokenizer.special_ids().eos.value_or(-1) : -1;
   data::TokenCorpusOptions options;
   options.inputs = config.data.inputs;
   options.reader = config.data.reader;
@@ -140,6 +139,8 @@ Result<data::TokenCorpus> prepare(const PretrainConfig& config, const text::Toke
   }
   return corpus;
 }
+
+namespace {
 
 // The tokens around what the assistant says: the template's generated part, with what it writes before.
 Result<data::ChatTokens> chat_tokens(const text::Tokenizer& tokenizer, const text::ChatTemplates& templates) {
@@ -296,7 +297,7 @@ Result<train::TrainSummary> pretrain(PretrainConfig config, const TrainHow& how)
   if (config.data.assistant_only) {
     QUERN_TRY(config.train.assistant_only, chat_tokens(tokenizer, templates));
   }
-  QUERN_TRY(data::TokenCorpus corpus, prepare(config, tokenizer, *how.progress));
+  QUERN_TRY(data::TokenCorpus corpus, prepare_corpus(config, tokenizer, true, *how.progress));
   QUERN_TRY(model::Decoder model, make_model(config, tokenizer, templates));
   log::info("train", "{} parameters, {} training and {} validation tokens",
             human_count(static_cast<double>(nn::parameter_count(model))),
@@ -305,23 +306,14 @@ Result<train::TrainSummary> pretrain(PretrainConfig config, const TrainHow& how)
   QUERN_TRY(const std::vector<int32_t> prompt,
             sample_prompt(model.config(), tokenizer, config.sample.prompt));
   train::TrainHooks hooks;
-  hooks.should_stop = how.should_stop;
-  hooks.progress = how.progress;
   hooks.save_extras = [&](const fs::path& folder) { return tokenizer.save(folder); };
   hooks.sample = [&] { return write_sample(model, tokenizer, prompt, config.sample); };
   QUERN_TRY(train::Pretraining objective,
             train::Pretraining::create(model, corpus.train, corpus.validation, config.train));
-  train::Trainer trainer(std::make_unique<train::WholeModel>(model),
+  QUERN_TRY(train::TrainSummary summary,
+            run_training(std::make_unique<train::WholeModel>(model),
                          std::make_unique<train::Pretraining>(std::move(objective)), config.train, config.out,
-                         std::move(hooks));
-  if (how.resume) {
-    QUERN_TRY(const int64_t step, trainer.resume());
-    if (step > 0) log::info("train", "going on after step {}", step);
-  } else if (how.overwrite) {
-    std::error_code status;  // only now, when nothing else is wrong
-    fs::remove_all(fs::path(config.out) / "checkpoints", status);
-  }
-  QUERN_TRY(train::TrainSummary summary, trainer.run());
+                         std::move(hooks), how));
   QUERN_CHECK(write_run_record(config.out, fields_of(config).to_json(),
                                {{"tokenizer", hash128(tokenizer.to_json()).hex()},
                                 {"train_tokens", fmt::format("{:016x}", corpus.train.key())},

@@ -14,6 +14,7 @@
 #include "infer/sampling.h"
 #include "model/config.h"
 #include "recipes/run_folder.h"
+#include "text/tokenizer.h"
 #include "train/options.h"
 #include "train/trainer.h"
 
@@ -60,6 +61,10 @@ struct PretrainConfig {
   // keys there.
   Result<void> finish(const Fields& loaded, const std::string& prefix = {});
 };
+
+// The token files of the texts in `config`. `framed`: each document is between the tokens that begin and end a text.
+Result<data::TokenCorpus> prepare_corpus(const PretrainConfig& config, const text::Tokenizer& tokenizer,
+                                         bool framed, Progress& progress);
 
 // Trains and leaves OUT/model, OUT/checkpoints, OUT/metrics.jsonl, OUT/tensorboard and OUT/run.json
 // (settings, lineage, result). `config` must be finished. conflict when OUT holds a run and `how` says

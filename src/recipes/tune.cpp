@@ -17,6 +17,8 @@
 #include "nn/learn_only.h"
 #include "ops/cast.h"
 #include "recipes/pretrain.h"
+#include "recipes/training_run.h"
+#include "recipes/tuning/settings.h"
 #include "recipes/tuning/task.h"
 
 namespace quern::recipes {
@@ -136,6 +138,47 @@ Result<TunedModel> open_tuned(const TuneConfig& config) {
   return result;
 }
 
+using SaveExtras = std::function<Result<void>(const fs::path&)>;
+
+// Sets the steps of a run that goes by epochs.
+Result<void> set_steps(TuneConfig& config, int64_t per_epoch) {
+  if (config.train.steps > 0) return {};
+  config.train.steps = std::max<int64_t>(1, std::llround(config.epochs * static_cast<double>(per_epoch)));
+  return config.train.finish();
+}
+
+// Trains what was begun, and records it. `key`: of what it learns from.
+Result<train::TrainSummary> run(TuneConfig& config, const TrainHow& how, Tuning tuning,
+                                SaveExtras save_extras, const std::string& key) {
+  train::TrainHooks hooks;
+  hooks.sample = std::move(tuning.sample);
+  hooks.save_extras = std::move(save_extras);
+  QUERN_TRY(train::TrainSummary summary, run_training(std::move(tuning.trainee), std::move(tuning.objective),
+                                                      config.train, config.out, std::move(hooks), how));
+  nlohmann::ordered_json settings = {{"task", task_of(config.task).name}};
+  settings.update(fields_of(config).to_json());
+  settings["train"] = fields_of(config.train).to_json();
+  QUERN_CHECK(write_run_record(config.out, settings, {{"model", config.from}, {"examples", key}},
+                               figures_of(summary)));
+  return summary;
+}
+
+Result<train::TrainSummary> tune_encoder(TuneConfig& config, const TrainHow& how) {
+  QUERN_TRY(EncoderTuning begun, task_of(config.task).begin_with_rows(config));
+  QUERN_CHECK(set_steps(config, begun.steps_per_epoch));
+  const fs::path refused = fs::path(config.out) / "refused.jsonl";
+  QUERN_CHECK(write_file_atomic(refused, begun.refused.lines));
+  if (begun.refused.count() > 0) {
+    log::warn("train", "{} of {} rows are left out ({}); {} lists them", begun.refused.count(), begun.rows,
+              begun.refused.summary(), refused.string());
+  }
+  log::info("train", "{} examples, {} steps an epoch, {} parameters", begun.examples, begun.steps_per_epoch,
+            human_count(static_cast<double>(nn::parameter_count(begun.tuning.trainee->parameters()))));
+  if (how.say) how.say("The first example:\n" + begun.first);
+  return run(config, how, std::move(begun.tuning), std::move(begun.save_extras),
+             fmt::format("{:016x}", begun.key));
+}
+
 }  // namespace
 
 void AdapterConfig::fields(Fields& f) {
@@ -206,7 +249,8 @@ void RewardConfig::fields(Fields& f) {
 void TuneConfig::fields(Fields& f) {
   f.add(
       "examples", examples,
-      "tuning: folder of `quern data prepare`; of tasks with prompts, a folder with train.jsonl, or a file");
+      "tuning: folder of `quern data prepare`; of tasks with prompts or rows, a folder with train.jsonl, or a "
+      "file");
   f.add("epochs", epochs, "tuning: times that each example is learnt, unless train.steps is set").at_least(0);
   f.add("packed", packed, "tuning: several examples in a row, each by itself");
   f.add("learn", learn,
@@ -221,6 +265,9 @@ void TuneConfig::fields(Fields& f) {
   f.group("rewards", rewards);
   f.group("grpo", grpo);
   f.group("ppo", ppo);
+  f.group("rows", rows);
+  f.group("classify", classify);
+  f.group("embed", embed);
 }
 
 Result<void> TuneConfig::finish(const Fields& loaded) {
@@ -231,6 +278,10 @@ Result<void> TuneConfig::finish(const Fields& loaded) {
                       fmt::format("add it to the config file or use --set {}=...", key));
   }
   const TuningTask& usual = task_of(task);
+  if (usual.begin_with_rows != nullptr) {
+    QUERN_CHECK(refuse_settings(loaded, usual.name, {"adapter.", "packed", "embedding_noise"}));
+    adapter.method = AdapterConfig::Method::none;
+  }
   const bool whole = adapter.method == AdapterConfig::Method::none;
   if (!learn.empty() && !whole) {
     return make_error(ErrorCode::invalid_argument, "learn is of runs without an adapter",
@@ -241,7 +292,6 @@ Result<void> TuneConfig::finish(const Fields& loaded) {
                       fmt::format("embedding_noise is of task sft, and the task is {}", usual.name));
   }
   if (!adapter.from.empty()) QUERN_CHECK(adapter.check_from(whole || usual.scores, loaded));
-  if (usual.finish != nullptr) QUERN_CHECK(usual.finish(*this, loaded));
   // What PEFT and TRL begin with.
   if (!loaded.is_set("train.lr"))
     train.schedule.lr = adapter.method == AdapterConfig::Method::none ? usual.model_lr : usual.adapter_lr;
@@ -251,6 +301,7 @@ Result<void> TuneConfig::finish(const Fields& loaded) {
   if (!loaded.is_set("train.beta2")) train.optimizer.beta2 = 0.999;
   if (!loaded.is_set("train.steps")) train.steps = 0;  // epochs decide
   adapter.settings.base = from;
+  if (usual.finish != nullptr) QUERN_CHECK(usual.finish(*this, loaded));
   return train.finish();
 }
 
@@ -258,6 +309,7 @@ Result<train::TrainSummary> tune(TuneConfig config, const TrainHow& how) {
   QUERN_TRY(const FolderLock lock, FolderLock::acquire(config.out));
   QUERN_CHECK(refuse_to_overwrite(config.out, how));
   const TuningTask& task = task_of(config.task);
+  if (task.begin_with_rows != nullptr) return tune_encoder(config, how);
   if (!config.adapter.from.empty()) QUERN_CHECK(config.adapter.take_settings());
   // Answers are given without dropout, and the ratio of probabilities is that of one model.
   if (task.has_prompts()) config.adapter.settings.dropout = 0.0;
@@ -273,10 +325,7 @@ Result<train::TrainSummary> tune(TuneConfig config, const TrainHow& how) {
   }
   const int64_t per_epoch = data ? data->train.steps_per_epoch(batch)
                                  : (prompts->train.size() + batch - 1) / batch * task.updates(config);
-  if (config.train.steps == 0) {
-    config.train.steps = std::max<int64_t>(1, std::llround(config.epochs * static_cast<double>(per_epoch)));
-    QUERN_CHECK(config.train.finish());
-  }
+  QUERN_CHECK(set_steps(config, per_epoch));
   const std::string key = fmt::format("{:016x}", data ? data->train.dataset().key() : prompts->train.key());
   if (data) {
     log::info("train", "{} examples, {} targets, {} steps an epoch", data->train.example_count(),
@@ -294,28 +343,9 @@ Result<train::TrainSummary> tune(TuneConfig config, const TrainHow& how) {
   log::info("train", "{} of {} parameters learn",
             human_count(static_cast<double>(nn::parameter_count(tuning.trainee->parameters()))),
             human_count(static_cast<double>(nn::parameter_count(model.model()))));
-  train::TrainHooks hooks;
-  hooks.should_stop = how.should_stop;
-  hooks.progress = how.progress;
-  hooks.sample = std::move(tuning.sample);
-  if (!model.adapter)
-    hooks.save_extras = [&](const fs::path& to) { return model.loaded->tokenizer.save(to); };
-  train::Trainer trainer(std::move(tuning.trainee), std::move(tuning.objective), config.train, config.out,
-                         std::move(hooks));
-  if (how.resume) {
-    QUERN_TRY(const int64_t step, trainer.resume());
-    if (step > 0) log::info("train", "going on after step {}", step);
-  } else if (how.overwrite) {
-    std::error_code ignored;
-    fs::remove_all(fs::path(config.out) / "checkpoints", ignored);
-  }
-  QUERN_TRY(train::TrainSummary summary, trainer.run());
-  nlohmann::ordered_json settings = {{"task", task.name}};
-  settings.update(fields_of(config).to_json());
-  settings["train"] = fields_of(config.train).to_json();
-  QUERN_CHECK(write_run_record(config.out, settings, {{"model", config.from}, {"examples", key}},
-                               figures_of(summary)));
-  return summary;
+  SaveExtras save_extras;
+  if (!model.adapter) save_extras = [&](const fs::path& to) { return model.loaded->tokenizer.save(to); };
+  return run(config, how, std::move(tuning), std::move(save_extras), key);
 }
 
 }  // namespace quern::recipes

@@ -10,6 +10,7 @@
 #include "align/reward_loss.h"
 #include "base/config.h"
 #include "formats/peft.h"
+#include "recipes/labelling.h"
 #include "recipes/reinforcement.h"
 #include "recipes/run_folder.h"
 #include "train/options.h"
@@ -57,12 +58,12 @@ struct RewardConfig {
   void fields(Fields& f);
 };
 
-// What `task:` says. All but pretrain are tasks of tuning: a file of recipes/tuning/ and a line of tuning_tasks() each.
-enum class TrainTask { pretrain, sft, dpo, orpo, simpo, kto, reward, grpo, ppo };
+// What `task:` says. All but pretrain and mlm are tasks of tuning: a file of recipes/tuning/ and a line of tuning_tasks() each.
+enum class TrainTask { pretrain, mlm, sft, dpo, orpo, simpo, kto, reward, grpo, ppo, classify, embed };
 
 // What `quern train FILE` reads where it says one of these tasks.
 struct TuneConfig {
-  TrainTask task = TrainTask::sft;  // not pretrain
+  TrainTask task = TrainTask::sft;  // of tuning
   std::string out;
   std::string from;      // model folder or GGUF file
   std::string examples;  // folder of `quern data prepare`, or of prompts, or a file of these
@@ -78,6 +79,9 @@ struct TuneConfig {
   RewardsConfig rewards;
   GrpoConfig grpo;
   PpoConfig ppo;
+  RowsConfig rows;
+  ClassifyConfig classify;
+  EmbedConfig embed;
   train::TrainOptions train;
 
   // Its own settings; `task`, `out`, `from` and `train` are those of all tasks.

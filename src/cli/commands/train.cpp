@@ -11,6 +11,7 @@
 #include "base/text_table.h"
 #include "base/units.h"
 #include "cli/command_line.h"
+#include "recipes/masked.h"
 #include "recipes/pretrain.h"
 #include "recipes/tune.h"
 #include "recipes/tuning/settings.h"
@@ -24,9 +25,10 @@ namespace {
 struct TrainConfig {
   recipes::TrainTask task = recipes::TrainTask::pretrain;
   recipes::PretrainConfig pretrain;
+  recipes::MaskedConfig mlm;
   recipes::TuneConfig tune;
 
-  bool tunes() const { return task != recipes::TrainTask::pretrain; }
+  bool tunes() const { return !recipes::learns_text(task); }
 
   void fields(Fields& f);
   Result<void> finish(const Fields& loaded);
@@ -40,11 +42,20 @@ struct Arguments {
 void TrainConfig::fields(Fields& f) {
   recipes::add_task(f, task, true);
   pretrain.fields(f);
+  f.group("mlm", mlm);
   tune.fields(f);
 }
 
 Result<void> TrainConfig::finish(const Fields& loaded) {
   QUERN_CHECK(recipes::refuse_settings_of_others(loaded, task));
+  if (task == recipes::TrainTask::mlm) {
+    QUERN_TRY(const std::filesystem::path base, pretrain.from.empty()
+                                                    ? Result<std::filesystem::path>("")
+                                                    : store::Store().resolve(pretrain.from));
+    pretrain.from = base.string();
+    if (pretrain.tokenizer.empty()) pretrain.tokenizer = pretrain.from;
+    if (!loaded.is_set("model.family")) pretrain.model.family = "bert";
+  }
   if (!tunes()) {
     QUERN_CHECK(pretrain.check_required(loaded));
     return pretrain.finish(loaded);
@@ -90,8 +101,13 @@ Result<void> train_model(Arguments& arguments, const Fields& loaded, Context& co
   if (!context.quiet) arguments.how.say = [](const std::string& text) { terminal::print_line(text); };
   TrainConfig& config = arguments.config;
   const bool tunes = config.tunes();
-  QUERN_TRY(const train::TrainSummary summary, tunes ? recipes::tune(config.tune, arguments.how)
-                                                     : recipes::pretrain(config.pretrain, arguments.how));
+  const auto learn = [&] {
+    if (tunes) return recipes::tune(config.tune, arguments.how);
+    return config.task == recipes::TrainTask::mlm
+               ? recipes::pretrain_masked(config.pretrain, config.mlm, arguments.how)
+               : recipes::pretrain(config.pretrain, arguments.how);
+  };
+  QUERN_TRY(const train::TrainSummary summary, learn());
   const bool adapts = tunes && config.tune.adapter.method == recipes::AdapterConfig::Method::lora;
   const std::string made = config.pretrain.out + (adapts ? "/adapter" : "/model");
   if (context.json) {
@@ -129,7 +145,8 @@ Command train_command() {
               "quern tokenizer train --input data/tales/train.jsonl --vocab-size 2048 --out runs/tokenizer\n"
               "quern train configs/small.yaml\n"
               "quern train configs/small.yaml --resume --set train.steps=400\n"
-              "quern train configs/tune.yaml --set from=smollm2 --set examples=data/alpaca",
+              "quern train configs/tune.yaml --set from=smollm2 --set examples=data/alpaca\n"
+              "quern train configs/classify.yaml --set from=all-minilm-l6-v2 --set examples=rows.jsonl",
           .define = define,
           .subcommands = {}};
 }

@@ -14,6 +14,7 @@ void add_task(Fields& f, TrainTask& task, bool pretrain) {
     help += fmt::format("{}{}: {}", help.empty() ? "" : "; ", name, summary);
   };
   if (pretrain) choice("pretrain", TrainTask::pretrain, "learn text");
+  if (pretrain) choice("mlm", TrainTask::mlm, "learn words that are hidden in text, by an encoder");
   for (const TuningTask& each : tuning_tasks()) choice(each.name, each.task, each.summary);
   f.add("task", task, help, choices);
 }
@@ -32,8 +33,14 @@ Result<void> refuse_settings(const Fields& loaded, std::string_view task,
 }
 
 Result<void> refuse_settings_of_others(const Fields& loaded, TrainTask task) {
-  const bool tunes = task != TrainTask::pretrain;
-  const std::string_view name = tunes ? task_of(task).name : "pretrain";
+  const bool tunes = !learns_text(task), masks = task == TrainTask::mlm;
+  const std::string_view name = tunes ? task_of(task).name : masks ? "mlm" : "pretrain";
+  if (!masks) QUERN_CHECK(refuse_settings(loaded, name, {"mlm."}));
+  if (masks) {
+    QUERN_CHECK(refuse_settings(
+        loaded, name,
+        {"sample.", "data.assistant_only", "train.sampling", "train.sample_every", "train.eval_batches"}));
+  }
   if (!tunes) QUERN_CHECK(refuse_settings(loaded, name, {"examples", "epochs", "packed", "adapter."}));
   if (tunes && !task_of(task).has_prompts())
     QUERN_CHECK(refuse_settings(loaded, name, {"train.sample_every"}));

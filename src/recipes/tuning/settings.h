@@ -10,14 +10,17 @@
 
 namespace quern::recipes {
 
-// The field `task`, of the tasks of tuning; with `pretrain`, of that one, too.
+// Whether a task learns from plain text: pretrain and mlm; all others are of tuning.
+inline bool learns_text(TrainTask task) { return task == TrainTask::pretrain || task == TrainTask::mlm; }
+
+// The field `task`, of the tasks of tuning; with `pretrain`, of those that learn text, too.
 void add_task(Fields& f, TrainTask& task, bool pretrain);
 
 // invalid_argument for the first setting below one of `prefixes` that somebody made.
 Result<void> refuse_settings(const Fields& loaded, std::string_view task,
                              const std::vector<std::string_view>& prefixes);
 
-// The same of settings that tuning has, and `task` has not. `pretrain`: has none of them.
+// The same of settings that tuning has, and `task` has not. Those that learn text have none of them.
 Result<void> refuse_settings_of_others(const Fields& loaded, TrainTask task);
 
 }  // namespace quern::recipes

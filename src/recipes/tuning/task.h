@@ -10,6 +10,8 @@
 
 #include "align/answer_source.h"
 #include "align/reference.h"
+#include "encoding/labelled_rows.h"
+#include "infer/encoder_session.h"
 #include "infer/loaded_model.h"
 #include "recipes/tune.h"
 #include "train/example_objective.h"
@@ -31,6 +33,17 @@ struct Tuning {
   std::function<Result<train::TextSample>()> sample = {};  // TrainHooks'
 };
 
+// The same of an encoder that learns from rows of its own form.
+struct EncoderTuning {
+  std::shared_ptr<const infer::LoadedEncoder> model;  // what the rest refers to
+  Tuning tuning;
+  int64_t steps_per_epoch = 0, examples = 0, rows = 0;
+  uint64_t key = 0;   // of the rows
+  std::string first;  // an example, for people
+  encoding::RefusedRows refused;
+  std::function<Result<void>(const std::filesystem::path&)> save_extras;  // TrainHooks'
+};
+
 struct TuningTask {
   TrainTask task;
   std::string_view name;
@@ -41,12 +54,13 @@ struct TuningTask {
   double adapter_lr = 2e-4, model_lr = 2e-5;               // unless somebody chose one
   // Settings of the task that nobody made in `loaded`, and what single fields cannot check. May be null.
   Result<void> (*finish)(TuneConfig& config, const Fields& loaded) = nullptr;
-  // One of the two: what a task makes of prepared examples, or how it learns from its own answers to prompts. The model must
+  // One of the three: what a task makes of prepared examples, or how it learns from its own answers to prompts, or an encoder from rows. The model must
   // outlive what is made.
   Result<std::unique_ptr<train::Criterion>> (*criterion)(const TuneConfig& config,
                                                          const TunedModel& model) = nullptr;
   Result<Tuning> (*begin_with_prompts)(const TuneConfig& config, const TunedModel& model,
                                        align::PromptSets prompts) = nullptr;
+  Result<EncoderTuning> (*begin_with_rows)(const TuneConfig& config) = nullptr;
   // Of tasks with prompts: steps that learn from one batch of them.
   int64_t (*updates)(const TuneConfig& config) = nullptr;
 

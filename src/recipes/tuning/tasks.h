@@ -14,5 +14,7 @@ TuningTask kto_task();
 TuningTask reward_task();
 TuningTask grpo_task();
 TuningTask ppo_task();
+TuningTask classify_task();
+TuningTask embed_task();
 
 }  // namespace quern::recipes

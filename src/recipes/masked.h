@@ -1,0 +1,20 @@
+// Pretraining of encoders from text: words are hidden, and the model learns to tell them (task mlm).
+#pragma once
+
+#include "encoding/masked_words.h"
+#include "recipes/pretrain.h"
+
+namespace quern::recipes {
+
+// The `mlm:` section.
+struct MaskedConfig {
+  encoding::MaskOptions options;
+
+  void fields(Fields& f);
+};
+
+// Trains an encoder on the texts of `config`, new or to go on with, and leaves what pretrain() does. Its texts are documents,
+// cut at train.sequence tokens. `config` must be finished. Errors as pretrain(); conflict for a model that is no encoder.
+Result<train::TrainSummary> pretrain_masked(PretrainConfig config, MaskedConfig masks, const TrainHow& how);
+
+}  // namespace quern::recipes

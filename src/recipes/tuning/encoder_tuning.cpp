@@ -1,0 +1,90 @@
+#include "recipes/tuning/encoder_tuning.h"
+
+#include <fmt/format.h>
+
+#include "base/log.h"
+#include "infer/language.h"
+#include "model/block_spec.h"
+#include "model/load.h"
+#include "nn/learn_only.h"
+
+namespace quern::recipes {
+
+Result<EncoderBase> open_encoder_base(const TuneConfig& config) {
+  QUERN_TRY(infer::Language language, infer::open_language(config.from));
+  QUERN_TRY(model::ModelConfig own, model::load_config(config.from));
+  QUERN_CHECK(model::check_kind(own, model::Kind::encoder));
+  const int64_t longest = config.train.sequence_lengths.max();
+  if (longest > own.max_positions) {
+    return make_error(
+        ErrorCode::invalid_argument,
+        fmt::format("train.sequence is {}, but the model has {} positions", longest, own.max_positions),
+        "shorten train.sequence: longer texts are cut");
+  }
+  if (language.tokenizer.vocab_size() > own.vocab_size) {
+    return make_error(ErrorCode::conflict,
+                      fmt::format("{}: the tokenizer has {} tokens, but the model knows {}", config.from,
+                                  language.tokenizer.vocab_size(), own.vocab_size),
+                      "the weights and the tokenizer are of two models");
+  }
+  return EncoderBase{std::move(language.tokenizer), std::move(own), longest};
+}
+
+Result<encoding::LabelledRows> open_rows(const TuneConfig& config, encoding::RefusedRows& refused) {
+  encoding::RowOptions options{.validation = config.rows.validation, .seed = config.train.seed};
+  QUERN_TRY(options.renamed, encoding::parse_renamed(config.rows.rename));
+  return encoding::read_labelled_rows(config.examples, options, refused);
+}
+
+Result<void> check_left(size_t examples, const encoding::RefusedRows& refused) {
+  if (examples > 0) return {};
+  return make_error(ErrorCode::invalid_argument, "no row is left to learn from: " + refused.summary(),
+                    refused.lines.substr(0, refused.lines.find('\n')));
+}
+
+void warn_of_cuts(int64_t cut, const EncoderBase& base) {
+  if (cut > 0)
+    log::warn("train", "{} texts are longer than {} tokens, and cut there (train.sequence)", cut,
+              base.longest);
+}
+
+Result<std::shared_ptr<infer::LoadedEncoder>> open_learner(const TuneConfig& config, EncoderBase base,
+                                                           const model::NewHead& head) {
+  std::vector<std::string> made;
+  QUERN_TRY(
+      model::Encoder model,
+      model::load_encoder(config.from, head, {.trainable = true, .compute_dtype = config.train.dtype}, made));
+  if (!made.empty()) {
+    std::string names;
+    for (const std::string& name : made) names += (names.empty() ? "" : ", ") + name;
+    log::info("train", "new, since {} has none that fits: {}", config.from, names);
+  }
+  if (!config.learn.empty()) QUERN_CHECK(nn::learn_only(model, config.learn));
+  return std::make_shared<infer::LoadedEncoder>(
+      infer::LoadedEncoder{std::move(base.tokenizer), std::move(model)});
+}
+
+EncoderTuning begin_encoder(const TuneConfig& config, std::shared_ptr<infer::LoadedEncoder> learner,
+                            std::unique_ptr<encoding::EncoderCriterion> learnt,
+                            std::unique_ptr<encoding::EncoderCriterion> held_out, bool by_length,
+                            uint64_t key) {
+  EncoderTuning result;
+  result.examples = learnt->size();
+  auto objective = std::make_unique<encoding::EncoderObjective>(
+      std::move(learnt), held_out && held_out->size() > 0 ? std::move(held_out) : nullptr,
+      encoding::EncoderTraining{.batch = config.train.batch_sizes.max(),
+                                .micro_batch = config.train.micro_batch,
+                                .checkpointing = config.train.checkpointing,
+                                .by_length = by_length,
+                                .seed = config.train.seed,
+                                .dropout = learner->model.config().dropout > 0.0,
+                                .key = key});
+  result.steps_per_epoch = objective->steps_per_epoch();
+  result.key = key;
+  result.tuning = {std::make_unique<train::WholeEncoder>(learner->model), std::move(objective)};
+  result.save_extras = [learner](const std::filesystem::path& to) { return learner->tokenizer.save(to); };
+  result.model = std::move(learner);
+  return result;
+}
+
+}  // namespace quern::recipes

@@ -1,0 +1,38 @@
+// What tasks of encoders have in common: a model with the head that is to learn, and rows to learn from.
+#pragma once
+
+#include "encoding/encoder_objective.h"
+#include "encoding/labelled_rows.h"
+#include "infer/encoder_session.h"
+#include "model/new_head.h"
+#include "recipes/tuning/task.h"
+
+namespace quern::recipes {
+
+// What is known before the model is opened: its tokenizer and its config as its files have them.
+struct EncoderBase {
+  text::Tokenizer tokenizer;
+  model::ModelConfig config;
+  int64_t longest = 0;  // tokens of a text
+};
+// invalid_argument where train.sequence is longer than the model reads; conflict for a model of another kind.
+Result<EncoderBase> open_encoder_base(const TuneConfig& config);
+
+// The rows at `examples`. Those that are refused later are counted with them.
+Result<encoding::LabelledRows> open_rows(const TuneConfig& config, encoding::RefusedRows& refused);
+// invalid_argument where nothing is left to learn from.
+Result<void> check_left(size_t examples, const encoding::RefusedRows& refused);
+// Says how many texts were cut.
+void warn_of_cuts(int64_t cut, const EncoderBase& base);
+
+// Opens the model with this head, whose new parts are told.
+Result<std::shared_ptr<infer::LoadedEncoder>> open_learner(const TuneConfig& config, EncoderBase base,
+                                                           const model::NewHead& head);
+
+// A run of criteria over `learner`. `held_out` may be null.
+EncoderTuning begin_encoder(const TuneConfig& config, std::shared_ptr<infer::LoadedEncoder> learner,
+                            std::unique_ptr<encoding::EncoderCriterion> learnt,
+                            std::unique_ptr<encoding::EncoderCriterion> held_out, bool by_length,
+                            uint64_t key);
+
+}  // namespace quern::recipes
