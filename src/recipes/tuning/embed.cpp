@@ -20,7 +20,8 @@ Result<infer::SentenceForm> form_of(const TuneConfig& config, int64_t longest) {
   QUERN_TRY(const std::optional<infer::SentenceForm> own, infer::read_sentence_form(config.from));
   infer::SentenceForm form = own.value_or(infer::SentenceForm{});
   if (config.embed.pools_as_given) form.pooling = {config.embed.pooling};
-  form.longest = longest;
+  if (form.longest == 0)
+    form.longest = longest;  // what it reads later need not be as short as what it learnt
   return form;
 }
 
