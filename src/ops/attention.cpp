@@ -33,11 +33,10 @@ namespace {
 void check(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionMask& mask,
            const AttentionOptions& options) {
   expect_float("attention", "query", q);
-  expect(q.shape().rank() == 4, "attention", "queries [B, T, H, D], got {}", q.describe());
+  expect(q.shape().rank() == 4, "attention", "queries [B, T, H, D], got {}", q);
   expect(k.defined() && k.shape().rank() == 4 && k.dtype() == q.dtype() && k.dim(0) == q.dim(0) &&
              k.dim(3) == q.dim(3) && k.dim(2) > 0 && q.dim(2) % k.dim(2) == 0,
-         "attention", "keys [B, S, K, D] for queries {} with K dividing H, got {}", q.describe(),
-         k.describe());
+         "attention", "keys [B, S, K, D] for queries {} with K dividing H, got {}", q, k);
   expect_like("attention", "values", v, k.shape(), k.dtype());
   check_options(options, q, k.dim(1));
   check_mask(mask, {q.dim(0), q.dim(1)}, k.dim(1));

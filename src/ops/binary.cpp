@@ -31,7 +31,7 @@ Tensor folded(const Tensor& gradient, const Shape& shape) {
 Tensor apply(Binary kind, const char* name, const Tensor& a, const Tensor& b) {
   expect_float(name, "left operand", a);
   expect(b.defined() && b.dtype() == a.dtype() && is_tail(b.shape(), a.shape()), name,
-         "a right operand of {} or its last dimensions, got {}", a.describe(), b.describe());
+         "a right operand of {} or its last dimensions, got {}", a, b);
   Tensor y = combine(kind, a, b);
   if (!autograd::recording({&a, &b})) return y;
   // Saved for backward: both operands of a product, only their shapes otherwise.

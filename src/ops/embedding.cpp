@@ -30,9 +30,9 @@ Tensor decoded_rows(const Tensor& ids, const Tensor& w) {
 
 Tensor embedding(const Tensor& ids, const Tensor& w, DType dtype) {
   expect(w.defined() && (is_float(w.dtype()) || is_block(w.dtype())), "embedding",
-         "a floating or block-quantised weight, got {}", w.describe());
-  expect(w.shape().rank() == 2, "embedding", "a weight [V, C], got {}", w.describe());
-  expect(ids.defined() && ids.dtype() == DType::i32, "embedding", "i32 ids, got {}", ids.describe());
+         "a floating or block-quantised weight, got {}", w);
+  expect(w.shape().rank() == 2, "embedding", "a weight [V, C], got {}", w);
+  expect(ids.defined() && ids.dtype() == DType::i32, "embedding", "i32 ids, got {}", ids);
   expect(is_float(dtype), "embedding", "a floating output, got {}", name_of(dtype));
   expect_range("embedding", "ids", ids, 0, w.dim(0));
   const int64_t vocab = w.dim(0), cols = w.dim(1);

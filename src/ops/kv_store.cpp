@@ -30,7 +30,7 @@ KvStore KvStore::create(int64_t blocks, int64_t kv_heads, int64_t head_dim, DTyp
   expect(dtype != DType::q8_0 || head_dim % backend::kKvScaled == 0, "kv_store",
          "heads of whole blocks of {} for a cache in Q8_0, got {}", backend::kKvScaled, head_dim);
   expect(table.dtype() == DType::i32 && table.shape().rank() == 2, "kv_store", "a table i32[B, N], got {}",
-         table.describe());
+         table);
   expect_range("kv_store", "table", table, 0, blocks);
   const Shape shape{blocks, block_bytes(kv_heads, head_dim, dtype)};
   return {.keys = Tensor(shape, DType::u8),
@@ -43,7 +43,7 @@ KvStore KvStore::create(int64_t blocks, int64_t kv_heads, int64_t head_dim, DTyp
 
 void store_kv(const KvStore& store, const Tensor& k, const Tensor& v, const Tensor& positions) {
   expect_float("store_kv", "keys", k);
-  expect(positions.shape().rank() == 2, "store_kv", "positions [B, T], got {}", positions.describe());
+  expect(positions.shape().rank() == 2, "store_kv", "positions [B, T], got {}", positions);
   expect_like("store_kv", "positions", positions, {store.table.dim(0), positions.dim(1)}, DType::i32);
   expect_like("store_kv", "keys", k, {positions.dim(0), positions.dim(1), store.kv_heads, store.head_dim},
               k.dtype());
@@ -89,13 +89,13 @@ Tensor attention(const Tensor& q, const KvStore& store, const AttentionMask& mas
   expect(q.shape().rank() == 4 && q.dim(0) == store.table.dim(0) && q.dim(3) == store.head_dim &&
              q.dim(2) % store.kv_heads == 0,
          "attention", "queries [B, T, H, D] of {} sequences, {} dividing H, D = {}, got {}",
-         store.table.dim(0), store.kv_heads, store.head_dim, q.describe());
+         store.table.dim(0), store.kv_heads, store.head_dim, q);
   expect(!autograd::recording({&q, &options.bias}), "attention", "no gradient through a cache");
   check_mask(mask, {q.dim(0), q.dim(1)}, store.table.dim(1) * kKvSlots);
   const auto ends = mask.end.span<int32_t>();
   const int64_t keys = ends.empty() ? 0 : *std::ranges::max_element(ends);
   const int64_t bias_keys = options.bias.defined() ? options.bias.dim(-1) : keys;
-  expect(bias_keys >= keys, "attention", "a bias of at least {} keys, got {}", keys, options.bias.describe());
+  expect(bias_keys >= keys, "attention", "a bias of at least {} keys, got {}", keys, options.bias);
   check_options(options, q, bias_keys);
   Tensor y(q.shape(), q.dtype());
   backend::run(&KernelTable::attention,

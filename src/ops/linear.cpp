@@ -43,9 +43,9 @@ void backward(const Tensor& x, const Tensor& w, const Tensor& dy, BackwardContex
 void expect_map(const Tensor& x, const Tensor& w, const Tensor& bias) {
   expect_float("linear", "input", x);
   expect(w.defined() && (is_float(w.dtype()) || is_block(w.dtype())), "linear",
-         "a floating or block-quantised weight, got {}", w.describe());
+         "a floating or block-quantised weight, got {}", w);
   expect(x.shape().rank() >= 1 && w.shape().rank() == 2 && w.dim(1) == x.dim(-1) && w.dim(1) > 0, "linear",
-         "input [..., K] and weight [N, K], got {} and {}", x.describe(), w.describe());
+         "input [..., K] and weight [N, K], got {} and {}", x, w);
   expect_optional("linear", "a bias", bias, {w.dim(0)}, wide_of(x.dtype()));
 }
 
@@ -118,7 +118,7 @@ Tensor gated_linear(const Tensor& x, const LinearMap& gate, const LinearMap& up,
   const LinearMap maps[] = {gate, up};
   for (const LinearMap& map : maps) expect_map(x, map.weight, map.bias);
   expect(gate.weight.shape() == up.weight.shape(), "gated_linear", "gate and up of one shape, got {} and {}",
-         gate.weight.describe(), up.weight.describe());
+         gate.weight, up.weight);
   if (!multiply_blocks(x, maps)) {
     const std::vector<Tensor> y = linear_group(x, maps);
     return gated(activation, y[0], y[1]);

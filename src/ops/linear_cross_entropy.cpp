@@ -164,10 +164,10 @@ void check(const char* op, const Tensor& h, const Tensor& w, const Tensor& targe
            const CrossEntropyOptions& options) {
   expect_float(op, "input", h);
   expect(w.defined() && (is_float(w.dtype()) || is_block(w.dtype())), op,
-         "a floating or block-quantised weight, got {}", w.describe());
+         "a floating or block-quantised weight, got {}", w);
   expect(
       h.shape().rank() == 2 && w.shape().rank() == 2 && h.dim(1) == w.dim(1) && h.dim(0) > 0 && w.dim(0) > 0,
-      op, "input [N, C] and weight [V, C], got {} and {}", h.describe(), w.describe());
+      op, "input [N, C] and weight [V, C], got {} and {}", h, w);
   expect_like(op, "targets", targets, {h.dim(0)}, DType::i32);
   for (const int32_t target : targets.span<int32_t>()) {
     expect(target < w.dim(0), op, "targets below {}, got {}", w.dim(0), target);
@@ -227,7 +227,7 @@ Tensor linear_cross_entropy(const Tensor& h, const Tensor& w, const Tensor& targ
 Tensor linear_row_losses(const Tensor& h, const Tensor& w, const Tensor& targets,
                          const CrossEntropyOptions& options) {
   check("linear_row_losses", h, w, targets, options);
-  expect(!options.weights.defined(), "linear_row_losses", "no weights, got {}", options.weights.describe());
+  expect(!options.weights.defined(), "linear_row_losses", "no weights, got {}", options.weights);
   Pass pass{.losses = Tensor({h.dim(0)}, wide_of(h.dtype()))};
   run(h, w, targets, options, pass);
   if (!autograd::recording({&h, &w, &options.bias})) return pass.losses;

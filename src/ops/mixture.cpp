@@ -26,7 +26,7 @@ void check(std::span<const Tensor> parts, const Tensor& choice, const Tensor& we
   constexpr const char* kOp = "mixture";
   expect_float(kOp, "weights", weights);
   expect(choice.defined() && choice.dtype() == DType::i32 && choice.shape().rank() == 2 && choice.numel() > 0,
-         kOp, "choices i32 [R, k], got {}", choice.describe());
+         kOp, "choices i32 [R, k], got {}", choice);
   expect_like(kOp, "weights", weights, {choice.dim(0), static_cast<int64_t>(parts.size())},
               wide_of(weights.dtype()));
   expect_range(kOp, "choices", choice, 0, static_cast<int64_t>(parts.size()));
@@ -35,7 +35,7 @@ void check(std::span<const Tensor> parts, const Tensor& choice, const Tensor& we
     if (!part.defined()) continue;
     const bool fits = part.shape().rank() == 2 && (channels < 0 || part.dim(1) == channels);
     expect(fits && part.dtype() == weights.dtype(), kOp,
-           "parts [n, C] of the dtype of the weights, got {} and {}", part.describe(), weights.describe());
+           "parts [n, C] of the dtype of the weights, got {} and {}", part, weights);
     channels = part.dim(1);
   }
 }

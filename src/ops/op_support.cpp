@@ -5,13 +5,13 @@
 namespace quern::ops {
 
 void expect_float(std::string_view op, std::string_view what, const Tensor& tensor) {
-  expect(tensor.defined() && is_float(tensor.dtype()), op, "a floating {}, got {}", what, tensor.describe());
+  expect(tensor.defined() && is_float(tensor.dtype()), op, "a floating {}, got {}", what, tensor);
 }
 
 void expect_like(std::string_view op, std::string_view what, const Tensor& tensor, const Shape& shape,
                  DType dtype) {
   expect(tensor.defined() && tensor.shape() == shape && tensor.dtype() == dtype, op, "{} of {}{}, got {}",
-         what, name_of(dtype), shape.to_string(), tensor.describe());
+         what, name_of(dtype), shape, tensor);
 }
 
 void expect_optional(std::string_view op, std::string_view what, const Tensor& tensor, const Shape& shape,

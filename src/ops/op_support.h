@@ -3,11 +3,27 @@
 
 #include <fmt/format.h>
 
+#include <string>
 #include <string_view>
 
 #include "autograd/graph.h"
 #include "backend/api/backend.h"
 #include "tensor/tensor.h"
+
+// In the arguments of expect(), which describes them where an error is made alone: ops are called thousands of times for each
+// token.
+template <>
+struct fmt::formatter<quern::Tensor> : fmt::formatter<std::string> {
+  auto format(const quern::Tensor& tensor, fmt::format_context& context) const {
+    return fmt::formatter<std::string>::format(tensor.describe(), context);
+  }
+};
+template <>
+struct fmt::formatter<quern::Shape> : fmt::formatter<std::string> {
+  auto format(const quern::Shape& shape, fmt::format_context& context) const {
+    return fmt::formatter<std::string>::format(shape.to_string(), context);
+  }
+};
 
 namespace quern::ops {
 

@@ -25,7 +25,7 @@ Tensor sum(const Tensor& x) {
 
 Tensor mean(const Tensor& x) {
   expect_float("mean", "input", x);
-  expect(x.numel() > 0, "mean", "at least one element, got {}", x.describe());
+  expect(x.numel() > 0, "mean", "at least one element, got {}", x);
   return scaled_sum("mean", x, 1.0 / static_cast<double>(x.numel()));
 }
 

@@ -27,7 +27,7 @@ Tensor rotated(const Tensor& x, const Tensor& positions, const RopeTable& table,
 void check(const Tensor& x, const Tensor& positions, const RopeTable& table) {
   expect_float("rope", "input", x);
   expect(x.shape().rank() == 4 && x.dim(3) >= table.config().rotary, "rope",
-         "input [B, T, H, D] with D >= {} rotary channels, got {}", table.config().rotary, x.describe());
+         "input [B, T, H, D] with D >= {} rotary channels, got {}", table.config().rotary, x);
   expect_like("rope", "positions", positions, {x.dim(0), x.dim(1)}, DType::i32);
   expect_range("rope", "positions", positions, table.begin(), table.end());
 }

@@ -26,7 +26,7 @@ void transpose_matrices(const Tensor& x, const Tensor& y) {
 
 Tensor transpose(const Tensor& x) {
   expect_float("transpose", "input", x);
-  expect(x.shape().rank() >= 2, "transpose", "a matrix [..., M, N], got {}", x.describe());
+  expect(x.shape().rank() >= 2, "transpose", "a matrix [..., M, N], got {}", x);
   Tensor y(x.shape().with(-2, x.dim(-1)).with(-1, x.dim(-2)), x.dtype());
   visit_float(x.dtype(), [&]<class T>() { transpose_matrices<T>(x, y); });
   if (!autograd::recording({&x})) return y;

@@ -17,8 +17,9 @@ inline constexpr float kInfinity = __builtin_inff();
 // that wait for memory, and for those that evaluate an exponential or more per element.
 inline constexpr int64_t kLightGrain = 65536;
 inline constexpr int64_t kHeavyGrain = 16384;
-// The same for products of matrices, in multiply-adds.
-inline constexpr int64_t kProductGrain = 1 << 20;
+// The same for products of matrices, in multiply-adds: 5 us of one row by a matrix in blocks, while threads still wait awake
+// for the next product. A small model's token is made of matrices of some 2^19.
+inline constexpr int64_t kProductGrain = 1 << 17;
 
 // Rows per piece of a kernel that works on whole rows.
 inline int64_t row_grain(int64_t grain, int64_t cols) { return grain / (cols + 1) + 1; }
