@@ -81,16 +81,11 @@ inline Ints load_fine(const uint8_t* scales, int run) {
   return Ints::load(reinterpret_cast<const int8_t*>(scale_at<F, kMins>(scales, run)));
 }
 
-template <StripFormat F, int kFirst, int kCount>
-inline Ints dot_codes(Ints sum, const Codes (&quads)[8], const int8_t* x) {
-  for (int q = kFirst; q < kFirst + kCount; ++q) sum = dot<F.zero>(sum, quads[q], x + 4 * q);
-  return sum;
-}
-// The exact sum of codes times codes over `kCount` quads from `kFirst` on, zeros taken off; `run` picks the sum of x.
-template <StripFormat F, int kFirst, int kCount>
-inline Ints dot_quads(const Codes (&quads)[8], const RoundedGroup& x, int run) {
-  return dot_codes<F, kFirst, kCount>(first_sum<F.zero>(&x.minus_sums[run]), quads, x.codes);
-}
+// The largest code.
+template <StripFormat F>
+inline constexpr int kMostCode = F.levels == StripLevels::iq4   ? 241
+                                 : F.levels == StripLevels::fp4 ? 28
+                                                                : (1 << F.bits) - 1;
 
 // Bytes ahead, to L2 and to L1: the hardware's own stops at the end of every page.
 inline constexpr int64_t kFarPrefetch = 12288, kNearPrefetch = 3072;
@@ -103,51 +98,68 @@ inline void prefetch_codes(const uint8_t* codes) {
   }
 }
 
-// The first `kRows` rows of x times one strip: out [kRows][16].
-template <StripFormat F, int kRows>
-inline void multiply_groups(const uint8_t* strip, const RoundedRows& x, float* out) {
+// Where groups of a strip's codes come from: the strip, as it lies,
+template <StripFormat F>
+struct PackedCodes {
+  const uint8_t* at;
+  // The quads of the next group, ready; `quads` is where they may be put.
+  const Codes* next(Codes (&quads)[8]) {
+    prefetch_codes<F>(at);
+    load_quads<F>(at, quads);
+    for (Codes& quad : quads) quad = ready<F.zero>(quad);
+    at += StripLayout{F, kStripGroup}.code_bytes();
+    return quads;
+  }
+};
+// or memory where they lie ready, 64 bytes each, since many rows of x meet them.
+struct UnpackedCodes {
+  const uint8_t* at;
+  const Codes* next(Codes (&quads)[8]) {
+    for (int q = 0; q < 8; ++q) quads[q] = Codes::load(at + 64 * q);
+    at += 512;
+    return quads;
+  }
+};
+
+// Adds the products of groups [begin, end) with the first `kRows` rows of x. `scales`: of the first of them.
+template <StripFormat F, int kRows, class Groups>
+inline void add_groups(Groups groups, const uint8_t* scales, int64_t begin, int64_t end, const RoundedRows& x,
+                       Floats (&sums)[kRows]) {
   constexpr StripLayout kUnit{F, kStripGroup};
-  const StripLayout layout{F, x.columns};
-  const uint8_t* scales = strip + layout.scales_at();
-  const uint8_t* codes = strip + layout.codes_at();
-  Floats sums[kRows];
-  for (Floats& sum : sums) sum = Floats::zero();
-  for (int64_t g = 0; g < layout.groups(); ++g, scales += kUnit.scale_bytes(), codes += kUnit.code_bytes()) {
-    prefetch_codes<F>(codes);
-    Codes quads[8];
-    load_quads<F>(codes, quads);
-    const Floats scale = load_scale<F, false>(scales, 0);
-    if constexpr (F.columns_per_scale == 32) {
-      Floats min = Floats::zero();
-      if constexpr (F.mins) min = load_scale<F, true>(scales, 0);
+  constexpr int kRuns = kStripGroup / F.columns_per_scale, kQuads = 8 / kRuns, kMost = kMostCode<F>;
+  for (int64_t g = begin; g < end; ++g, scales += kUnit.scale_bytes()) {
+    Codes room[8];
+    const Codes* quads = groups.next(room);
+    const RoundedGroup* rows[kRows];
+    const int8_t* codes[kRows];
+    Ints dots[kRuns][kRows];
 #pragma GCC unroll 16
-      for (int r = 0; r < kRows; ++r) {
-        const RoundedGroup& row = x.row<RoundedGroup>(r)[g];
-        const Floats product = Floats::from(dot_quads<F, 0, 8>(quads, row, 0)) * scale;
-        sums[r] = multiply_add(product, Floats::broadcast(&row.scale), sums[r]);
-        if constexpr (F.mins) sums[r] = multiply_add(min, Floats::broadcast(&row.scaled_sums[0]), sums[r]);
-      }
-    } else {
-      const Floats second = load_scale<F, false>(scales, 1);
-      Floats mins[2] = {Floats::zero(), Floats::zero()};
+    for (int r = 0; r < kRows; ++r) {
+      rows[r] = x.row<RoundedGroup>(r) + g;
+      codes[r] = rows[r]->codes;
+      for (int run = 0; run < kRuns; ++run)
+        dots[run][r] = first_sum<F.zero>(&rows[r]->minus_sums[kRuns == 1 ? 0 : 1 + run]);
+    }
+    add_dots<F.zero, kMost, kQuads>(dots[0], quads, codes);
+    if constexpr (kRuns == 2) {
+#pragma GCC unroll 16
+      for (int r = 0; r < kRows; ++r) codes[r] += 16;
+      add_dots<F.zero, kMost, kQuads>(dots[1], quads + 4, codes);
+    }
+#pragma GCC unroll 16
+    for (int r = 0; r < kRows; ++r) {
+      const RoundedGroup& row = *rows[r];
+      Floats product = Floats::from(dots[0][r]) * load_scale<F, false>(scales, 0);
+      if constexpr (kRuns == 2)
+        product = multiply_add(Floats::from(dots[1][r]), load_scale<F, false>(scales, 1), product);
+      sums[r] = multiply_add(product, Floats::broadcast(&row.scale), sums[r]);
       if constexpr (F.mins) {
-        mins[0] = load_scale<F, true>(scales, 0);
-        mins[1] = load_scale<F, true>(scales, 1);
-      }
-#pragma GCC unroll 16
-      for (int r = 0; r < kRows; ++r) {
-        const RoundedGroup& row = x.row<RoundedGroup>(r)[g];
-        const Floats product = multiply_add(Floats::from(dot_quads<F, 4, 4>(quads, row, 2)), second,
-                                            Floats::from(dot_quads<F, 0, 4>(quads, row, 1)) * scale);
-        sums[r] = multiply_add(product, Floats::broadcast(&row.scale), sums[r]);
-        if constexpr (F.mins) {
-          sums[r] = multiply_add(mins[0], Floats::broadcast(&row.scaled_sums[1]), sums[r]);
-          sums[r] = multiply_add(mins[1], Floats::broadcast(&row.scaled_sums[2]), sums[r]);
-        }
+        for (int run = 0; run < kRuns; ++run)
+          sums[r] = multiply_add(load_scale<F, true>(scales, run),
+                                 Floats::broadcast(&row.scaled_sums[kRuns == 1 ? 0 : 1 + run]), sums[r]);
       }
     }
   }
-  for (int r = 0; r < kRows; ++r) sums[r].store(out + r * kStripRows);
 }
 
 // Numbers of 16 bits that go with the sums of x of 256 columns: mins, or scales where codes have a zero. Two runs of
@@ -188,69 +200,128 @@ inline Floats add_super(Ints product, Ints offset, Floats scales, Floats mins, c
   return sum;
 }
 
-// The same with fine scales: sums over 256 columns are exact.
-template <StripFormat F, int kRows>
-inline void multiply_supers(const uint8_t* strip, const RoundedRows& x, float* out) {
+// The same of 256 columns with fine scales, the s-th of their kind: sums over them are exact. `scales`: of the first group;
+// `shared`: the f16.
+template <StripFormat F, int kRows, class Groups>
+inline Groups add_columns(Groups groups, const uint8_t* scales, const uint8_t* shared, int64_t s,
+                          const RoundedRows& x, Floats (&sums)[kRows]) {
   static_assert(!F.mins || F.zero == 0);
   constexpr StripLayout kUnit{F, kStripGroup};
-  constexpr int kGroups = kStripSuper / kStripGroup;
+  constexpr int kGroups = kStripSuper / kStripGroup, kRuns = kStripGroup / F.columns_per_scale,
+                kQuads = 8 / kRuns, kMost = kMostCode<F>;
   constexpr bool kOffsets = F.mins || kZeroLeft < F.zero >> 0;
-  const StripLayout layout{F, x.columns};
-  const uint8_t* scales = strip + layout.scales_at();
-  const uint8_t* codes = strip + layout.codes_at();
-  const uint8_t* shared = strip;
+  Ints products[kRows];
+  const int8_t* codes[kRows];
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r) {
+    products[r] = Ints::zero();
+    codes[r] = x.row<RoundedSuper>(r)[s].codes;
+  }
+  for (int g = 0; g < kGroups; ++g) {
+    Codes room[8];
+    const Codes* quads = groups.next(room);
+    for (int run = 0; run < kRuns; ++run) {
+      add_weighed_dots<F.zero, kMost, kQuads>(
+          products, quads + run * kQuads, codes,
+          weights_of(load_fine<F, false>(scales + g * kUnit.scale_bytes(), run)));
+#pragma GCC unroll 16
+      for (int r = 0; r < kRows; ++r) codes[r] += F.columns_per_scale;
+    }
+  }
+  const auto* halves = reinterpret_cast<const float16*>(shared);
+  const Floats scale = Floats::load(halves);
+  Floats min = Floats::zero();
+  if constexpr (F.mins) min = Floats::load(halves + kStripRows);
+  const OffsetPairs<F> offsets(scales);
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r) {
+    const RoundedSuper& row = x.row<RoundedSuper>(r)[s];
+    const Ints offset = kOffsets ? offsets.times(row) : Ints::zero();
+    sums[r] = add_super<F, kZeroLeft<F.zero>>(products[r], offset, scale, min, row, sums[r]);
+  }
+  return groups;
+}
+
+// Where the parts of one strip lie.
+template <StripFormat F>
+struct StripParts {
+  static constexpr StripLayout kUnit{F, kStripGroup};
+  const uint8_t *shared, *scales, *codes;
+  int64_t groups;
+
+  StripParts(const uint8_t* strip, int64_t columns) : shared(strip) {
+    const StripLayout layout{F, columns};
+    scales = strip + layout.scales_at();
+    codes = strip + layout.codes_at();
+    groups = layout.groups();
+  }
+  const uint8_t* scales_of(int64_t group) const { return scales + group * kUnit.scale_bytes(); }
+  const uint8_t* codes_of(int64_t group) const { return codes + group * kUnit.code_bytes(); }
+  const uint8_t* shared_of(int64_t super) const { return shared + super * kUnit.super_bytes(); }
+};
+
+// The first `kRows` rows of x times one strip: out [kRows][16].
+template <StripFormat F, int kRows>
+inline void multiply_strip(const uint8_t* strip, const RoundedRows& x, float* out) {
+  const StripParts<F> parts(strip, x.columns);
+  PackedCodes<F> codes{parts.codes};
   Floats sums[kRows];
   for (Floats& sum : sums) sum = Floats::zero();
-  for (int64_t s = 0; s < x.columns / kStripSuper; ++s, shared += kUnit.super_bytes()) {
-    Ints products[kRows];
-    for (Ints& product : products) product = Ints::zero();
-    const uint8_t* first_scales = scales;
-    for (int g = 0; g < kGroups; ++g, scales += kUnit.scale_bytes(), codes += kUnit.code_bytes()) {
-      prefetch_codes<F>(codes);
-      Codes quads[8];
-      load_quads<F>(codes, quads);
-      const Ints scale = load_fine<F, false>(scales, 0);
-      Ints second = Ints::zero();
-      if constexpr (F.columns_per_scale == 16) second = load_fine<F, false>(scales, 1);
-#pragma GCC unroll 16
-      for (int r = 0; r < kRows; ++r) {
-        const int8_t* row = x.row<RoundedSuper>(r)[s].codes + g * kStripGroup;
-        if constexpr (F.columns_per_scale == 32) {
-          products[r] = products[r] + dot_codes<F, 0, 8>(Ints::zero(), quads, row) * scale;
-        } else {
-          products[r] = products[r] + dot_codes<F, 0, 4>(Ints::zero(), quads, row) * scale;
-          products[r] = products[r] + dot_codes<F, 4, 4>(Ints::zero(), quads, row) * second;
-        }
-      }
-    }
-    const auto* halves = reinterpret_cast<const float16*>(shared);
-    const Floats scale = Floats::load(halves);
-    Floats min = Floats::zero();
-    if constexpr (F.mins) min = Floats::load(halves + kStripRows);
-    const OffsetPairs<F> offsets(first_scales);
-#pragma GCC unroll 16
-    for (int r = 0; r < kRows; ++r) {
-      const RoundedSuper& row = x.row<RoundedSuper>(r)[s];
-      const Ints offset = kOffsets ? offsets.times(row) : Ints::zero();
-      sums[r] = add_super<F, kZeroLeft<F.zero>>(products[r], offset, scale, min, row, sums[r]);
-    }
+  if constexpr (F.scale == StripScale::fine) {
+    for (int64_t s = 0; s < x.columns / kStripSuper; ++s)
+      codes = add_columns<F, kRows>(codes, parts.scales_of(8 * s), parts.shared_of(s), s, x, sums);
+  } else {
+    add_groups<F, kRows>(codes, parts.scales, 0, parts.groups, x, sums);
   }
   for (int r = 0; r < kRows; ++r) sums[r].store(out + r * kStripRows);
 }
 
+// Groups that are unpacked at a time: 4 KB of codes, which stay in L1 with the rows of x that meet them.
+inline constexpr int64_t kUnpackedGroups = kStripSuper / kStripGroup;
+
+// What unpacked groups [begin, end) add to the sums of the first `kRows` rows of x, or to zero where they are the first.
 template <StripFormat F, int kRows>
-inline void multiply_strip(const uint8_t* strip, const RoundedRows& x, float* out) {
+inline void add_unpacked(const uint8_t* codes, const StripParts<F>& parts, int64_t begin, int64_t end,
+                         const RoundedRows& x, float* out) {
+  Floats sums[kRows];
+  for (int r = 0; r < kRows; ++r) sums[r] = begin == 0 ? Floats::zero() : Floats::load(out + r * kStripRows);
   if constexpr (F.scale == StripScale::fine)
-    multiply_supers<F, kRows>(strip, x, out);
+    add_columns<F, kRows>(UnpackedCodes{codes}, parts.scales_of(begin), parts.shared_of(begin / 8), begin / 8,
+                          x, sums);
   else
-    multiply_groups<F, kRows>(strip, x, out);
+    add_groups<F, kRows>(UnpackedCodes{codes}, parts.scales_of(begin), begin, end, x, sums);
+  for (int r = 0; r < kRows; ++r) sums[r].store(out + r * kStripRows);
 }
 
-// Rows of x that share one reading of a strip's codes.
+// All rows of x times one strip.
+template <StripFormat F>
+inline void multiply_unpacked(const uint8_t* strip, const RoundedRows& x, float* out) {
+  const StripParts<F> parts(strip, x.columns);
+  alignas(64) uint8_t codes[kUnpackedGroups * 512];
+  for (int64_t begin = 0; begin < parts.groups; begin += kUnpackedGroups) {
+    const int64_t end = begin + kUnpackedGroups < parts.groups ? begin + kUnpackedGroups : parts.groups;
+    PackedCodes<F> packed{parts.codes_of(begin)};
+    for (int64_t g = 0; g < end - begin; ++g) {
+      Codes room[8];
+      const Codes* quads = packed.next(room);
+      for (int q = 0; q < 8; ++q) quads[q].store(codes + 512 * g + 64 * q);
+    }
+    int64_t r = 0;
+    for (; r + 4 <= x.count; r += 4)
+      add_unpacked<F, 4>(codes, parts, begin, end, x.from(r, 4), out + r * kStripRows);
+    for (; r < x.count; ++r) add_unpacked<F, 1>(codes, parts, begin, end, x.from(r, 1), out + r * kStripRows);
+  }
+}
+
+// Rows of x that share one reading of a strip's codes; as many at least are worth unpacking them.
 inline constexpr int kManyRows = kWidth == 16 ? 12 : 4;
+inline constexpr int64_t kUnpackedRows = 8;
 
 template <StripFormat F>
 inline void multiply_rows(const uint8_t* strip, const RoundedRows& x, float* out) {
+  if constexpr (kUnpacks) {
+    if (x.count >= kUnpackedRows) return multiply_unpacked<F>(strip, x, out);
+  }
   int64_t r = 0;
   for (; r + kManyRows <= x.count; r += kManyRows)
     multiply_strip<F, kManyRows>(strip, x.from(r, kManyRows), out + r * kStripRows);

@@ -17,6 +17,10 @@ struct Codes {
     return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)),
             _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 32))};
   }
+  void store(uint8_t* p) const {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), low);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p + 32), high);
+  }
   template <int kShift>
   static __m256i shifted(__m256i v) {
     if constexpr (kShift > 0) return _mm256_slli_epi16(v, kShift);
@@ -62,10 +66,6 @@ struct Ints {
   }
 };
 
-inline __m256i add_pairs(__m256i sum, __m256i pairs) {
-  return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
-}
-
 inline Ints paired(Ints low, Ints high) {
   return {_mm256_blend_epi16(low.low, _mm256_slli_epi32(high.low, 16), 0xaa),
           _mm256_blend_epi16(low.high, _mm256_slli_epi32(high.high, 16), 0xaa)};
@@ -86,22 +86,67 @@ inline Ints first_sum(const int32_t* minus_sum) {
   const __m256i v = _mm256_slli_epi32(_mm256_set1_epi32(*minus_sum), __builtin_ctz(kZero | 1 << 30));
   return {v, v};
 }
-// Sums of two products saturate at 16 bits: codes of 128 and more lose their zero first, and meet x as |code| and x
-// with the code's sign.
+// Products are added in pairs, which saturate at 16 bits: codes of 128 and more lose their zero first, and meet x as |code|
+// and x with the code's sign.
 template <int kZero>
-inline Ints dot(Ints sum, Codes codes, const int8_t* x) {
-  int32_t four;
-  std::memcpy(&four, x, 4);
-  const __m256i v = _mm256_set1_epi32(four);
-  if constexpr (kZero == 128) {
-    const __m256i top = _mm256_set1_epi8(static_cast<char>(0x80));
-    const __m256i low = _mm256_xor_si256(codes.low, top), high = _mm256_xor_si256(codes.high, top);
-    return {add_pairs(sum.low, _mm256_maddubs_epi16(_mm256_abs_epi8(low), _mm256_sign_epi8(v, low))),
-            add_pairs(sum.high, _mm256_maddubs_epi16(_mm256_abs_epi8(high), _mm256_sign_epi8(v, high)))};
-  }
-  return {add_pairs(sum.low, _mm256_maddubs_epi16(codes.low, v)),
-          add_pairs(sum.high, _mm256_maddubs_epi16(codes.high, v))};
+inline Codes ready(Codes codes) {
+  if constexpr (kZero != 128) return codes;
+  const __m256i top = _mm256_set1_epi8(static_cast<char>(0x80));
+  return {_mm256_xor_si256(codes.low, top), _mm256_xor_si256(codes.high, top)};
 }
+
+// Quads whose sums of pairs stay within 16 bits together.
+template <int kZero, int kMost>
+inline constexpr int kQuadsOfPairs = kZero == 128                    ? 1
+                                     : 32767 / (2 * 127 * kMost) > 8 ? 8
+                                                                     : 32767 / (2 * 127 * kMost);
+
+template <int kZero>
+inline __m256i dot_of_pairs(__m256i codes, __m256i x) {
+  if constexpr (kZero == 128) return _mm256_maddubs_epi16(_mm256_abs_epi8(codes), _mm256_sign_epi8(x, codes));
+  return _mm256_maddubs_epi16(codes, x);
+}
+
+// A weight twice for each row, as pairs meet it.
+struct Weights {
+  Ints pairs;
+};
+inline Weights weights_of(Ints weights) { return {paired(weights, weights)}; }
+
+template <int kZero, int kMost, int kCount, int kRows>
+inline void add_weighed_dots(Ints (&sums)[kRows], const Codes* quads, const int8_t* const (&x)[kRows],
+                             Weights weights) {
+  constexpr int kTogether = kQuadsOfPairs<kZero, kMost> < kCount ? kQuadsOfPairs<kZero, kMost> : kCount;
+  static_assert(kTogether > 0);
+#pragma GCC unroll 8
+  for (int first = 0; first < kCount; first += kTogether) {
+    __m256i low[kRows], high[kRows];
+#pragma GCC unroll 8
+    for (int q = first; q < first + kTogether; ++q) {
+#pragma GCC unroll 16
+      for (int row = 0; row < kRows; ++row) {
+        int32_t four;
+        std::memcpy(&four, x[row] + 4 * q, 4);
+        const __m256i v = _mm256_set1_epi32(four);
+        const __m256i lows = dot_of_pairs<kZero>(quads[q].low, v),
+                      highs = dot_of_pairs<kZero>(quads[q].high, v);
+        low[row] = q == first ? lows : _mm256_add_epi16(low[row], lows);
+        high[row] = q == first ? highs : _mm256_add_epi16(high[row], highs);
+      }
+    }
+#pragma GCC unroll 16
+    for (int row = 0; row < kRows; ++row) {
+      sums[row].low = _mm256_add_epi32(sums[row].low, _mm256_madd_epi16(low[row], weights.pairs.low));
+      sums[row].high = _mm256_add_epi32(sums[row].high, _mm256_madd_epi16(high[row], weights.pairs.high));
+    }
+  }
+}
+template <int kZero, int kMost, int kCount, int kRows>
+inline void add_dots(Ints (&sums)[kRows], const Codes* quads, const int8_t* const (&x)[kRows]) {
+  const __m256i ones = _mm256_set1_epi16(1);
+  add_weighed_dots<kZero, kMost, kCount>(sums, quads, x, Weights{{ones, ones}});
+}
+inline constexpr bool kUnpacks = true;
 
 struct Floats {
   __m256 low, high;

@@ -14,6 +14,7 @@ namespace quern::backend::cpu::QUERN_ISA {
 struct Codes {
   __m512i v;
   static Codes load(const uint8_t* p) { return {_mm512_loadu_si512(p)}; }
+  void store(uint8_t* p) const { _mm512_storeu_si512(p, v); }
   template <int kShift>
   Codes bits(uint8_t mask) const {
     __m512i shifted = v;
@@ -61,11 +62,34 @@ inline Ints first_sum(const int32_t* minus_sum) {
   return {_mm512_slli_epi32(_mm512_set1_epi32(*minus_sum), __builtin_ctz(kZero | 1 << 30))};
 }
 template <int kZero>
-inline Ints dot(Ints sum, Codes codes, const int8_t* x) {
-  int32_t four;
-  std::memcpy(&four, x, 4);
-  return {_mm512_dpbusd_epi32(sum.v, codes.v, _mm512_set1_epi32(four))};
+inline Codes ready(Codes codes) {
+  return codes;
 }
+template <int kZero, int kMost, int kCount, int kRows>
+inline void add_dots(Ints (&sums)[kRows], const Codes* quads, const int8_t* const (&x)[kRows]) {
+#pragma GCC unroll 16
+  for (int row = 0; row < kRows; ++row) {
+#pragma GCC unroll 8
+    for (int q = 0; q < kCount; ++q) {
+      int32_t four;
+      std::memcpy(&four, x[row] + 4 * q, 4);
+      sums[row].v = _mm512_dpbusd_epi32(sums[row].v, quads[q].v, _mm512_set1_epi32(four));
+    }
+  }
+}
+using Weights = Ints;
+inline Weights weights_of(Ints weights) { return weights; }
+template <int kZero, int kMost, int kCount, int kRows>
+inline void add_weighed_dots(Ints (&sums)[kRows], const Codes* quads, const int8_t* const (&x)[kRows],
+                             Weights weights) {
+#pragma GCC unroll 16
+  for (int row = 0; row < kRows; ++row) {
+    Ints products[1] = {Ints::zero()};
+    add_dots<kZero, kMost, kCount, 1>(products, quads, {x[row]});
+    sums[row] = sums[row] + products[0] * weights;
+  }
+}
+inline constexpr bool kUnpacks = false;
 
 struct Floats {
   __m512 v;

@@ -16,6 +16,7 @@ struct Codes {
     std::memcpy(c.v, p, 64);
     return c;
   }
+  void store(uint8_t* p) const { std::memcpy(p, v, 64); }
   // Every byte shifted left (right where negative), and then `mask` of it.
   template <int kShift>
   Codes bits(uint8_t mask) const {
@@ -80,24 +81,47 @@ inline Ints dot_pairs(Ints sum, Ints pairs, const int16_t* x) {
   return sum;
 }
 
-// What `dot` leaves of a zero, to be taken off its sums.
+// What ready() leaves of a zero, to be taken off its sums.
 template <int kZero>
 inline constexpr int kZeroLeft = kZero;
-// Sums of products of codes less kZero (0 or a power of two) with x: first_sum, given less the sum of all x, then
-// dot for every four of x, which adds each row's four products.
+// Sums of products of codes less kZero (0 or a power of two) with x begin with first_sum, given less the sum of all x.
 template <int kZero>
 inline Ints first_sum(const int32_t* minus_sum) {
   Ints i;
   for (int32_t& each : i.v) each = *minus_sum * kZero;
   return i;
 }
+// Codes as they are multiplied.
 template <int kZero>
-inline Ints dot(Ints sum, Codes codes, const int8_t* x) {
-  for (int r = 0; r < 16; ++r) {
-    for (int i = 0; i < 4; ++i) sum.v[r] += codes.v[4 * r + i] * x[i];
-  }
-  return sum;
+inline Codes ready(Codes codes) {
+  return codes;
 }
+// Adds the products of `kCount` quads of ready codes, none of more than kMost, with four of x each, to the sums of kRows
+// rows of x.
+template <int kZero, int kMost, int kCount, int kRows>
+inline void add_dots(Ints (&sums)[kRows], const Codes* quads, const int8_t* const (&x)[kRows]) {
+  for (int row = 0; row < kRows; ++row) {
+    for (int q = 0; q < kCount; ++q) {
+      for (int r = 0; r < 16; ++r) {
+        for (int i = 0; i < 4; ++i) sums[row].v[r] += quads[q].v[4 * r + i] * x[row][4 * q + i];
+      }
+    }
+  }
+}
+// The same times a weight of 8 bits for each row of the matrix.
+using Weights = Ints;
+inline Weights weights_of(Ints weights) { return weights; }
+template <int kZero, int kMost, int kCount, int kRows>
+inline void add_weighed_dots(Ints (&sums)[kRows], const Codes* quads, const int8_t* const (&x)[kRows],
+                             Weights weights) {
+  for (int row = 0; row < kRows; ++row) {
+    Ints products[1] = {Ints::zero()};
+    add_dots<kZero, kMost, kCount, 1>(products, quads, {x[row]});
+    sums[row] = sums[row] + products[0] * weights;
+  }
+}
+// Whether codes that many rows of x meet are unpacked first.
+inline constexpr bool kUnpacks = false;
 
 struct Floats {
   float v[16];
