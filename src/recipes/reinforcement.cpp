@@ -87,11 +87,13 @@ void RewardsConfig::fields(Fields& f) {
   f.group("model", model);
 }
 
+bool RewardsConfig::any() const {
+  return exact.weight != 0.0 || numeric.weight != 0.0 || regex.weight != 0.0 || json_schema.weight != 0.0 ||
+         length.weight != 0.0 || command.weight != 0.0 || model.weight != 0.0;
+}
+
 Result<void> RewardsConfig::check() const {
-  const bool any = exact.weight != 0.0 || numeric.weight != 0.0 || regex.weight != 0.0 ||
-                   json_schema.weight != 0.0 || length.weight != 0.0 || command.weight != 0.0 ||
-                   model.weight != 0.0;
-  if (!any) {
+  if (!any()) {
     return make_error(ErrorCode::invalid_argument,
                       "no answer is worth anything: all weights of rewards are 0",
                       "set rewards.numeric.weight=1, or that of another reward");

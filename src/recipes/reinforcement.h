@@ -59,6 +59,8 @@ struct RewardsConfig {
   } model;
 
   void fields(Fields& f);
+  // Whether any is used.
+  bool any() const;
   // Whether the prompts must have a reference.
   bool needs_references() const { return exact.weight != 0.0 || numeric.weight != 0.0; }
   // invalid_argument where there is none, or one lacks what it needs.

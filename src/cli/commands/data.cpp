@@ -1,4 +1,4 @@
-// quern data synth | info | prepare
+// quern data synth | info | prepare; answer is in data_answer.cpp
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -16,6 +16,8 @@
 #include "store/store.h"
 
 namespace quern::cli {
+
+Command data_answer_command();
 
 namespace {
 
@@ -237,7 +239,7 @@ Command data_command() {
           .details = {},
           .examples = "quern data synth --out data/tales",
           .define = nullptr,
-          .subcommands = {std::move(synth), std::move(info), std::move(prepare)}};
+          .subcommands = {std::move(synth), std::move(info), std::move(prepare), data_answer_command()}};
 }
 
 }  // namespace quern::cli
