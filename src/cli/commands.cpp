@@ -26,6 +26,7 @@ Command remove_command();
 Command convert_command();
 Command merge_command();
 Command quantize_command();
+Command prune_command();
 Command inspect_command();
 Command imatrix_command();
 Command eval_command();
@@ -55,6 +56,7 @@ const std::vector<Command>& commands() {
       convert_command(),
       merge_command(),
       quantize_command(),
+      prune_command(),
       inspect_command(),
       imatrix_command(),
       eval_command(),

@@ -6,7 +6,9 @@
 
 #include "base/progress.h"
 #include "base/result.h"
+#include "model/decoder.h"
 #include "tensor/dtype.h"
+#include "text/tokenizer.h"
 
 namespace quern::convert {
 
@@ -17,5 +19,9 @@ namespace quern::convert {
 Result<void> save_as_hf(const std::filesystem::path& path, const std::filesystem::path& folder,
                         std::optional<DType> dtype, bool replace, Progress& progress,
                         const std::filesystem::path& adapter = {});
+
+// The same of a decoder that is at hand, and the tokenizer that belongs to it.
+Result<void> save_as_hf(const model::Decoder& model, const text::Tokenizer& tokenizer,
+                        const std::filesystem::path& folder, DType dtype, bool replace, Progress& progress);
 
 }  // namespace quern::convert

@@ -115,3 +115,19 @@ def test_has_the_validation_loss_of_its_run(run, opened, corpus, measured):
     # The run measured f32 weights, of which a 16-bit file holds rounded ones.
     rounded = json.loads((run / "model/config.json").read_text())["torch_dtype"] != "float32"
     assert ours["loss"] == pytest.approx(theirs, abs=1e-3 if rounded else LOGPROB_TOLERANCE)
+
+
+def test_opens_whole_after_pruning(quern, run, tmp_path):
+    """What `quern prune` leaves of it, with a config of its own sizes, is the same model to both."""
+    config = json.loads((run / "model/config.json").read_text())
+    options = ["--drop-layers", 0]
+    if config["model_type"] not in ("mixtral", "qwen2_moe"):
+        options += ["--channels", 56]
+    if config["model_type"] in ("llama", "qwen2", "qwen3", "olmo2", "mistral"):
+        options += ["--heads", 2]
+    quern("prune", run / "model", *options, "--out", tmp_path / "pruned")
+    model, report = AutoModelForCausalLM.from_pretrained(tmp_path / "pruned", dtype=torch.float32, output_loading_info=True)
+    assert not any(report.values()), report
+    assert model.config.num_hidden_layers == 1
+    generation_agrees(quern, tmp_path / "pruned", model.eval(), AutoTokenizer.from_pretrained(tmp_path / "pruned"),
+                      "The engine builds a kernel table,", lambda *_: None)
