@@ -13,6 +13,9 @@ struct CrossEntropyOptions {
   Tensor bias = {};        // wide [V], added to the logits; undefined = none
   double softcap = 0.0;    // logits become softcap * tanh(logit / softcap) when > 0 (Gemma 2)
   int64_t chunk_rows = 0;  // rows of logits computed at a time; 0 = kLogitChunkBytes of them
+  // e: the target stands for 1 - e, and each of the V classes for e / V beside it (Szegedy et al. 2016, arXiv 1512.00567), as
+  // cross_entropy of PyTorch and LabelSmoother of transformers have it. In [0, 1); not with a softcap.
+  double label_smoothing = 0.0;
 };
 
 // sum over rows of weight * -log softmax(h · w^T + bias)[target], a wide scalar [], with h [N, C], w [V, C] of any

@@ -220,6 +220,23 @@ Result<void> AdapterConfig::take_settings() {
   return {};
 }
 
+void DistillConfig::fields(Fields& f) {
+  using ops::Divergence;
+  f.add("teacher", teacher, "model folder or GGUF file of the same vocabulary");
+  f.add("weight", options.share,
+        "of the divergence in the loss; the rest is that of the examples' own tokens")
+      .range(0, 1);
+  f.add("temperature", options.temperature, "at which both distributions are compared; 2 to 4 flatten them")
+      .range(0.01, 100);
+  f.add("divergence", options.divergence,
+        "forward: of the teacher from the student; reverse: of the student from it; jensen_shannon: between "
+        "both",
+        {{"forward", Divergence::forward_kl},
+         {"reverse", Divergence::reverse_kl},
+         {"jensen_shannon", Divergence::jensen_shannon}});
+  f.add("beta", options.beta, "of jensen_shannon: 0 is forward, 1 reverse").range(0, 1);
+}
+
 void PreferenceConfig::fields(Fields& f) {
   using Kind = align::PairLossKind;
   f.add("loss", options.pair.kind, "task dpo: of the difference of log-ratios",
@@ -257,7 +274,11 @@ void TuneConfig::fields(Fields& f) {
         "tuning without an adapter: what learns, by whole names of paths (bias: BitFit; blocks.11); unset: "
         "all");
   f.add("embedding_noise", embedding_noise, "task sft: NEFTune's alpha, 5 to 15; 0: none").range(0, 1e3);
+  f.add("label_smoothing", label_smoothing,
+        "task sft: what other tokens than the right one share, some 0.1; not of models that cap logits")
+      .range(0, 0.999);
   f.group("adapter", adapter);
+  f.group("distill", distill);
   f.group("preference", preference);
   f.group("kto", kto);
   f.group("reward", reward);
@@ -287,9 +308,11 @@ Result<void> TuneConfig::finish(const Fields& loaded) {
     return make_error(ErrorCode::invalid_argument, "learn is of runs without an adapter",
                       "add adapter.method: none, or say adapter.targets");
   }
-  if (embedding_noise > 0.0 && task != TrainTask::sft) {
+  for (const auto& [key, value] :
+       {std::pair{"embedding_noise", embedding_noise}, {"label_smoothing", label_smoothing}}) {
+    if (value == 0.0 || task == TrainTask::sft) continue;
     return make_error(ErrorCode::invalid_argument,
-                      fmt::format("embedding_noise is of task sft, and the task is {}", usual.name));
+                      fmt::format("{} is of task sft, and the task is {}", key, usual.name));
   }
   if (!adapter.from.empty()) QUERN_CHECK(adapter.check_from(whole || usual.scores, loaded));
   // What PEFT and TRL begin with.

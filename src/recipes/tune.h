@@ -10,6 +10,7 @@
 #include "align/reward_loss.h"
 #include "base/config.h"
 #include "formats/peft.h"
+#include "ops/linear_distillation.h"
 #include "recipes/labelling.h"
 #include "recipes/reinforcement.h"
 #include "recipes/run_folder.h"
@@ -36,6 +37,14 @@ struct AdapterConfig {
   std::optional<double> chosen_dropout;  // beside `from`; not a setting
 };
 
+// The `distill:` section.
+struct DistillConfig {
+  std::string teacher;  // model folder or GGUF file
+  ops::DistillationOptions options;
+
+  void fields(Fields& f);
+};
+
 // The `preference:` section, of tasks that learn from pairs.
 struct PreferenceConfig {
   align::PreferenceOptions options;
@@ -59,7 +68,21 @@ struct RewardConfig {
 };
 
 // What `task:` says. All but pretrain and mlm are tasks of tuning: a file of recipes/tuning/ and a line of tuning_tasks() each.
-enum class TrainTask { pretrain, mlm, sft, dpo, orpo, simpo, kto, reward, grpo, ppo, classify, embed };
+enum class TrainTask {
+  pretrain,
+  mlm,
+  sft,
+  distill,
+  dpo,
+  orpo,
+  simpo,
+  kto,
+  reward,
+  grpo,
+  ppo,
+  classify,
+  embed
+};
 
 // What `quern train FILE` reads where it says one of these tasks.
 struct TuneConfig {
@@ -71,7 +94,9 @@ struct TuneConfig {
   bool packed = true;
   std::vector<std::string> learn;  // parameters that learn, by parts of their paths; empty: all
   double embedding_noise = 0.0;    // NEFTune's alpha
+  double label_smoothing = 0.0;    // ops::CrossEntropyOptions
   AdapterConfig adapter;
+  DistillConfig distill;
   PreferenceConfig preference;
   KtoConfig kto;
   RewardConfig reward;

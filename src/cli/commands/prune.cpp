@@ -247,9 +247,7 @@ Runner define(CommandLine& line) {
   CLI::Option* drop =
       app.add_option("--drop-layers", arguments->drop_layers, "layers to remove: 4,7; the first is 0")
           ->delimiter(',');
-  CLI::Option* keep = app.add_option("--keep-layers", arguments->keep_layers, "layers that stay")
-                          ->delimiter(',')
-                          ->excludes(drop);
+  app.add_option("--keep-layers", arguments->keep_layers, "layers that stay")->delimiter(',')->excludes(drop);
   app.add_option("--heads", arguments->heads, "how many query heads stay in each layer, with their key heads")
       ->check(CLI::PositiveNumber);
   app.add_option("--channels", arguments->channels, "how many channels stay inside each MLP")

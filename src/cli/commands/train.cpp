@@ -67,6 +67,10 @@ Result<void> TrainConfig::finish(const Fields& loaded) {
   QUERN_TRY(const std::filesystem::path base, pretrain.from.empty() ? Result<std::filesystem::path>("")
                                                                     : store::Store().resolve(pretrain.from));
   tune.from = base.string();
+  if (std::string& teacher = tune.distill.teacher; !teacher.empty()) {
+    QUERN_TRY(const std::filesystem::path found, store::Store().resolve(teacher));
+    teacher = found.string();
+  }
   tune.train = pretrain.train;
   return tune.finish(loaded);
 }

@@ -25,7 +25,7 @@ class TuneStage final : public Stage {
   std::vector<std::string> inputs() const override {
     std::vector<std::string> paths = {config_.from, config_.examples};
     for (const std::string& path : {config_.rewards.json_schema.file, config_.rewards.model.path,
-                                    config_.ppo.values, config_.adapter.from})
+                                    config_.ppo.values, config_.adapter.from, config_.distill.teacher})
       if (!path.empty()) paths.push_back(path);
     return paths;
   }

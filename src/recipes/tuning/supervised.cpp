@@ -6,8 +6,11 @@ namespace quern::recipes {
 
 namespace {
 
-Result<std::unique_ptr<train::Criterion>> criterion(const TuneConfig&, const TunedModel& model) {
-  return std::unique_ptr<train::Criterion>(new train::SupervisedCriterion(model.model()));
+Result<std::unique_ptr<train::Criterion>> criterion(const TuneConfig& config, const TunedModel& model) {
+  if (config.label_smoothing > 0.0 && model.model().config().logit_softcap > 0.0)
+    return make_error(ErrorCode::unsupported, "label_smoothing is not of models that cap their logits");
+  return std::unique_ptr<train::Criterion>(
+      new train::SupervisedCriterion(model.model(), config.label_smoothing));
 }
 
 }  // namespace

@@ -14,8 +14,9 @@
 namespace quern::recipes {
 
 std::span<const TuningTask> tuning_tasks() {
-  static const std::array tasks{supervised_task(), dpo_task(),  orpo_task(), simpo_task(),    kto_task(),
-                                reward_task(),     grpo_task(), ppo_task(),  classify_task(), embed_task()};
+  static const std::array tasks{supervised_task(), distill_task(),  dpo_task(),    orpo_task(),
+                                simpo_task(),      kto_task(),      reward_task(), grpo_task(),
+                                ppo_task(),        classify_task(), embed_task()};
   return tasks;
 }
 

@@ -6,6 +6,7 @@
 namespace quern::recipes {
 
 TuningTask supervised_task();
+TuningTask distill_task();
 // preference.cpp
 TuningTask dpo_task();
 TuningTask orpo_task();

@@ -72,6 +72,7 @@ OpRow linear_cross_entropy_row() {
                     loss_case("chunks", {11, 6, 13}, 2, Rows::weighted, {.chunk_rows = 4}),
                     loss_case("bias", {11, 6, 13}, 2, Rows::weighted_bias, {.chunk_rows = 4}),
                     loss_case("softcap", {5, 6, 9}, 1, Rows::weighted, {.softcap = 1.5}),
+                    loss_case("label smoothing", {7, 6, 9}, 1, Rows::weighted, {.label_smoothing = 0.2}),
                     loss_case("one class", {3, 4, 1}, 0, Rows::plain),
                     loss_case("odd vocabulary", {9, 17, 333}, 0, Rows::plain),
                     row_losses_case("losses of rows", {12, 9, 4}, 4, false),

@@ -14,6 +14,7 @@ OpRow dropout_row();
 OpRow embedding_row();
 OpRow linear_row();
 OpRow linear_cross_entropy_row();
+OpRow linear_distillation_row();
 OpRow mixture_row();
 OpRow norm_row();
 OpRow reduce_row();
@@ -25,13 +26,25 @@ OpRow softmax_row();
 OpRow transpose_row();
 
 const std::vector<OpRow>& op_rows() {
-  static const std::vector<OpRow> rows = {activation_row(), attention_row(), binary_row(),
-                                          cast_row(),       clamp_row(),     dropout_row(),
-                                          embedding_row(),  linear_row(),    linear_cross_entropy_row(),
-
-                                          mixture_row(),    norm_row(),      reduce_row(),
-                                          reshape_row(),    rope_row(),      scale_row(),
-                                          softcap_row(),    softmax_row(),   transpose_row()};
+  static const std::vector<OpRow> rows = {activation_row(),
+                                          attention_row(),
+                                          binary_row(),
+                                          cast_row(),
+                                          clamp_row(),
+                                          dropout_row(),
+                                          embedding_row(),
+                                          linear_row(),
+                                          linear_cross_entropy_row(),
+                                          linear_distillation_row(),
+                                          mixture_row(),
+                                          norm_row(),
+                                          reduce_row(),
+                                          reshape_row(),
+                                          rope_row(),
+                                          scale_row(),
+                                          softcap_row(),
+                                          softmax_row(),
+                                          transpose_row()};
   return rows;
 }
 

@@ -103,6 +103,26 @@ TEST(ExampleObjective, LearnsAnswersAlone) {
   EXPECT_NEAR(whole.loss, sum / static_cast<double>(targets), 1e-5);
 }
 
+// Steps are smoothed, evaluations are not.
+TEST(ExampleObjective, SmoothsLabelsOfWhatIsLearnt) {
+  model::Decoder model = model::Decoder::create(tiny_tuning_config(), 3).value();
+  const auto smooth = [&](double smoothing) {
+    const data::SupervisedOptions how{.sequence = 32, .rows = 4};
+    return ExampleObjective::create(model.config(), {sampler(how), sampler(how)}, {.batch = 12},
+                                    std::make_unique<SupervisedCriterion>(model, smoothing))
+        .value();
+  };
+  const auto loss = [&] { return smooth(0.2)->accumulate({}).value().loss; };
+  const double smoothed = loss();
+  test::expect_slope(model, take_gradients(model), loss);
+  EXPECT_NE(smoothed, smooth(0.0)->accumulate({}).value().loss);
+  EXPECT_EQ(smooth(0.2)->evaluate(0).value()->loss, smooth(0.0)->evaluate(0).value()->loss);
+  Fingerprint with, without;
+  smooth(0.2)->describe(with);
+  smooth(0.0)->describe(without);
+  EXPECT_NE(with, without);
+}
+
 class AdapterTuning : public testing::Test {
  protected:
   void SetUp() override {

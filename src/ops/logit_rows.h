@@ -1,0 +1,54 @@
+// What losses over a vocabulary have in common: the logits of rows are made a few rows at a time, rows that have no part in
+// the loss make none, and gradients are made on the way, so that logits [N, V] never exist.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "ops/op_support.h"
+#include "ops/output_head.h"
+#include "tensor/tensor.h"
+
+namespace quern::ops {
+
+// The gradients of sum over rows of weight * loss, by states and head, where they are wanted.
+struct RowGradients {
+  Tensor weights = {};  // wide [N], already divided by `factor`; undefined: none is wanted
+  Tensor dh = {};       // [N, C] in the dtype of the states
+  Tensor dw = {};       // wide [V, C]
+  Tensor dbias = {};    // wide [V]
+  double factor = 1.0;  // that is still to come
+};
+
+// Throws ShapeError unless they fit each other, targets are i32 [N] below V, and `weights` are undefined or wide [N].
+void check_logit_rows(std::string_view op, const Tensor& h, const OutputHead& head, const Tensor& targets,
+                      const Tensor& weights);
+
+// Rows whose weight is not 0 and whose target is not negative. weights: undefined for ones.
+std::vector<int64_t> rows_in_loss(const Tensor& targets, const Tensor& weights);
+
+// Those that h, the head's weight and its bias ask for. weights: undefined for ones.
+RowGradients wanted_gradients(const Tensor& h, const OutputHead& head, const Tensor& weights);
+
+// What a loss makes of the wide logits [n, V], soft-cap still to come, of the n rows `rows` of h. Where `weights` (wide [n])
+// are defined it leaves the gradient of the sum of weights * losses in place of the logits.
+using RowLoss =
+    std::function<void(std::span<const int64_t> rows, const Tensor& logits, const Tensor& weights)>;
+
+// Calls `loss` for `rows` of h, at most `at_once` (> 0) at a time, and makes the gradients of them; other rows of dh are 0.
+void for_logit_rows(const Tensor& h, const OutputHead& head, std::span<const int64_t> rows, int64_t at_once,
+                    const RowGradients& gradients, const RowLoss& loss);
+
+// Hands the gradients, times `scale`, to the inputs h, weight and bias of a recorded op.
+void give(const RowGradients& gradients, double scale, BackwardContext& inputs);
+
+// sum of weights * losses, a wide scalar []; weights: undefined for ones.
+Tensor weighted_sum(const Tensor& losses, const Tensor& weights);
+
+// The rows `rows` of x [N] or [N, C], brought together.
+Tensor gathered(const Tensor& x, std::span<const int64_t> rows);
+// The way back: row i of `from` becomes row rows[i] of `to`.
+void scatter(const Tensor& from, std::span<const int64_t> rows, const Tensor& to);
+
+}  // namespace quern::ops
