@@ -122,9 +122,9 @@ void check(const Tensor& h, const OutputHead& head, const Tensor& teacher_h, con
            const Tensor& targets, const DistillationOptions& o) {
   check_logit_rows(kDistillation, h, head, targets, o.weights);
   expect(teacher_h.dtype() == h.dtype() && teacher_h.shape().rank() == 2 && teacher_h.dim(0) == h.dim(0),
-         kDistillation, "states of the teacher for {}, got {}", h.describe(), teacher_h.describe());
+         kDistillation, "states of the teacher for {}, got {}", h, teacher_h);
   expect(teacher.weight.shape().rank() == 2 && teacher.weight.dim(1) == teacher_h.dim(1), kDistillation,
-         "a weight of the teacher for {}, got {}", teacher_h.describe(), teacher.weight.describe());
+         "a weight of the teacher for {}, got {}", teacher_h, teacher.weight);
   expect_optional(kDistillation, "bias of the teacher", teacher.bias, {teacher.weight.dim(0)},
                   wide_of(h.dtype()));
   expect(o.share >= 0.0 && o.share <= 1.0, kDistillation, "a share from 0 to 1, got {}", o.share);

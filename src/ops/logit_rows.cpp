@@ -62,10 +62,10 @@ void check_logit_rows(std::string_view op, const Tensor& h, const OutputHead& he
   const Tensor& w = head.weight;
   expect_float(op, "input", h);
   expect(w.defined() && (is_float(w.dtype()) || is_block(w.dtype())), op,
-         "a floating or block-quantised weight, got {}", w.describe());
+         "a floating or block-quantised weight, got {}", w);
   expect(
       h.shape().rank() == 2 && w.shape().rank() == 2 && h.dim(1) == w.dim(1) && h.dim(0) > 0 && w.dim(0) > 0,
-      op, "input [N, C] and weight [V, C], got {} and {}", h.describe(), w.describe());
+      op, "input [N, C] and weight [V, C], got {} and {}", h, w);
   expect_like(op, "targets", targets, {h.dim(0)}, DType::i32);
   for (const int32_t target : targets.span<int32_t>()) {
     expect(target < w.dim(0), op, "targets below {}, got {}", w.dim(0), target);
