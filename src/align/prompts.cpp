@@ -100,6 +100,11 @@ PromptSet::PromptSet(std::vector<Prompt> prompts) {
 
 Result<PromptSet> PromptSet::read(const std::filesystem::path& path, const infer::Language& language,
                                   const PromptOptions& options) {
+  if (options.max_tokens < 1) {
+    return make_error(ErrorCode::invalid_argument,
+                      fmt::format("answers leave {} tokens for the prompt", options.max_tokens),
+                      "let answers be shorter (max_tokens), or rows longer (train.sequence)");
+  }
   QUERN_TRY(data::RowReader reader, data::RowReader::open({path.string()}));
   std::vector<Prompt> prompts;
   data::RowReader::Row row;

@@ -64,6 +64,8 @@ TEST_F(Prompts, SayWhichRowIsWrong) {
               HasSubstr("there is no answer to compare with"));
   EXPECT_THAT(error("{\"prompt\": \"abcdef\"}", {.max_tokens = 5}),
               HasSubstr("the prompt has 6 tokens, and there is room for 5"));
+  EXPECT_THAT(error("{\"prompt\": \"a\"}", {.max_tokens = -36}),
+              HasSubstr("answers leave -36 tokens for the prompt"));
   EXPECT_THAT(error("{\"prompt\": [{\"role\": \"assistant\", \"content\": \"b\"}]}"),
               HasSubstr("end with a question"));
   EXPECT_THAT(error("{\"prompt\": 5}"), HasSubstr("prompts.jsonl:1"));

@@ -102,22 +102,20 @@ inline void prefetch_codes(const uint8_t* codes) {
 template <StripFormat F>
 struct PackedCodes {
   const uint8_t* at;
-  // The quads of the next group, ready; `quads` is where they may be put.
-  const Codes* next(Codes (&quads)[8]) {
+  // The quads of the next group, ready.
+  void next(Codes (&quads)[8]) {
     prefetch_codes<F>(at);
     load_quads<F>(at, quads);
     for (Codes& quad : quads) quad = ready<F.zero>(quad);
     at += StripLayout{F, kStripGroup}.code_bytes();
-    return quads;
   }
 };
 // or memory where they lie ready, 64 bytes each, since many rows of x meet them.
 struct UnpackedCodes {
   const uint8_t* at;
-  const Codes* next(Codes (&quads)[8]) {
+  void next(Codes (&quads)[8]) {
     for (int q = 0; q < 8; ++q) quads[q] = Codes::load(at + 64 * q);
     at += 512;
-    return quads;
   }
 };
 
@@ -127,36 +125,44 @@ inline void add_groups(Groups groups, const uint8_t* scales, int64_t begin, int6
                        Floats (&sums)[kRows]) {
   constexpr StripLayout kUnit{F, kStripGroup};
   constexpr int kRuns = kStripGroup / F.columns_per_scale, kQuads = 8 / kRuns, kMost = kMostCode<F>;
+  constexpr int kAtOnce = kSharesCodes ? kRows : 1;
   for (int64_t g = begin; g < end; ++g, scales += kUnit.scale_bytes()) {
-    Codes room[8];
-    const Codes* quads = groups.next(room);
-    const RoundedGroup* rows[kRows];
-    const int8_t* codes[kRows];
-    Ints dots[kRuns][kRows];
-#pragma GCC unroll 16
-    for (int r = 0; r < kRows; ++r) {
-      rows[r] = x.row<RoundedGroup>(r) + g;
-      codes[r] = rows[r]->codes;
-      for (int run = 0; run < kRuns; ++run)
-        dots[run][r] = first_sum<F.zero>(&rows[r]->minus_sums[kRuns == 1 ? 0 : 1 + run]);
-    }
-    add_dots<F.zero, kMost, kQuads>(dots[0], quads, codes);
-    if constexpr (kRuns == 2) {
-#pragma GCC unroll 16
-      for (int r = 0; r < kRows; ++r) codes[r] += 16;
-      add_dots<F.zero, kMost, kQuads>(dots[1], quads + 4, codes);
+    Codes quads[8];
+    groups.next(quads);
+    Floats scale[kRuns], mins[kRuns];
+    for (int run = 0; run < kRuns; ++run) {
+      scale[run] = load_scale<F, false>(scales, run);
+      if constexpr (F.mins) mins[run] = load_scale<F, true>(scales, run);
     }
 #pragma GCC unroll 16
-    for (int r = 0; r < kRows; ++r) {
-      const RoundedGroup& row = *rows[r];
-      Floats product = Floats::from(dots[0][r]) * load_scale<F, false>(scales, 0);
-      if constexpr (kRuns == 2)
-        product = multiply_add(Floats::from(dots[1][r]), load_scale<F, false>(scales, 1), product);
-      sums[r] = multiply_add(product, Floats::broadcast(&row.scale), sums[r]);
-      if constexpr (F.mins) {
+    for (int first = 0; first < kRows; first += kAtOnce) {
+      const RoundedGroup* rows[kAtOnce];
+      const int8_t* codes[kAtOnce];
+      Ints dots[kRuns][kAtOnce];
+#pragma GCC unroll 16
+      for (int r = 0; r < kAtOnce; ++r) {
+        rows[r] = x.row<RoundedGroup>(first + r) + g;
+        codes[r] = rows[r]->codes;
         for (int run = 0; run < kRuns; ++run)
-          sums[r] = multiply_add(load_scale<F, true>(scales, run),
-                                 Floats::broadcast(&row.scaled_sums[kRuns == 1 ? 0 : 1 + run]), sums[r]);
+          dots[run][r] = first_sum<F.zero>(&rows[r]->minus_sums[kRuns == 1 ? 0 : 1 + run]);
+      }
+      add_dots<F.zero, kMost, kQuads>(dots[0], quads, codes);
+      if constexpr (kRuns == 2) {
+#pragma GCC unroll 16
+        for (int r = 0; r < kAtOnce; ++r) codes[r] += 16;
+        add_dots<F.zero, kMost, kQuads>(dots[1], quads + 4, codes);
+      }
+#pragma GCC unroll 16
+      for (int r = 0; r < kAtOnce; ++r) {
+        Floats product = Floats::from(dots[0][r]) * scale[0];
+        if constexpr (kRuns == 2) product = multiply_add(Floats::from(dots[1][r]), scale[1], product);
+        Floats& sum = sums[first + r];
+        sum = multiply_add(product, Floats::broadcast(&rows[r]->scale), sum);
+        if constexpr (F.mins) {
+          for (int run = 0; run < kRuns; ++run)
+            sum = multiply_add(mins[run], Floats::broadcast(&rows[r]->scaled_sums[kRuns == 1 ? 0 : 1 + run]),
+                               sum);
+        }
       }
     }
   }
@@ -218,8 +224,8 @@ inline Groups add_columns(Groups groups, const uint8_t* scales, const uint8_t* s
     codes[r] = x.row<RoundedSuper>(r)[s].codes;
   }
   for (int g = 0; g < kGroups; ++g) {
-    Codes room[8];
-    const Codes* quads = groups.next(room);
+    Codes quads[8];
+    groups.next(quads);
     for (int run = 0; run < kRuns; ++run) {
       add_weighed_dots<F.zero, kMost, kQuads>(
           products, quads + run * kQuads, codes,
@@ -302,8 +308,8 @@ inline void multiply_unpacked(const uint8_t* strip, const RoundedRows& x, float*
     const int64_t end = begin + kUnpackedGroups < parts.groups ? begin + kUnpackedGroups : parts.groups;
     PackedCodes<F> packed{parts.codes_of(begin)};
     for (int64_t g = 0; g < end - begin; ++g) {
-      Codes room[8];
-      const Codes* quads = packed.next(room);
+      Codes quads[8];
+      packed.next(quads);
       for (int q = 0; q < 8; ++q) quads[q].store(codes + 512 * g + 64 * q);
     }
     int64_t r = 0;
@@ -319,7 +325,7 @@ inline constexpr int64_t kUnpackedRows = 8;
 
 template <StripFormat F>
 inline void multiply_rows(const uint8_t* strip, const RoundedRows& x, float* out) {
-  if constexpr (kUnpacks) {
+  if constexpr (kSharesCodes) {
     if (x.count >= kUnpackedRows) return multiply_unpacked<F>(strip, x, out);
   }
   int64_t r = 0;

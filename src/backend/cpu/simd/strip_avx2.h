@@ -146,7 +146,7 @@ inline void add_dots(Ints (&sums)[kRows], const Codes* quads, const int8_t* cons
   const __m256i ones = _mm256_set1_epi16(1);
   add_weighed_dots<kZero, kMost, kCount>(sums, quads, x, Weights{{ones, ones}});
 }
-inline constexpr bool kUnpacks = true;
+inline constexpr bool kSharesCodes = true;
 
 struct Floats {
   __m256 low, high;

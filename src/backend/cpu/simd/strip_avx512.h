@@ -89,7 +89,7 @@ inline void add_weighed_dots(Ints (&sums)[kRows], const Codes* quads, const int8
     sums[row] = sums[row] + products[0] * weights;
   }
 }
-inline constexpr bool kUnpacks = false;
+inline constexpr bool kSharesCodes = false;
 
 struct Floats {
   __m512 v;

@@ -120,8 +120,8 @@ inline void add_weighed_dots(Ints (&sums)[kRows], const Codes* quads, const int8
     sums[row] = sums[row] + products[0] * weights;
   }
 }
-// Whether codes that many rows of x meet are unpacked first.
-inline constexpr bool kUnpacks = false;
+// Whether rows of x take turns with each quad, and codes that many of them meet are unpacked first.
+inline constexpr bool kSharesCodes = false;
 
 struct Floats {
   float v[16];
