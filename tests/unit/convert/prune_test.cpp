@@ -169,7 +169,9 @@ TEST(MakeSparse, ClearsTheSmallestWeightsOfEachMatrix) {
       }
     }
     EXPECT_EQ(zeros, touched ? p.master().numel() / 4 : 0) << name;
-    if (touched) EXPECT_LE(cleared, least) << name;
+    if (touched) {
+      EXPECT_LE(cleared, least) << name;
+    }
   });
 }
 
