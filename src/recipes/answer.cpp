@@ -79,16 +79,17 @@ class AnswerFiles {
 };
 
 Json counters_of(const AnswerReport& r) {
-  return {{"prompts", r.prompts}, {"answers", r.answers},        {"written", r.written},
-          {"cut_off", r.cut_off}, {"unanswered", r.unanswered},  {"tokens", r.tokens},
-          {"reward", r.reward},   {"kept_reward", r.kept_reward}};
+  return {{"prompts", r.prompts}, {"answers", r.answers}, {"written", r.written},
+          {"cut_off", r.cut_off}, {"empty", r.empty},     {"unanswered", r.unanswered},
+          {"tokens", r.tokens},   {"reward", r.reward},   {"kept_reward", r.kept_reward}};
 }
 
 // Counters as they are while a run goes on: sums where the report has averages.
 AnswerReport counters_from(const Json& json) {
   AnswerReport r;
   r.prompts = json.at("prompts"), r.answers = json.at("answers"), r.written = json.at("written");
-  r.cut_off = json.at("cut_off"), r.unanswered = json.at("unanswered"), r.tokens = json.at("tokens");
+  r.cut_off = json.at("cut_off"), r.empty = json.at("empty"), r.unanswered = json.at("unanswered"),
+  r.tokens = json.at("tokens");
   r.reward = json.at("reward"), r.kept_reward = json.at("kept_reward");
   return r;
 }
@@ -178,6 +179,7 @@ class Answerer {
     report.answers += static_cast<int64_t>(judged.size());
     for (size_t i = 0; i < judged.size(); ++i) {
       report.cut_off += judged[i].ended ? 0 : 1;
+      report.empty += judged[i].text.empty() ? 1 : 0;
       report.tokens += static_cast<double>(judged[i].tokens);
       if (!worth.empty()) report.reward += worth[i];
     }

@@ -39,6 +39,7 @@ struct AnswerConfig {
 struct AnswerReport {
   int64_t prompts = 0, answers = 0, written = 0;
   int64_t cut_off = 0;       // of the answers: ended by the limit of tokens
+  int64_t empty = 0;         // of the answers: without text, never written
   int64_t unanswered = 0;    // prompts of which no answer was written
   double tokens = 0.0;       // of an answer, on average
   double reward = 0.0;       // on average: of all answers,

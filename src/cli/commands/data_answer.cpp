@@ -29,6 +29,7 @@ std::string to_text(const recipes::AnswerReport& r, const std::string& out) {
   table.add({"written", fmt::format("{} of {} answers to {} prompts", r.written, r.answers, r.prompts)});
   if (r.unanswered > 0) table.add({"without an answer", fmt::format("{} prompts", r.unanswered)});
   if (r.cut_off > 0) table.add({"cut off", fmt::format("{} answers, by max_tokens", r.cut_off)});
+  if (r.empty > 0) table.add({"empty", fmt::format("{} answers, left out", r.empty)});
   table.add({"length", fmt::format("{:.1f} tokens on average", r.tokens)});
   if (r.rewarded)
     table.add(
