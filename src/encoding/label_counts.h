@@ -1,6 +1,7 @@
 // How often labels were found, missed and made up: F1 of each (van Rijsbergen 1979), and their mean.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 

@@ -116,6 +116,7 @@ void MaskedWords::add(std::span<const int64_t> chosen, const EncoderPass& pass, 
   masks.reserve(chosen.size());
   for (const int64_t i : chosen) masks.push_back(masked(i, pass.draw));
   std::vector<const TextTokens*> texts;
+  texts.reserve(masks.size());
   for (const Masked& one : masks) texts.push_back(&one.text);
   const TextBatch batch(texts, model_->config(), pass);
   const Tensor targets = Tensor::full(batch.tokens.shape(), -1.0, DType::i32);

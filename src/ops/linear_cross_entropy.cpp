@@ -74,7 +74,7 @@ Tensor run(const Tensor& h, const Tensor& w, const Tensor& targets, const Tensor
   const int64_t bytes = w.dim(0) * size_of(wide_of(h.dtype()));
   const int64_t at_once =
       options.chunk_rows > 0 ? options.chunk_rows : std::max(kFewestLogitRows, kLogitChunkBytes / bytes);
-  const Tensor losses = Tensor::zeros({h.dim(0)}, wide_of(h.dtype()));
+  Tensor losses = Tensor::zeros({h.dim(0)}, wide_of(h.dtype()));
   const double e = options.label_smoothing;
   for_logit_rows(
       h, head_of(w, options), rows_in_loss(targets, weights), at_once, gradients,

@@ -264,10 +264,10 @@ void RewardConfig::fields(Fields& f) {
 }
 
 void TuneConfig::fields(Fields& f) {
-  f.add(
-      "examples", examples,
-      "tuning: folder of `quern data prepare`; of tasks with prompts or rows, a folder with train.jsonl, or a "
-      "file");
+  f.add("examples", examples,
+        "tuning: folder of `quern data prepare`; of tasks with prompts or rows, a folder with train.jsonl, "
+        "or a "
+        "file");
   f.add("epochs", epochs, "tuning: times that each example is learnt, unless train.steps is set").at_least(0);
   f.add("packed", packed, "tuning: several examples in a row, each by itself");
   f.add("learn", learn,

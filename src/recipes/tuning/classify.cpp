@@ -10,7 +10,6 @@ namespace quern::recipes {
 
 namespace {
 
-using encoding::EncoderCriterion;
 using Learner = std::shared_ptr<infer::LoadedEncoder>;
 using model::Head;
 

@@ -14,8 +14,8 @@ namespace {
 
 TEST(OpRows, EveryOpHasARow) {
   // Sources of src/ops that hold no op of their own.
-  const std::set<std::string> helpers{"op_support", "rope_table", "attention_mask", "kv_store",
-                                      "decoded_blocks", "logit_rows"};
+  const std::set<std::string> helpers{"op_support", "rope_table",     "attention_mask",
+                                      "kv_store",   "decoded_blocks", "logit_rows"};
   std::vector<std::string> ops;
   for (const auto& entry : std::filesystem::directory_iterator(QUERN_SOURCE_DIR "/src/ops")) {
     if (entry.path().extension() == ".cpp" && !helpers.contains(entry.path().stem()))
