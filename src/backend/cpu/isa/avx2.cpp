@@ -2,6 +2,7 @@
 #define QUERN_ISA avx2
 #define QUERN_VEC "backend/cpu/simd/vec_avx2.h"
 #define QUERN_STRIP "backend/cpu/simd/strip_avx2.h"
+#define QUERN_STRIP_PANELS
 #include "backend/cpu/isa/tables.h"
 #include "backend/cpu/kernels/table.h"
 

@@ -8,6 +8,9 @@
 #ifdef QUERN_STRIP_TILES
 #include "backend/cpu/kernels/strip_tiles.kernel.h"
 #endif
+#ifdef QUERN_STRIP_PANELS
+#include "backend/cpu/kernels/strip_panels.kernel.h"
+#endif
 
 namespace quern::backend::cpu::QUERN_ISA {
 
@@ -19,6 +22,11 @@ inline StripProduct strip_product(DType dtype, int64_t rows) {
     found = multiply_rows<F>;
 #ifdef QUERN_STRIP_TILES
     if (rows >= kFewestTileRows) found = multiply_on_tiles<F>;
+#endif
+#ifdef QUERN_STRIP_PANELS
+    if constexpr (F.zero != 128) {
+      if (rows >= kFewestPanelRows) found = multiply_on_panels<F>;
+    }
 #endif
   });
   return found;

@@ -98,7 +98,7 @@ inline void prefetch_codes(const uint8_t* codes) {
   }
 }
 
-// Where groups of a strip's codes come from: the strip, as it lies,
+// A strip's codes, group after group.
 template <StripFormat F>
 struct PackedCodes {
   const uint8_t* at;
@@ -110,23 +110,15 @@ struct PackedCodes {
     at += StripLayout{F, kStripGroup}.code_bytes();
   }
 };
-// or memory where they lie ready, 64 bytes each, since many rows of x meet them.
-struct UnpackedCodes {
-  const uint8_t* at;
-  void next(Codes (&quads)[8]) {
-    for (int q = 0; q < 8; ++q) quads[q] = Codes::load(at + 64 * q);
-    at += 512;
-  }
-};
 
-// Adds the products of groups [begin, end) with the first `kRows` rows of x. `scales`: of the first of them.
-template <StripFormat F, int kRows, class Groups>
-inline void add_groups(Groups groups, const uint8_t* scales, int64_t begin, int64_t end, const RoundedRows& x,
+// Adds the products of `count` groups with the first `kRows` rows of x. `scales`: of the first of them.
+template <StripFormat F, int kRows>
+inline void add_groups(PackedCodes<F> groups, const uint8_t* scales, int64_t count, const RoundedRows& x,
                        Floats (&sums)[kRows]) {
   constexpr StripLayout kUnit{F, kStripGroup};
   constexpr int kRuns = kStripGroup / F.columns_per_scale, kQuads = 8 / kRuns, kMost = kMostCode<F>;
   constexpr int kAtOnce = kSharesCodes ? kRows : 1;
-  for (int64_t g = begin; g < end; ++g, scales += kUnit.scale_bytes()) {
+  for (int64_t g = 0; g < count; ++g, scales += kUnit.scale_bytes()) {
     Codes quads[8];
     groups.next(quads);
     Floats scale[kRuns], mins[kRuns];
@@ -208,9 +200,9 @@ inline Floats add_super(Ints product, Ints offset, Floats scales, Floats mins, c
 
 // The same of 256 columns with fine scales, the s-th of their kind: sums over them are exact. `scales`: of the first group;
 // `shared`: the f16.
-template <StripFormat F, int kRows, class Groups>
-inline Groups add_columns(Groups groups, const uint8_t* scales, const uint8_t* shared, int64_t s,
-                          const RoundedRows& x, Floats (&sums)[kRows]) {
+template <StripFormat F, int kRows>
+inline PackedCodes<F> add_columns(PackedCodes<F> groups, const uint8_t* scales, const uint8_t* shared,
+                                  int64_t s, const RoundedRows& x, Floats (&sums)[kRows]) {
   static_assert(!F.mins || F.zero == 0);
   constexpr StripLayout kUnit{F, kStripGroup};
   constexpr int kGroups = kStripSuper / kStripGroup, kRuns = kStripGroup / F.columns_per_scale,
@@ -277,57 +269,16 @@ inline void multiply_strip(const uint8_t* strip, const RoundedRows& x, float* ou
     for (int64_t s = 0; s < x.columns / kStripSuper; ++s)
       codes = add_columns<F, kRows>(codes, parts.scales_of(8 * s), parts.shared_of(s), s, x, sums);
   } else {
-    add_groups<F, kRows>(codes, parts.scales, 0, parts.groups, x, sums);
+    add_groups<F, kRows>(codes, parts.scales, parts.groups, x, sums);
   }
   for (int r = 0; r < kRows; ++r) sums[r].store(out + r * kStripRows);
 }
 
-// Groups that are unpacked at a time: 4 KB of codes, which stay in L1 with the rows of x that meet them.
-inline constexpr int64_t kUnpackedGroups = kStripSuper / kStripGroup;
-
-// What unpacked groups [begin, end) add to the sums of the first `kRows` rows of x, or to zero where they are the first.
-template <StripFormat F, int kRows>
-inline void add_unpacked(const uint8_t* codes, const StripParts<F>& parts, int64_t begin, int64_t end,
-                         const RoundedRows& x, float* out) {
-  Floats sums[kRows];
-  for (int r = 0; r < kRows; ++r) sums[r] = begin == 0 ? Floats::zero() : Floats::load(out + r * kStripRows);
-  if constexpr (F.scale == StripScale::fine)
-    add_columns<F, kRows>(UnpackedCodes{codes}, parts.scales_of(begin), parts.shared_of(begin / 8), begin / 8,
-                          x, sums);
-  else
-    add_groups<F, kRows>(UnpackedCodes{codes}, parts.scales_of(begin), begin, end, x, sums);
-  for (int r = 0; r < kRows; ++r) sums[r].store(out + r * kStripRows);
-}
-
-// All rows of x times one strip.
-template <StripFormat F>
-inline void multiply_unpacked(const uint8_t* strip, const RoundedRows& x, float* out) {
-  const StripParts<F> parts(strip, x.columns);
-  alignas(64) uint8_t codes[kUnpackedGroups * 512];
-  for (int64_t begin = 0; begin < parts.groups; begin += kUnpackedGroups) {
-    const int64_t end = begin + kUnpackedGroups < parts.groups ? begin + kUnpackedGroups : parts.groups;
-    PackedCodes<F> packed{parts.codes_of(begin)};
-    for (int64_t g = 0; g < end - begin; ++g) {
-      Codes quads[8];
-      packed.next(quads);
-      for (int q = 0; q < 8; ++q) quads[q].store(codes + 512 * g + 64 * q);
-    }
-    int64_t r = 0;
-    for (; r + 4 <= x.count; r += 4)
-      add_unpacked<F, 4>(codes, parts, begin, end, x.from(r, 4), out + r * kStripRows);
-    for (; r < x.count; ++r) add_unpacked<F, 1>(codes, parts, begin, end, x.from(r, 1), out + r * kStripRows);
-  }
-}
-
-// Rows of x that share one reading of a strip's codes; as many at least are worth unpacking them.
+// Rows of x that share one reading of a strip's codes.
 inline constexpr int kManyRows = kWidth == 16 ? 12 : 4;
-inline constexpr int64_t kUnpackedRows = 8;
 
 template <StripFormat F>
 inline void multiply_rows(const uint8_t* strip, const RoundedRows& x, float* out) {
-  if constexpr (kSharesCodes) {
-    if (x.count >= kUnpackedRows) return multiply_unpacked<F>(strip, x, out);
-  }
   int64_t r = 0;
   for (; r + kManyRows <= x.count; r += kManyRows)
     multiply_strip<F, kManyRows>(strip, x.from(r, kManyRows), out + r * kStripRows);

@@ -17,10 +17,6 @@ struct Codes {
     return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)),
             _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 32))};
   }
-  void store(uint8_t* p) const {
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), low);
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p + 32), high);
-  }
   template <int kShift>
   static __m256i shifted(__m256i v) {
     if constexpr (kShift > 0) return _mm256_slli_epi16(v, kShift);

@@ -14,7 +14,6 @@ namespace quern::backend::cpu::QUERN_ISA {
 struct Codes {
   __m512i v;
   static Codes load(const uint8_t* p) { return {_mm512_loadu_si512(p)}; }
-  void store(uint8_t* p) const { _mm512_storeu_si512(p, v); }
   template <int kShift>
   Codes bits(uint8_t mask) const {
     __m512i shifted = v;

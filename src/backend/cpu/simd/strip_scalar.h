@@ -16,7 +16,6 @@ struct Codes {
     std::memcpy(c.v, p, 64);
     return c;
   }
-  void store(uint8_t* p) const { std::memcpy(p, v, 64); }
   // Every byte shifted left (right where negative), and then `mask` of it.
   template <int kShift>
   Codes bits(uint8_t mask) const {
@@ -120,7 +119,7 @@ inline void add_weighed_dots(Ints (&sums)[kRows], const Codes* quads, const int8
     sums[row] = sums[row] + products[0] * weights;
   }
 }
-// Whether rows of x take turns with each quad, and codes that many of them meet are unpacked first.
+// Whether rows of x take turns with each quad.
 inline constexpr bool kSharesCodes = false;
 
 struct Floats {
