@@ -59,7 +59,9 @@ Result<PullOutcome> pull(const Store& store, const Source& source, const PullOpt
   } else if (!options.force) {
     for (StoredModel& model : store.list()) {
       const bool same = model.source == recorded && (options.name.empty() || options.name == model.name);
-      if (same && source.kind != SourceKind::local) return PullOutcome{std::move(model), true};
+      if (!same || source.kind == SourceKind::local) continue;
+      store.remove_staged(recorded);  // left by a pull that was killed after its model had its name
+      return PullOutcome{std::move(model), true};
     }
     if (!options.name.empty()) QUERN_CHECK(store.check_name(options.name, false));
   }

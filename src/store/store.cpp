@@ -195,11 +195,21 @@ Result<fs::path> Store::resolve(const std::string& name_or_path) const {
   return error;
 }
 
-Result<Staging> Store::stage(std::string_view source) const {
+fs::path Store::staging_folder(std::string_view source) const {
   std::string readable;
   for (const char c : source.substr(0, 80))
     readable += std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' ? c : '_';
-  return Staging::open(partial() / fmt::format("{}-{:016x}", readable, hash64(source)), source);
+  return partial() / fmt::format("{}-{:016x}", readable, hash64(source));
+}
+
+Result<Staging> Store::stage(std::string_view source) const {
+  return Staging::open(staging_folder(source), source);
+}
+
+void Store::remove_staged(std::string_view source) const {
+  std::error_code ignored;
+  if (!fs::exists(staging_folder(source), ignored)) return;
+  if (Result<Staging> staging = stage(source); staging.ok()) staging->discard();
 }
 
 std::vector<UnfinishedPull> Store::unfinished() const {

@@ -55,6 +55,8 @@ class Store {
 
   // Where a pull from `source` gathers its files; conflict when another process does so now.
   Result<Staging> stage(std::string_view source) const;
+  // Removes what is gathered from `source`, unless another process does so now.
+  void remove_staged(std::string_view source) const;
   // Pulls that were interrupted, and how much of them is there.
   std::vector<UnfinishedPull> unfinished() const;
   Result<void> remove_unfinished() const;
@@ -69,6 +71,7 @@ class Store {
  private:
   std::filesystem::path models() const { return root_ / "models"; }
   std::filesystem::path partial() const { return root_ / "partial"; }
+  std::filesystem::path staging_folder(std::string_view source) const;
 
   std::filesystem::path root_;
 };

@@ -33,6 +33,7 @@ LISTING = {"sha": "c0ffee", "siblings": [{"rfilename": "Tiny.Q8_0.gguf", "size":
 class Hub(BaseHTTPRequestHandler):
     delay = 0.005  # seconds per piece
     sent = 0  # bytes of the file, over all requests
+    open = threading.Event()  # while it is not set, only the first half of the file is sent
 
     def do_GET(self):
         if self.path.startswith("/api/"):
@@ -49,6 +50,8 @@ class Hub(BaseHTTPRequestHandler):
         self.end_headers()
         try:
             for begin in range(0, len(body), PIECE):
+                if begin >= len(CONTENT) // 2:
+                    Hub.open.wait(60)
                 self.wfile.write(body[begin:begin + PIECE])
                 Hub.sent += len(body[begin:begin + PIECE])
                 time.sleep(self.delay if len(body) > PIECE else 0)
@@ -79,8 +82,9 @@ class Bench:
         files = list((self.folder / store / "models").rglob("*.gguf"))
         if len(files) != 1 or files[0].read_bytes() != CONTENT:
             raise SystemExit(f"{how}: the model is not what the hub has: {files}")
-        if list((self.folder / store / "partial").iterdir()):
-            raise SystemExit(f"{how}: something is left of the pull")
+        left = list((self.folder / store / "partial").iterdir())
+        if left:
+            raise SystemExit(f"{how}: something is left of the pull: {left}")
 
 
 def expect(process, status, *words):
@@ -122,10 +126,12 @@ def kill_until_done(bench, rng):
 
 
 def interrupt(bench):
+    Hub.open.clear()
     process = bench.pull("interrupted")
     wait_for_part(bench, "interrupted")
     process.send_signal(signal.SIGINT)
     expect(process, CANCELLED, "the same command goes on")
+    Hub.open.set()
     before = bench.part_size("interrupted")
     if before == 0:
         raise SystemExit("Ctrl-C: what came is lost")
@@ -138,9 +144,11 @@ def interrupt(bench):
 
 
 def two_at_once(bench):
+    Hub.open.clear()
     first = bench.pull("shared")
     wait_for_part(bench, "shared")
     expect(bench.pull("shared"), CONFLICT, "is being pulled by another process")
+    Hub.open.set()
     expect(first, 0)
     bench.expect_whole("shared", "two at once")
 
@@ -149,6 +157,7 @@ def main():
     program = Path(sys.argv[1]).resolve()
     server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
     server.daemon_threads = True
+    Hub.open.set()
     threading.Thread(target=server.serve_forever, daemon=True).start()
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(program, Path(folder), f"http://127.0.0.1:{server.server_port}")

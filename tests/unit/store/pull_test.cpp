@@ -237,5 +237,18 @@ TEST_F(PullTest, GoesOnWhereItStopped) {
   EXPECT_TRUE(store_.unfinished().empty());
 }
 
+TEST_F(PullTest, RemovesWhatAKilledPullLeftOfAModelThatIsThere) {
+  const LoopbackServer server(Files{{{"/m.gguf", gguf_}}});
+  const std::string url = server.url("/m.gguf");
+  ASSERT_TRUE(run(url).ok());
+  {
+    const Staging held = store_.stage(url).value();
+    EXPECT_TRUE(run(url).value().was_there);
+    EXPECT_EQ(store_.unfinished().size(), 1u) << "another process gathers there";
+  }
+  EXPECT_TRUE(run(url).value().was_there);
+  EXPECT_TRUE(store_.unfinished().empty());
+}
+
 }  // namespace
 }  // namespace quern::store
