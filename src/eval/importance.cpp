@@ -5,10 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "autograd/graph.h"
-#include "base/interrupt.h"
 #include "base/threads.h"
-#include "eval/text_scorer.h"
+#include "eval/observed_passes.h"
 #include "model/family.h"
 
 namespace quern::eval {
@@ -84,25 +82,12 @@ Result<formats::ImportanceMatrix> ImportanceCollector::matrix(const model::Decod
 
 Result<formats::ImportanceMatrix> measure_importance(const model::Decoder& model, const EvaluationText& text,
                                                      const WindowOptions& options, Progress& progress) {
-  QUERN_CHECK(check_text_fits(text, options, model));
   QUERN_CHECK(gguf_tensors(model));
-  QUERN_TRY(const std::vector<Window> windows,
-            windows_over(static_cast<int64_t>(text.tokens.size()), options));
-  const autograd::NoGrad no_grad;
   ImportanceCollector collector;
-  ProgressScope scope(progress, "imatrix", static_cast<int64_t>(windows.size()), "chunks");
-  int64_t done = 0;
-  for (const Window& window : windows) {
-    throw_if_interrupted();
-    const std::vector<int32_t> shown = shown_tokens(text, window, options.method);
-    const auto time = static_cast<int64_t>(shown.size());
-    nn::ForwardContext context = nn::ForwardContext::causal(1, time);
-    context.observer = &collector;
-    model.hidden(Tensor::from(shown, {1, time}), context);
-    scope.update(++done);
-  }
+  QUERN_TRY(const ObservedPasses passes,
+            observe_passes(model, text, options, collector, "imatrix", progress));
   QUERN_TRY(formats::ImportanceMatrix matrix, collector.matrix(model));
-  matrix.chunk_count = static_cast<uint32_t>(windows.size());
+  matrix.chunk_count = static_cast<uint32_t>(passes.windows);
   matrix.chunk_size = static_cast<uint32_t>(options.context);
   return matrix;
 }

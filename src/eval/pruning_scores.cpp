@@ -5,9 +5,7 @@
 #include <string>
 #include <unordered_map>
 
-#include "autograd/graph.h"
-#include "base/interrupt.h"
-#include "eval/text_scorer.h"
+#include "eval/observed_passes.h"
 #include "ops/cast.h"
 
 namespace quern::eval {
@@ -125,23 +123,9 @@ PruningScores scores_of_weights(const model::Decoder& model) {
 
 Result<PruningScores> scores_over_text(const model::Decoder& model, const EvaluationText& text,
                                        const WindowOptions& options, Progress& progress) {
-  QUERN_CHECK(check_text_fits(text, options, model));
-  QUERN_TRY(const std::vector<Window> windows,
-            windows_over(static_cast<int64_t>(text.tokens.size()), options));
-  const autograd::NoGrad no_grad;
   PassStatistics seen;
-  ProgressScope scope(progress, "measure", static_cast<int64_t>(windows.size()), "windows");
-  int64_t done = 0;
-  for (const Window& window : windows) {
-    throw_if_interrupted();
-    const std::vector<int32_t> shown = shown_tokens(text, window, options.method);
-    const auto time = static_cast<int64_t>(shown.size());
-    nn::ForwardContext context = nn::ForwardContext::causal(1, time);
-    context.observer = &seen;
-    model.hidden(Tensor::from(shown, {1, time}), context);
-    seen.count(time);
-    scope.update(++done);
-  }
+  QUERN_TRY(const ObservedPasses passes, observe_passes(model, text, options, seen, "measure", progress));
+  seen.count(passes.tokens);
   PruningScores scores;
   for (const LayerParameters& layer : layers_of(model)) {
     scores.channels.push_back(roots(added_by_columns(find(layer, "mlp.down.weight"), seen)));
