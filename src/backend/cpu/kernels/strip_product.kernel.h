@@ -117,7 +117,7 @@ inline void add_groups(PackedCodes<F> groups, const uint8_t* scales, int64_t cou
                        Floats (&sums)[kRows]) {
   constexpr StripLayout kUnit{F, kStripGroup};
   constexpr int kRuns = kStripGroup / F.columns_per_scale, kQuads = 8 / kRuns, kMost = kMostCode<F>;
-  constexpr int kAtOnce = kSharesCodes ? kRows : 1;
+  constexpr int kAtOnce = kRowsInTurn<kRows>;
   for (int64_t g = 0; g < count; ++g, scales += kUnit.scale_bytes()) {
     Codes quads[8];
     groups.next(quads);

@@ -142,7 +142,8 @@ inline void add_dots(Ints (&sums)[kRows], const Codes* quads, const int8_t* cons
   const __m256i ones = _mm256_set1_epi16(1);
   add_weighed_dots<kZero, kMost, kCount>(sums, quads, x, Weights{{ones, ones}});
 }
-inline constexpr bool kSharesCodes = true;
+template <int kRows>
+inline constexpr int kRowsInTurn = kRows;
 
 struct Floats {
   __m256 low, high;

@@ -88,7 +88,8 @@ inline void add_weighed_dots(Ints (&sums)[kRows], const Codes* quads, const int8
     sums[row] = sums[row] + products[0] * weights;
   }
 }
-inline constexpr bool kSharesCodes = false;
+template <int kRows>
+inline constexpr int kRowsInTurn = 1;
 
 struct Floats {
   __m512 v;

@@ -119,8 +119,9 @@ inline void add_weighed_dots(Ints (&sums)[kRows], const Codes* quads, const int8
     sums[row] = sums[row] + products[0] * weights;
   }
 }
-// Whether rows of x take turns with each quad.
-inline constexpr bool kSharesCodes = false;
+// Rows of x that take turns with each quad.
+template <int kRows>
+inline constexpr int kRowsInTurn = 1;
 
 struct Floats {
   float v[16];
