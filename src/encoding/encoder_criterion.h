@@ -1,4 +1,5 @@
-// EncoderCriterion: examples of one kind, and what an encoder loses on them. One implementation for each kind.
+// EncoderCriterion: examples of one kind, and what an encoder, or an encoder-decoder, loses on them. One implementation for each
+// kind.
 #pragma once
 
 #include <span>

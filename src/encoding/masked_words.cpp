@@ -5,6 +5,7 @@
 
 #include "autograd/graph.h"
 #include "base/rng.h"
+#include "encoding/cut_texts.h"
 #include "infer/predict.h"
 
 namespace quern::encoding {
@@ -47,25 +48,10 @@ Result<MaskTokens> MaskTokens::of(const text::Tokenizer& tokenizer) {
 
 std::vector<TextTokens> texts_of(const data::TokenDataset& documents, const text::Tokenizer& tokenizer,
                                  int64_t longest) {
-  // What stands around a text is what stands around none.
-  const infer::EncoderText around(tokenizer, "x");
-  const std::vector<infer::EncoderToken> tokens = around.tokens();
-  const auto inside = [](const infer::EncoderToken& token) { return token.part == 0; };
-  const auto first = std::ranges::find_if(tokens, inside);
-  const auto last = std::find_if_not(first, tokens.end(), inside);
-  const int64_t room = std::max<int64_t>(longest - around.special(), 1);
+  const Surroundings around = Surroundings::of(tokenizer);
   std::vector<TextTokens> texts;
-  for (int64_t i = 0; i < documents.document_count(); ++i) {
-    const std::vector<int32_t> ids = documents.document(i).tokens;
-    for (size_t begin = 0; begin < ids.size(); begin += static_cast<size_t>(room)) {
-      TextTokens& text = texts.emplace_back();
-      for (auto token = tokens.begin(); token != first; ++token) text.ids.push_back(token->id);
-      const size_t end = std::min(ids.size(), begin + static_cast<size_t>(room));
-      text.ids.insert(text.ids.end(), ids.begin() + static_cast<std::ptrdiff_t>(begin),
-                      ids.begin() + static_cast<std::ptrdiff_t>(end));
-      for (auto token = last; token != tokens.end(); ++token) text.ids.push_back(token->id);
-    }
-  }
+  for (const std::vector<int32_t>& text : cut_texts(documents, longest - around.size()))
+    texts.push_back({around.around(text), {}});
   return texts;
 }
 

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
-#include "autograd/graph.h"
 #include "model/block_spec.h"
 #include "model/flops.h"
 #include "nn/dropout.h"
+#include "nn/run_block.h"
 #include "ops/binary.h"
 #include "ops/cast.h"
 #include "ops/linear.h"
@@ -151,14 +151,8 @@ Tensor Decoder::hidden(const Tensor& tokens, const nn::ForwardContext& context) 
     const int64_t keys = context.cache ? *std::ranges::max_element(ends) : tokens.dim(1);
     inside.bias = relative_->bias(context.positions, keys, wide_of(compute_dtype_));
   }
-  for (const nn::Block& block : blocks_) {
-    if (context.checkpoint) {
-      x = autograd::checkpoint(
-          [&block, inside](std::span<const Tensor> inputs) { return block.forward(inputs[0], inside); }, {x});
-    } else {
-      x = block.forward(x, inside);
-    }
-  }
+  for (size_t layer = 0; layer < blocks_.size(); ++layer)
+    x = nn::run_block(blocks_[layer], static_cast<int64_t>(layer), x, inside);
   if (final_norm_) x = final_norm_->forward(x);
   if (head_projection_) x = head_projection_->forward(x, context);
   return config_.final_state_scale == 1.0 ? x : ops::scale(x, config_.final_state_scale);

@@ -1,35 +1,17 @@
 #include "model/encoder.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
-#include "autograd/graph.h"
 #include "model/block_spec.h"
 #include "nn/dropout.h"
+#include "nn/run_block.h"
 #include "ops/binary.h"
 #include "ops/cast.h"
 #include "ops/scale.h"
 
 namespace quern::model {
-
-namespace {
-
-// A block that keeps its inputs alone, and computes them again in backward.
-Tensor forward_again(const nn::Block& block, const Tensor& x, const nn::ForwardContext& context) {
-  std::vector<Tensor> inputs{x};
-  for (const Tensor* beside : {&context.bias, &context.distances})
-    if (beside->defined()) inputs.push_back(*beside);
-  return autograd::checkpoint(
-      [&block, context](std::span<const Tensor> given) {
-        nn::ForwardContext inside = context;
-        size_t next = 1;
-        if (inside.bias.defined()) inside.bias = given[next++];
-        if (inside.distances.defined()) inside.distances = given[next];
-        return block.forward(given[0], inside);
-      },
-      std::move(inputs));
-}
-
-}  // namespace
 
 Encoder::Encoder(const ModelConfig& config)
     : config_(config.resolved()),
@@ -37,14 +19,16 @@ Encoder::Encoder(const ModelConfig& config)
           std::make_shared<nn::Embedding>(config_.vocab_size, config_.embedding_size, config_.init_std)),
       relative_(relative_positions(config_)) {
   const ModelConfig& c = config_;
-  if (c.token_types > 0) token_type_.emplace(c.token_types, c.embedding_size, c.init_std);
+  if (c.token_types > 0)
+    token_type_ = std::make_shared<nn::Embedding>(c.token_types, c.embedding_size, c.init_std);
   if (c.has_learned_positions())
-    position_.emplace(c.max_positions + c.position_offset, c.embedding_size, c.init_std);
+    position_ =
+        std::make_shared<nn::Embedding>(c.max_positions + c.position_offset, c.embedding_size, c.init_std);
   if (c.positions == Positions::disentangled) {
     distances_.emplace(2 * c.relative_buckets, c.hidden, c.init_std);
     if (c.relative_norm) distance_norm_.emplace(c.hidden, norm_spec(c));
   }
-  if (c.embedding_norm) embedding_norm_.emplace(c.embedding_size, norm_spec(c));
+  if (c.embedding_norm) embedding_norm_ = std::make_shared<nn::Norm>(c.embedding_size, norm_spec(c));
   if (c.embedding_size != c.hidden)
     embedding_projection_.emplace(c.embedding_size, c.hidden, true, c.init_std);
   blocks_.reserve(static_cast<size_t>(c.distinct_layers));
@@ -81,6 +65,28 @@ void Encoder::visit(const nn::Visitor& visitor, const std::string& prefix) {
   }
   if (final_norm_) final_norm_->visit(visitor, prefix + "final_norm.");
   if (head_) head_->visit(visitor, prefix);
+}
+
+Result<void> Encoder::share_embeddings(const Encoder& other) {
+  const ModelConfig &a = config_, &b = other.config_;
+  const bool same = a.vocab_size == b.vocab_size && a.embedding_size == b.embedding_size &&
+                    a.token_types == b.token_types &&
+                    a.has_learned_positions() == b.has_learned_positions() &&
+                    a.max_positions == b.max_positions && a.position_offset == b.position_offset &&
+                    a.embedding_norm == b.embedding_norm;
+  if (!same) {
+    return make_error(
+        ErrorCode::conflict,
+        fmt::format("embeddings of other sizes are not shared: {} tokens, {} wide, {} positions, "
+                    "and {}, {}, {}",
+                    a.vocab_size, a.embedding_size, a.max_positions, b.vocab_size, b.embedding_size,
+                    b.max_positions));
+  }
+  embedding_ = other.embedding_;
+  token_type_ = other.token_type_;
+  position_ = other.position_;
+  embedding_norm_ = other.embedding_norm_;
+  return {};
 }
 
 void Encoder::set_compute_dtype(DType dtype) {
@@ -143,7 +149,7 @@ Tensor Encoder::hidden(const Tensor& tokens, const nn::ForwardContext& context, 
     const nn::Block& block = blocks_[static_cast<size_t>(config_.block_of(layer))];
     // Layers that share a block drop other elements.
     inside.dropout.seed = context.dropout.seed ^ static_cast<uint64_t>(layer - config_.block_of(layer)) << 32;
-    x = context.checkpoint ? forward_again(block, x, inside) : block.forward(x, inside);
+    x = nn::run_block(block, layer, x, inside);
   }
   return final_norm_ ? final_norm_->forward(x) : x;
 }

@@ -47,6 +47,9 @@ class Encoder final : public nn::Module {
   Tensor loss(const Tensor& states, const Tensor& targets, const Tensor& weights) const;
   bool has_head() const { return head_.has_value(); }
 
+  // Takes the tables of tokens, segments and positions of `other`, and the norm after them, in place of its own: both learn
+  // the same ones. conflict where they are of other sizes, and nothing is changed.
+  Result<void> share_embeddings(const Encoder& other);
   // The table of token embeddings, which a decoder beside this encoder may share.
   const std::shared_ptr<nn::Embedding>& shared_embedding() const { return embedding_; }
 
@@ -58,12 +61,12 @@ class Encoder final : public nn::Module {
   ModelConfig config_;
   DType compute_dtype_ = DType::f32;
   std::shared_ptr<nn::Embedding> embedding_;
-  std::optional<nn::Embedding> token_type_;
-  std::optional<nn::Embedding> position_;
+  std::shared_ptr<nn::Embedding> token_type_;  // absent, as position_ and embedding_norm_, where it has none
+  std::shared_ptr<nn::Embedding> position_;
   std::optional<nn::RelativePositions> relative_;
   std::optional<nn::Embedding> distances_;  // vectors of disentangled positions
   std::optional<nn::Norm> distance_norm_;
-  std::optional<nn::Norm> embedding_norm_;
+  std::shared_ptr<nn::Norm> embedding_norm_;
   std::optional<nn::Linear> embedding_projection_;
   std::vector<nn::Block> blocks_;
   std::optional<nn::Norm> final_norm_;  // absent in post-norm models

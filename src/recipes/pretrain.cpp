@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -102,12 +103,17 @@ Result<void> PretrainConfig::finish(const Fields& loaded, const std::string& pre
   }
   QUERN_TRY(const model::Family* family, model::find_family(model.family));
   QUERN_TRY(model, model::with_settings(family->defaults(), loaded, section));
+  // T5 whose projection is the table scales what enters it, and transformers 4 does so whatever the config says.
+  if (model.family == "t5" && model.tied_embeddings && !loaded.is_set(section + "final_state_scale"))
+    model.final_state_scale = 1.0 / std::sqrt(static_cast<double>(std::max<int64_t>(model.hidden, 1)));
   // Shapes that fit no model, and choices that config.json of the family has no words for, are errors before
   // hours of work. Sizes that follow later stand in as the smallest.
   model::ModelConfig probe = model;
-  if (probe.vocab_size == 0) probe.vocab_size = 1;
+  if (probe.vocab_size == 0) probe.vocab_size = std::max<int64_t>(1, probe.start_token + 1);
   if (probe.max_positions == 0) probe.max_positions = train.sequence_lengths.max();
   QUERN_CHECK(model::write_config(probe));
+  // The tokenizer's, unless somebody chose one.
+  if (!loaded.is_set(section + "start_token")) model.start_token = -1;
   return {};
 }
 

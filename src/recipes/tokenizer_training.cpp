@@ -1,5 +1,7 @@
 #include "recipes/tokenizer_training.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <optional>
 
@@ -24,6 +26,9 @@ void TokenizerConfig::fields(Fields& f) {
   f.add("special_tokens", special_tokens,
         "they get the first ids; empty: the usual ones, <|endoftext|> of bpe, [PAD], [UNK], [CLS], [SEP] and "
         "[MASK] of wordpiece, <pad>, </s> and <unk> of unigram");
+  f.add("sentinels", sentinels,
+        "special tokens <extra_id_0>, <extra_id_1>, ... behind them, some 100 for span corruption")
+      .range(0, 10000);
   f.add("pattern", bpe.pattern,
         "bpe: how text is split: gpt2, llama3, qwen2, gpt4o, or a regular expression");
   f.add("nfc", bpe.nfc, "bpe: normalise to NFC first");
@@ -100,6 +105,8 @@ Options with_common(Options options, const TokenizerConfig& config) {
   options.vocab_size = config.vocab_size;
   if constexpr (requires { options.min_frequency; }) options.min_frequency = config.min_frequency;
   if (!config.special_tokens.empty()) options.special_tokens = config.special_tokens;
+  for (int64_t i = 0; i < config.sentinels; ++i)
+    options.special_tokens.push_back(fmt::format("<extra_id_{}>", i));
   return options;
 }
 

@@ -24,6 +24,7 @@ struct TokenizerConfig {
   int64_t vocab_size = 8192;
   int64_t min_frequency = 2;
   std::vector<std::string> special_tokens;  // empty: the usual ones of the model
+  int64_t sentinels = 0;                    // <extra_id_0> and so on behind them: what T5 hides spans with
   // Roles in BPE and unigram tokenizers; a role that is none of the special tokens has no token.
   std::string bos_token;                    // begins every document and prompt
   std::string eos_token = "<|endoftext|>";  // ends every document; of unigram models "</s>"

@@ -67,10 +67,11 @@ struct RewardConfig {
   void fields(Fields& f);
 };
 
-// What `task:` says. All but pretrain and mlm are tasks of tuning: a file of recipes/tuning/ and a line of tuning_tasks() each.
+// What `task:` says. All but pretrain, mlm and denoise are tasks of tuning: a file of recipes/tuning/ and a line of tuning_tasks() each.
 enum class TrainTask {
   pretrain,
   mlm,
+  denoise,
   sft,
   distill,
   dpo,

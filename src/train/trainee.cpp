@@ -41,6 +41,10 @@ template <>
 Result<model::Encoder> load(const fs::path& folder) {
   return model::load_encoder(folder);
 }
+template <>
+Result<model::EncoderDecoder> load(const fs::path& folder) {
+  return model::load_encoder_decoder(folder);
+}
 
 }  // namespace
 
@@ -57,6 +61,7 @@ Result<void> Whole<Model>::restore(const fs::path& folder) {
 
 template class Whole<model::Decoder>;
 template class Whole<model::Encoder>;
+template class Whole<model::EncoderDecoder>;
 
 AdapterOfModel::AdapterOfModel(model::Decoder& model, nn::LoraAdapter& adapter, formats::PeftConfig settings)
     : model_(model), adapter_(adapter), settings_(std::move(settings)) {

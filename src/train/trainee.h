@@ -7,6 +7,7 @@
 #include "formats/peft.h"
 #include "model/decoder.h"
 #include "model/encoder.h"
+#include "model/encoder_decoder.h"
 #include "nn/lora.h"
 
 namespace quern::train {
@@ -49,6 +50,7 @@ class Whole final : public Trainee {
 };
 using WholeModel = Whole<model::Decoder>;
 using WholeEncoder = Whole<model::Encoder>;
+using WholeEncoderDecoder = Whole<model::EncoderDecoder>;
 
 // A LoRA adapter. Passes of the model whose context names no adapters go through it.
 class AdapterOfModel final : public Trainee {

@@ -11,6 +11,7 @@
 #include "base/text_table.h"
 #include "base/units.h"
 #include "cli/command_line.h"
+#include "recipes/denoise.h"
 #include "recipes/masked.h"
 #include "recipes/pretrain.h"
 #include "recipes/tune.h"
@@ -26,6 +27,7 @@ struct TrainConfig {
   recipes::TrainTask task = recipes::TrainTask::pretrain;
   recipes::PretrainConfig pretrain;
   recipes::MaskedConfig mlm;
+  recipes::DenoiseConfig denoise;
   recipes::TuneConfig tune;
 
   bool tunes() const { return !recipes::learns_text(task); }
@@ -43,18 +45,20 @@ void TrainConfig::fields(Fields& f) {
   recipes::add_task(f, task, true);
   pretrain.fields(f);
   f.group("mlm", mlm);
+  f.group("denoise", denoise);
   tune.fields(f);
 }
 
 Result<void> TrainConfig::finish(const Fields& loaded) {
   QUERN_CHECK(recipes::refuse_settings_of_others(loaded, task));
-  if (task == recipes::TrainTask::mlm) {
+  if (task == recipes::TrainTask::mlm || task == recipes::TrainTask::denoise) {
     QUERN_TRY(const std::filesystem::path base, pretrain.from.empty()
                                                     ? Result<std::filesystem::path>("")
                                                     : store::Store().resolve(pretrain.from));
     pretrain.from = base.string();
     if (pretrain.tokenizer.empty()) pretrain.tokenizer = pretrain.from;
-    if (!loaded.is_set("model.family")) pretrain.model.family = "bert";
+    if (!loaded.is_set("model.family"))
+      pretrain.model.family = task == recipes::TrainTask::mlm ? "bert" : "t5";
   }
   if (!tunes()) {
     QUERN_CHECK(pretrain.check_required(loaded));
@@ -107,9 +111,11 @@ Result<void> train_model(Arguments& arguments, const Fields& loaded, Context& co
   const bool tunes = config.tunes();
   const auto learn = [&] {
     if (tunes) return recipes::tune(config.tune, arguments.how);
-    return config.task == recipes::TrainTask::mlm
-               ? recipes::pretrain_masked(config.pretrain, config.mlm, arguments.how)
-               : recipes::pretrain(config.pretrain, arguments.how);
+    if (config.task == recipes::TrainTask::mlm)
+      return recipes::pretrain_masked(config.pretrain, config.mlm, arguments.how);
+    if (config.task == recipes::TrainTask::denoise)
+      return recipes::pretrain_denoising(config.pretrain, config.denoise, arguments.how);
+    return recipes::pretrain(config.pretrain, arguments.how);
   };
   QUERN_TRY(const train::TrainSummary summary, learn());
   const bool adapts = tunes && config.tune.adapter.method == recipes::AdapterConfig::Method::lora;
@@ -150,7 +156,8 @@ Command train_command() {
               "quern train configs/small.yaml\n"
               "quern train configs/small.yaml --resume --set train.steps=400\n"
               "quern train configs/tune.yaml --set from=smollm2 --set examples=data/alpaca\n"
-              "quern train configs/classify.yaml --set from=all-minilm-l6-v2 --set examples=rows.jsonl",
+              "quern train configs/classify.yaml --set from=all-minilm-l6-v2 --set examples=rows.jsonl\n"
+              "quern train configs/denoise.yaml --set tokenizer=FOLDER --set data.inputs=texts.jsonl",
           .define = define,
           .subcommands = {}};
 }

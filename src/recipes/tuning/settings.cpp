@@ -13,8 +13,11 @@ void add_task(Fields& f, TrainTask& task, bool pretrain) {
     choices.emplace_back(name, value);
     help += fmt::format("{}{}: {}", help.empty() ? "" : "; ", name, summary);
   };
-  if (pretrain) choice("pretrain", TrainTask::pretrain, "learn text");
-  if (pretrain) choice("mlm", TrainTask::mlm, "learn words that are hidden in text, by an encoder");
+  if (pretrain) {
+    choice("pretrain", TrainTask::pretrain, "learn text");
+    choice("mlm", TrainTask::mlm, "learn words that are hidden in text, by an encoder");
+    choice("denoise", TrainTask::denoise, "write texts again that were corrupted, by an encoder-decoder");
+  }
   for (const TuningTask& each : tuning_tasks()) choice(each.name, each.task, each.summary);
   f.add("task", task, help, choices);
 }
@@ -33,10 +36,15 @@ Result<void> refuse_settings(const Fields& loaded, std::string_view task,
 }
 
 Result<void> refuse_settings_of_others(const Fields& loaded, TrainTask task) {
-  const bool tunes = !learns_text(task), masks = task == TrainTask::mlm;
-  const std::string_view name = tunes ? task_of(task).name : masks ? "mlm" : "pretrain";
+  const bool tunes = !learns_text(task), masks = task == TrainTask::mlm,
+             denoises = task == TrainTask::denoise;
+  const std::string_view name = tunes      ? task_of(task).name
+                                : masks    ? "mlm"
+                                : denoises ? "denoise"
+                                           : "pretrain";
   if (!masks) QUERN_CHECK(refuse_settings(loaded, name, {"mlm."}));
-  if (masks) {
+  if (!denoises) QUERN_CHECK(refuse_settings(loaded, name, {"denoise."}));
+  if (masks || denoises) {
     QUERN_CHECK(refuse_settings(
         loaded, name,
         {"sample.", "data.assistant_only", "train.sampling", "train.sample_every", "train.eval_batches"}));

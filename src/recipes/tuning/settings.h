@@ -10,8 +10,10 @@
 
 namespace quern::recipes {
 
-// Whether a task learns from plain text: pretrain and mlm; all others are of tuning.
-inline bool learns_text(TrainTask task) { return task == TrainTask::pretrain || task == TrainTask::mlm; }
+// Whether a task learns from plain text: pretrain, mlm and denoise; all others are of tuning.
+inline bool learns_text(TrainTask task) {
+  return task == TrainTask::pretrain || task == TrainTask::mlm || task == TrainTask::denoise;
+}
 
 // The field `task`, of the tasks of tuning; with `pretrain`, of those that learn text, too.
 void add_task(Fields& f, TrainTask& task, bool pretrain);

@@ -17,6 +17,7 @@
 #include "ops/binary.h"
 #include "ops/reduce.h"
 #include "support/golden.h"
+#include "unit/encoding/gradients.h"
 #include "unit/model/tiny_models.h"
 
 namespace quern::encoding {
@@ -52,20 +53,6 @@ std::vector<RelatedTexts> related(int64_t count) {
         {{drawn_text(3 + i % 4, seed), drawn_text(4 + i % 3, seed + 1), drawn_text(5, seed + 2)}, 0.0});
   }
   return examples;
-}
-
-std::map<std::string, Tensor> gradients_of(model::Encoder& model) {
-  std::map<std::string, Tensor> all;
-  model.visit([&](const std::string& name, nn::Parameter& p) {
-    if (p.grad().defined()) all[name] = p.grad().clone();
-  });
-  nn::clear_grads(model);
-  return all;
-}
-
-void expect_same(const std::map<std::string, Tensor>& a, const std::map<std::string, Tensor>& b) {
-  ASSERT_EQ(a.size(), b.size());
-  for (const auto& [name, gradient] : a) EXPECT_LE(model::max_difference(gradient, b.at(name)), 2e-6) << name;
 }
 
 TEST(EncoderObjective, StepsInPartsAreWholeSteps) {

@@ -8,6 +8,7 @@
 #include "model/encoder.h"
 #include "ops/binary.h"
 #include "ops/reduce.h"
+#include "unit/model/central_differences.h"
 #include "unit/model/tiny_models.h"
 
 namespace quern::model {
@@ -78,43 +79,15 @@ class EncoderGradient : public testing::TestWithParam<EncoderCase> {
     return total.item();
   }
 
-  static double move(const Tensor& values, const Tensor& gradient, double step) {
-    Rng rng(3, 4);
-    double slope = 0.0;
-    for (int64_t i = 0; i < values.numel(); ++i) {
-      const double direction = rng.normal();
-      values.data<double>()[i] += step * direction;
-      slope += direction * gradient.data<double>()[i];
-    }
-    return slope;
-  }
-
   std::map<std::string, Tensor> gradients(bool again) {
-    nn::clear_grads(model_);
-    loss(true, again);
-    std::map<std::string, Tensor> result;
-    model_.visit([&](const std::string& name, nn::Parameter& p) { result[name] = p.grad(); });
-    return result;
+    return gradients_after(model_, [&] { loss(true, again); });
   }
 
   Encoder model_ = Encoder::create(config_of(GetParam()), 5, DType::f64).value();
 };
 
 TEST_P(EncoderGradient, AgreesWithCentralDifferences) {
-  const std::map<std::string, Tensor> all = gradients(false);
-  const autograd::NoGrad no_grad;
-  constexpr double kStep = 1e-5;
-  model_.visit([&](const std::string& name, nn::Parameter& p) {
-    const Tensor& gradient = all.at(name);
-    ASSERT_TRUE(gradient.defined() && gradient.dtype() == DType::f64) << name;
-    const double slope = move(p.master(), gradient, kStep);
-    const double above = loss(false);
-    move(p.master(), gradient, -2 * kStep);
-    const double below = loss(false);
-    move(p.master(), gradient, kStep);
-    const double measured = (above - below) / (2 * kStep);
-    EXPECT_NEAR(measured, slope, 1e-6 * (1.0 + std::fabs(slope))) << name;
-  });
+  expect_central_differences(model_, gradients(false), [&] { return loss(false); });
 }
 
 TEST_P(EncoderGradient, IsTheSameWhereBlocksAreComputedAgain) {

@@ -2,9 +2,8 @@
 // parameter.
 #include <gtest/gtest.h>
 
-#include <map>
-
 #include "autograd/graph.h"
+#include "unit/model/central_differences.h"
 #include "unit/model/tiny_models.h"
 
 namespace quern::model {
@@ -72,38 +71,12 @@ class Gradient : public testing::TestWithParam<GradientCase> {
     return total.item();
   }
 
-  // Adds `step` times a fixed random direction to one parameter; returns its inner product with `gradient`.
-  static double move(const Tensor& values, const Tensor& gradient, double step) {
-    Rng rng(3, 4);
-    double slope = 0.0;
-    for (int64_t i = 0; i < values.numel(); ++i) {
-      const double direction = rng.normal();
-      values.data<double>()[i] += step * direction;
-      slope += direction * gradient.data<double>()[i];
-    }
-    return slope;
-  }
-
   Decoder model_ = Decoder::create(GetParam().config(), 5, DType::f64).value();
 };
 
 TEST_P(Gradient, AgreesWithCentralDifferences) {
-  loss(true);
-  std::map<std::string, Tensor> gradients;
-  model_.visit([&](const std::string& name, nn::Parameter& p) { gradients[name] = p.grad(); });
-  const autograd::NoGrad no_grad;
-  constexpr double kStep = 1e-5;
-  model_.visit([&](const std::string& name, nn::Parameter& p) {
-    const Tensor& gradient = gradients.at(name);
-    ASSERT_TRUE(gradient.defined() && gradient.dtype() == DType::f64) << name;
-    const double slope = move(p.master(), gradient, kStep);
-    const double above = loss(false);
-    move(p.master(), gradient, -2 * kStep);
-    const double below = loss(false);
-    move(p.master(), gradient, kStep);
-    const double measured = (above - below) / (2 * kStep);
-    EXPECT_NEAR(measured, slope, 1e-6 * (1.0 + std::fabs(slope))) << name;
-  });
+  const auto gradients = gradients_after(model_, [&] { loss(true); });
+  expect_central_differences(model_, gradients, [&] { return loss(false); });
 }
 
 INSTANTIATE_TEST_SUITE_P(Configs, Gradient, testing::ValuesIn(kCases),
