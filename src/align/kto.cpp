@@ -26,7 +26,8 @@ Result<data::SupervisedSampler> mismatched(const data::SupervisedSampler& exampl
     const auto answer = std::ranges::find(own.learnt, 1) - own.learnt.begin();
     const auto begin = std::ranges::find(other.learnt, 1) - other.learnt.begin();
     // A document of n tokens takes n - 1 places of a row.
-    const auto room = static_cast<ptrdiff_t>(examples.options().sequence) + 1 - answer;
+    const auto room = static_cast<ptrdiff_t>(examples.options().sequence) + 1 - answer -
+                      std::ssize(examples.options().before);
     const auto end = std::min(static_cast<ptrdiff_t>(other.tokens.size()), begin + room);
     data::TokenDocument& document = mixed.emplace_back();
     document.tokens.assign(own.tokens.begin(), own.tokens.begin() + answer);

@@ -1,7 +1,7 @@
 #include "align/reward_trainee.h"
 
-#include "model/adapter.h"
 #include "model/load.h"
+#include "model/lora.h"
 #include "model/save.h"
 
 namespace quern::align {
@@ -47,14 +47,14 @@ void AdapterOfRewardModel::set_compute_dtype(DType dtype) {
 }
 
 Result<void> AdapterOfRewardModel::save(const fs::path& folder, bool) const {
-  return model::save_adapter(*adapter_, *reward_, settings_, folder);
+  return model::save_lora(*adapter_, *reward_, settings_, folder);
 }
 
 Result<void> AdapterOfRewardModel::restore(const fs::path& folder) {
   QUERN_TRY(const formats::PeftFolder files, formats::PeftFolder::open(folder));
   // A second score over the same decoder, whose values are taken over.
   model::RewardModel saved({std::shared_ptr<void>(), &reward_->decoder()});
-  QUERN_TRY(nn::LoraAdapter adapter, model::load_adapter(saved, files));
+  QUERN_TRY(nn::LoraAdapter adapter, model::load_lora(saved, files));
   Parameters values;
   values.adapter = &adapter;
   values.score = &saved.score();

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "model/reward_model.h"
+#include "nn/lora.h"
 #include "train/trainee.h"
 
 namespace quern::align {

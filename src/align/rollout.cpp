@@ -29,7 +29,7 @@ void take(engine::Update&& update, Rollout& rollout) {
 
 Result<Rollouts> Rollouts::create(std::shared_ptr<const infer::LoadedModel> loaded,
                                   const RolloutOptions& options, int64_t longest_prompt) {
-  const int64_t context = longest_prompt + options.max_tokens;
+  const int64_t context = std::ssize(loaded->model.virtual_tokens()) + longest_prompt + options.max_tokens;
   const int64_t positions = loaded->model.config().max_positions;
   if (context > positions) {
     return make_error(ErrorCode::invalid_argument,

@@ -7,7 +7,7 @@
 namespace quern::align {
 
 ValueModel::ValueModel(std::shared_ptr<const model::RewardModel> model,
-                       std::shared_ptr<const nn::LoraAdapter> adapter)
+                       std::shared_ptr<const nn::Adapter> adapter)
     : model_(std::move(model)), adapter_(std::move(adapter)) {
   if (adapter_) rows_ = std::make_shared<const nn::AdapterRows>(nn::AdapterRows{adapter_.get()});
 }

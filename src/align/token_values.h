@@ -14,7 +14,7 @@ namespace quern::align {
 class ValueModel {
  public:
   explicit ValueModel(std::shared_ptr<const model::RewardModel> model,
-                      std::shared_ptr<const nn::LoraAdapter> adapter = nullptr);
+                      std::shared_ptr<const nn::Adapter> adapter = nullptr);
 
   const model::RewardModel& model() const { return *model_; }
   // `context`, of a pass over the same tokens, with the adapter of the values in place of others.
@@ -22,7 +22,7 @@ class ValueModel {
 
  private:
   std::shared_ptr<const model::RewardModel> model_;
-  std::shared_ptr<const nn::LoraAdapter> adapter_;
+  std::shared_ptr<const nn::Adapter> adapter_;
   std::shared_ptr<const nn::AdapterRows> rows_;  // of the adapter; null: there is none
 };
 

@@ -33,7 +33,7 @@ void ModelOptions::define(CommandLine& line) {
   CLI::App& app = line.app();
   app.add_flag("-v,--verbose", verbose, "say how the model was opened and how it is sampled from");
   app.add_option("MODEL", model, "model folder, GGUF file, or a name in the store")->required();
-  app.add_option("--adapter", adapter, "folder of a LoRA adapter, as PEFT and `quern train` write it");
+  app.add_option("--adapter", adapter, "folder of an adapter, as PEFT and `quern train` write it");
   app.add_option("--dtype", dtype, "of activations: f32, bf16 or f16")
       ->capture_default_str()
       ->check(CLI::IsMember({"f32", "bf16", "f16"}));
@@ -99,7 +99,7 @@ Result<infer::LoadedModel> ModelOptions::open() {
   if (!cache_dtype.empty()) QUERN_CHECK(set_cache_dtype(loaded.model, cache_dtype));
   if (!adapter.empty()) {
     QUERN_TRY(const auto opened, infer::open_adapter(adapter, loaded.model, adapter));
-    loaded.model.set_adapter({opened, &opened->weights});
+    loaded.model.set_adapter({opened, opened->weights.get()});
   }
   if (const int64_t positions = loaded.model.config().max_positions; context > positions) {
     return make_error(

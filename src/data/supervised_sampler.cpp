@@ -55,15 +55,20 @@ Result<SupervisedSampler> SupervisedSampler::create(TokenDataset dataset, Superv
     longest = std::max(longest, places);
     too_long += places > options.sequence;
   }
-  if (too_long > 0)
-    return refuse(fmt::format("{} of {} sequences are longer than the {} tokens of a row, the longest has {}",
-                              too_long, sampler.dataset_.document_count(), options.sequence, longest),
-                  "raise the length of rows, or prepare the data with a smaller max_length");
+  if (too_long > 0) {
+    const std::string with =
+        options.before.empty() ? "" : fmt::format(" with the {} before it", options.before.size());
+    return refuse(
+        fmt::format("{} of {} sequences are longer than the {} tokens of a row, the longest has {}{}",
+                    too_long, sampler.dataset_.document_count(), options.sequence, longest, with),
+        "raise the length of rows, or prepare the data with a smaller max_length");
+  }
   return sampler;
 }
 
 int64_t SupervisedSampler::places_of(int64_t document) const {
-  return dataset_.document_length(document) - (options_.last_tokens ? 0 : 1);
+  return static_cast<int64_t>(options_.before.size()) + dataset_.document_length(document) -
+         (options_.last_tokens ? 0 : 1);
 }
 
 int64_t SupervisedSampler::example_count() const {
@@ -171,6 +176,7 @@ SupervisedBatch SupervisedSampler::fill(const Layout& layout) const {
       sequence[at] = -1;
     }
   }
+  const std::vector<int32_t>& before = options_.before;
   std::vector<int32_t> text;
   std::vector<uint8_t> learnt;
   for (size_t index = 0; index < filled.sequences.size(); ++index) {
@@ -180,6 +186,8 @@ SupervisedBatch SupervisedSampler::fill(const Layout& layout) const {
     learnt.resize(text.size() - 1);
     dataset_.read(begin, text);
     dataset_.read_learnt(begin + 1, learnt);
+    text.insert(text.begin(), before.begin(), before.end());
+    learnt.insert(learnt.begin(), before.size(), 0);
     learnt.resize(static_cast<size_t>(piece.length), 0);
     for (size_t i = 0; i < learnt.size(); ++i) {
       const auto at = static_cast<size_t>(piece.row * time + piece.begin) + i;

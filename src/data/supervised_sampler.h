@@ -34,10 +34,13 @@ struct SupervisedOptions {
   uint64_t seed = 0;
   // The last token of each sequence has a place, too, which nothing follows: where whole texts are judged.
   bool last_tokens = false;
+  // Stand before each sequence, which sees them; nothing of them is learnt. An adapter's virtual tokens, say.
+  std::vector<int32_t> before = {};
 };
 
 // Where one sequence stands in a micro-batch: a document of n tokens takes n - 1 places of its row, each with the
-// token and the one that follows as its target; with last_tokens also one for the last, whose target is ignored.
+// token and the one that follows as its target; with last_tokens also one for the last, whose target is ignored. What stands
+// before it takes more.
 struct SupervisedSequence {
   int64_t document =
       0;  // of the dataset; of preferences, 2i is the preferred answer and 2i + 1 the other one

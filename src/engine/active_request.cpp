@@ -33,9 +33,10 @@ TokenUpdate scored(std::span<const float> logits, int32_t token, int64_t top) {
 
 }  // namespace
 
-ActiveRequest::ActiveRequest(SequenceId number, Request asked, Receiver tell,
+ActiveRequest::ActiveRequest(SequenceId number, int64_t virtual_tokens, Request asked, Receiver tell,
                              const text::Tokenizer& tokenizer, double now)
     : id(number),
+      before(virtual_tokens),
       request(std::move(asked)),
       receiver(std::move(tell)),
       chooser(request.options.generation()),
@@ -45,9 +46,10 @@ ActiveRequest::ActiveRequest(SequenceId number, Request asked, Receiver tell,
 }
 
 void ActiveRequest::read(const Piece& piece, std::span<const float> logits, size_t vocab,
-                         std::span<const int32_t> tokens) try {
+                         std::span<const int32_t> sequence) try {
   chosen.clear();
-  if (request.prompt_logprobs && piece.begin < usage.prompt_tokens)
+  const auto tokens = sequence.subspan(static_cast<size_t>(before));
+  if (request.prompt_logprobs && piece.begin < before + usage.prompt_tokens)
     score_prompt(piece, logits, vocab, tokens);
   if (!piece.last || chooser.options().max_tokens == 0) return;
   const auto guessed = static_cast<size_t>(piece.guessed), known = tokens.size() - guessed;
@@ -66,9 +68,10 @@ void ActiveRequest::read(const Piece& piece, std::span<const float> logits, size
 void ActiveRequest::score_prompt(const Piece& piece, std::span<const float> logits, size_t vocab,
                                  std::span<const int32_t> tokens) {
   if (prompt.empty()) prompt.push_back({.chosen = {tokens[0], 0.0}});
-  for (int64_t i = piece.begin; i < std::min(piece.begin + piece.count, usage.prompt_tokens - 1); ++i) {
+  const int64_t first = piece.begin - before, last = std::min(first + piece.count, usage.prompt_tokens - 1);
+  for (int64_t i = std::max<int64_t>(first, 0); i < last; ++i) {
     if (static_cast<int64_t>(prompt.size()) != i + 1) continue;  // known before it was preempted
-    const auto row = logits.subspan(static_cast<size_t>(i - piece.begin) * vocab, vocab);
+    const auto row = logits.subspan(static_cast<size_t>(i - first) * vocab, vocab);
     prompt.push_back(scored(row, tokens[static_cast<size_t>(i) + 1], request.top_logprobs));
   }
 }

@@ -51,6 +51,11 @@ Engine::Engine(std::shared_ptr<const infer::LoadedModel> loaded, const EngineOpt
 
 Engine::~Engine() = default;
 
+// What stands before the prompt.
+std::vector<int32_t> Engine::virtual_tokens(const Request& request) const {
+  return loaded_->model.virtual_tokens(request.adapter ? request.adapter->weights.get() : nullptr);
+}
+
 // Keys are shared by texts that turn alike, only. With dynamic NTK each token past the trained length turns anew: such
 // texts keep to themselves. An adapter makes other keys.
 std::string Engine::scope_of(const Request& request, SequenceId id, int64_t tokens) const {
@@ -65,11 +70,19 @@ Result<void> Engine::check(const Request& request) const {
   const auto count = static_cast<int64_t>(request.prompt.size());
   if (count == 0)
     return make_error(ErrorCode::invalid_argument, "the prompt is empty", "give at least one token of text");
-  if (count + std::min<int64_t>(request.options.max_tokens, 1) > options_.context) {
-    return make_error(ErrorCode::invalid_argument,
-                      fmt::format("the prompt has {} tokens, and the context of {} has no room for an answer",
-                                  count, options_.context),
-                      "shorten the prompt, or give the engine a larger context");
+  if (request.adapter && request.adapter->model != &loaded_->model) {
+    return make_error(ErrorCode::conflict,
+                      fmt::format("adapter '{}' belongs to another model", request.adapter->name));
+  }
+  const auto before = std::ssize(virtual_tokens(request));
+  if (before + count + std::min<int64_t>(request.options.max_tokens, 1) > options_.context) {
+    const std::string beside =
+        before == 0 ? "" : fmt::format(" beside the {} virtual ones of its adapter", before);
+    return make_error(
+        ErrorCode::invalid_argument,
+        fmt::format("the prompt has {} tokens{}, and the context of {} has no room for an answer", count,
+                    beside, options_.context),
+        "shorten the prompt, or give the engine a larger context");
   }
   const int64_t vocab = loaded_->model.config().vocab_size;
   const auto outside = std::ranges::find_if(request.prompt, [&](int32_t t) { return t < 0 || t >= vocab; });
@@ -78,21 +91,21 @@ Result<void> Engine::check(const Request& request) const {
                       fmt::format("the prompt holds token {}, but the vocabulary has {}", *outside, vocab),
                       "token ids belong to one tokenizer: is it this model's?");
   }
-  if (request.adapter && request.adapter->model != &loaded_->model) {
-    return make_error(ErrorCode::conflict,
-                      fmt::format("adapter '{}' belongs to another model", request.adapter->name));
-  }
   return {};
 }
 
 Result<void> Engine::add(SequenceId id, Request request, Receiver receiver, double now) {
   QUERN_CHECK(check(request));
-  scheduler_.add(id, {.tokens = request.prompt,
-                      .scope = scope_of(request, id, static_cast<int64_t>(request.prompt.size())),
+  std::vector<int32_t> tokens = virtual_tokens(request);
+  const auto before = std::ssize(tokens);
+  tokens.insert(tokens.end(), request.prompt.begin(), request.prompt.end());
+  std::string scope = scope_of(request, id, std::ssize(tokens));
+  scheduler_.add(id, {.tokens = std::move(tokens),
+                      .scope = std::move(scope),
                       .priority = request.priority,
                       .arrival = now,
                       .reuse = !request.prompt_logprobs});
-  active_.emplace(id, std::make_unique<ActiveRequest>(id, std::move(request), std::move(receiver),
+  active_.emplace(id, std::make_unique<ActiveRequest>(id, before, std::move(request), std::move(receiver),
                                                       loaded_->tokenizer, now));
   ++stats_.requests;
   return {};
@@ -162,17 +175,18 @@ bool Engine::step(double now, const std::function<double()>& clock) {
 
 void Engine::begin(const Piece& piece, double now) {
   ActiveRequest& active = *active_.at(piece.id);
-  if (piece.begin < active.usage.prompt_tokens) stats_.computed_prompt_tokens += piece.count;
+  if (piece.begin < active.before + active.usage.prompt_tokens) stats_.computed_prompt_tokens += piece.count;
   if (std::exchange(active.planned, true)) return;
   active.usage.queue_seconds = now - active.arrival;
-  active.usage.reused_tokens = scheduler_.reused(piece.id);
+  active.usage.reused_tokens = std::max<int64_t>(scheduler_.reused(piece.id) - active.before, 0);
   stats_.prompt_tokens += active.usage.prompt_tokens;
   stats_.reused_tokens += active.usage.reused_tokens;
 }
 
 ModelRunner::Row Engine::row_of(const Piece& piece) const {
   const ActiveRequest& active = *active_.at(piece.id);
-  const bool scores = active.request.prompt_logprobs && piece.begin < active.usage.prompt_tokens;
+  const bool scores =
+      active.request.prompt_logprobs && piece.begin < active.before + active.usage.prompt_tokens;
   return {.tokens = scheduler_.tokens(piece.id),
           .blocks = scheduler_.blocks(piece.id),
           .begin = piece.begin,
@@ -180,7 +194,7 @@ ModelRunner::Row Engine::row_of(const Piece& piece) const {
           .wanted = scores       ? piece.count
                     : piece.last ? 1 + piece.guessed
                                  : 0,
-          .adapter = active.request.adapter ? &active.request.adapter->weights : nullptr};
+          .adapter = active.request.adapter ? active.request.adapter->weights.get() : nullptr};
 }
 
 // Lets each sequence choose, and tells the plan which guesses were right.
@@ -217,7 +231,7 @@ std::vector<Guess> Engine::guess(Plan& plan, const std::function<double()>& cloc
   for (const Piece& piece : plan.pieces) {
     const ActiveRequest& active = *active_.at(piece.id);
     guesses.push_back({.id = piece.id,
-                       .tokens = scheduler_.tokens(piece.id),
+                       .tokens = scheduler_.tokens(piece.id).subspan(static_cast<size_t>(active.before)),
                        .chooser = &active.chooser,
                        .most = guess_room(active)});
   }
@@ -282,7 +296,8 @@ void Engine::go_on(const ActiveRequest& active, int32_t token) {
   const auto count = static_cast<int64_t>(tokens.size());
   const bool full = count >= options_.context;
   if (full) {
-    const int64_t keep = std::min(active.usage.prompt_tokens, count / 2);
+    const int64_t room = count - active.before;
+    const int64_t keep = active.before + std::min(active.usage.prompt_tokens, room / 2);
     tokens.erase(tokens.begin() + keep, tokens.begin() + keep + std::max<int64_t>(1, (count - keep) / 2));
   }
   tokens.push_back(token);

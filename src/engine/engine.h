@@ -66,6 +66,7 @@ class Engine {
  private:
   Engine(std::shared_ptr<const infer::LoadedModel> loaded, const EngineOptions& options, int64_t blocks,
          std::unique_ptr<Proposer> proposer);
+  std::vector<int32_t> virtual_tokens(const Request& request) const;
   std::string scope_of(const Request& request, SequenceId id, int64_t tokens) const;
   void expire(double now);
   void begin(const Piece& piece, double now);

@@ -29,7 +29,7 @@ class ModelRunner {
     std::span<const int32_t> blocks;
     int64_t begin = 0, count = 0;  // to compute
     int64_t wanted = 0;            // logits of so many last tokens of them
-    const nn::LoraAdapter* adapter = nullptr;
+    const nn::Adapter* adapter = nullptr;
   };
   // Logits f32 [sum of wanted, V] in order of the rows. Blocks hold the keys of all that was computed.
   Tensor run(std::span<const Row> rows);

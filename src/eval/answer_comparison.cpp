@@ -22,11 +22,13 @@ struct Score {
 };
 
 // In rows that hold several short examples.
-Result<data::SupervisedSampler> in_rows(const data::TokenDataset& examples, const model::ModelConfig& model) {
+Result<data::SupervisedSampler> in_rows(const data::TokenDataset& examples, const model::Decoder& decoder) {
+  const model::ModelConfig& model = decoder.config();
+  const std::vector<int32_t> before = decoder.virtual_tokens();
   constexpr int64_t kRow = 512;
   int64_t longest = 0;
   for (int64_t i = 0; i < examples.document_count(); ++i)
-    longest = std::max(longest, examples.document_length(i) - 1);
+    longest = std::max(longest, std::ssize(before) + examples.document_length(i) - 1);
   if (longest > model.max_positions || examples.max_token() >= model.vocab_size) {
     return make_error(
         ErrorCode::conflict,
@@ -35,14 +37,16 @@ Result<data::SupervisedSampler> in_rows(const data::TokenDataset& examples, cons
                     longest + 1, examples.max_token(), model.max_positions, model.vocab_size),
         "prepare them with the model's tokenizer and a smaller max_length");
   }
-  return data::SupervisedSampler::create(
-      examples, {.sequence = std::max(longest, std::min(kRow, model.max_positions)), .shuffle = false});
+  return data::SupervisedSampler::create(examples,
+                                         {.sequence = std::max(longest, std::min(kRow, model.max_positions)),
+                                          .shuffle = false,
+                                          .before = before});
 }
 
 // Of each document.
 Result<std::vector<Score>> scores_of(const data::TokenDataset& dataset, const model::Decoder& model,
                                      Progress& progress, std::string_view name) {
-  QUERN_TRY(const data::SupervisedSampler examples, in_rows(dataset, model.config()));
+  QUERN_TRY(const data::SupervisedSampler examples, in_rows(dataset, model));
   constexpr int64_t kExamples = 16;  // laid out at a time
   const autograd::NoGrad no_grad;
   std::vector<Score> scores(static_cast<size_t>(dataset.document_count()));

@@ -120,14 +120,87 @@ double PeftConfig::scale_of(std::string_view module, int64_t module_rank) const 
   return (own == alphas.end() ? alpha : own->second) / (rank_stabilised ? std::sqrt(divisor) : divisor);
 }
 
+namespace {
+
+constexpr std::pair<std::string_view, PeftMethod> kMethods[] = {{"LORA", PeftMethod::lora},
+                                                                {"PROMPT_TUNING", PeftMethod::prompt},
+                                                                // What its encoder made is all that is saved.
+                                                                {"P_TUNING", PeftMethod::prompt},
+                                                                {"PREFIX_TUNING", PeftMethod::prefix}};
+
+Result<PeftMethod> read_method(const Json& json, const std::string& source) {
+  QUERN_TRY(const std::string name, json_get<std::string>(json, "peft_type", source));
+  for (const auto& [known, method] : kMethods)
+    if (name == known) return method;
+  return make_error(
+      ErrorCode::unsupported,
+      fmt::format("{}: peft_type: expected LORA, PROMPT_TUNING, P_TUNING or PREFIX_TUNING, got {}", source,
+                  json_excerpt(name)),
+      "merge the adapter into its base model with PEFT, and use that");
+}
+
+Result<void> read_virtual_tokens(const Json& json, const std::string& source, PeftConfig& config) {
+  PeftVirtualTokens& tokens = config.tokens;
+  for (const auto& [key, to] : {std::pair{"num_virtual_tokens", &tokens.count},
+                                {"token_dim", &tokens.width},
+                                {"num_layers", &tokens.layers},
+                                {"num_attention_heads", &tokens.heads}}) {
+    const auto found = json.find(key);
+    if (found == json.end() || found->is_null()) return wrong(source, key, "a whole number", nullptr);
+    QUERN_CHECK(check_rank(source, key, *found));
+    *to = found->get<int64_t>();
+  }
+  if (const auto parts = json.find("num_transformer_submodules");
+      parts != json.end() && !parts->is_null() && *parts != 1) {
+    return make_error(ErrorCode::unsupported,
+                      fmt::format("{}: num_transformer_submodules is {}: it is of an encoder and a decoder",
+                                  source, json_excerpt(*parts)),
+                      "adapters are of decoders here");
+  }
+  QUERN_CHECK(read(json, source, "prefix_projection", tokens.projected));
+  if (tokens.projected) QUERN_CHECK(read(json, source, "encoder_hidden_size", tokens.projection));
+  return read(json, source, "prompt_tuning_init_text", tokens.init_text);
+}
+
+nlohmann::ordered_json write_virtual_tokens(const PeftConfig& config) {
+  const PeftVirtualTokens& tokens = config.tokens;
+  const bool prefix = config.method == PeftMethod::prefix, text = !tokens.init_text.empty();
+  nlohmann::ordered_json json{{"peft_type", name_of(config.method)},
+                              {"task_type", config.task},
+                              {"base_model_name_or_path", config.base},
+                              {"num_virtual_tokens", tokens.count},
+                              {"token_dim", tokens.width},
+                              {"num_transformer_submodules", 1},
+                              {"num_attention_heads", tokens.heads},
+                              {"num_layers", tokens.layers},
+                              {"inference_mode", true}};
+  if (config.base.empty()) json["base_model_name_or_path"] = nullptr;
+  if (prefix) {
+    json["prefix_projection"] = tokens.projected;
+    json["encoder_hidden_size"] = tokens.projection;
+  } else {
+    json["prompt_tuning_init"] = text ? "TEXT" : "SAMPLE_VOCAB";
+    if (text) json["prompt_tuning_init_text"] = tokens.init_text;
+    if (text) json["tokenizer_name_or_path"] = config.base;
+  }
+  return json;
+}
+
+}  // namespace
+
+std::string_view name_of(PeftMethod method) {
+  return std::ranges::find(kMethods, method, &std::pair<std::string_view, PeftMethod>::second)->first;
+}
+
 Result<PeftConfig> read_peft_config(const Json& json, const std::string& source) {
   if (!json.is_object()) return wrong(source, "the file", "an object", json);
   PeftConfig config;
-  QUERN_TRY(const std::string method, json_get<std::string>(json, "peft_type", source));
-  if (method != "LORA") {
-    return make_error(ErrorCode::unsupported,
-                      fmt::format("{}: peft_type: expected LORA, got {}", source, json_excerpt(method)),
-                      "merge the adapter into its base model with PEFT, and use that");
+  QUERN_TRY(config.method, read_method(json, source));
+  if (config.method != PeftMethod::lora) {
+    QUERN_CHECK(read(json, source, "base_model_name_or_path", config.base));
+    QUERN_CHECK(read(json, source, "task_type", config.task));
+    QUERN_CHECK(read_virtual_tokens(json, source, config));
+    return config;
   }
   for (const char* key : {"r", "lora_alpha"}) {
     const auto found = json.find(key);
@@ -152,6 +225,7 @@ Result<PeftConfig> read_peft_config(const Json& json, const std::string& source)
 }
 
 nlohmann::ordered_json write_peft_config(const PeftConfig& config) {
+  if (config.method != PeftMethod::lora) return write_virtual_tokens(config);
   nlohmann::ordered_json json{{"peft_type", "LORA"},
                               {"task_type", config.task},
                               {"base_model_name_or_path", config.base},
@@ -194,6 +268,13 @@ Result<PeftFolder> PeftFolder::open(const fs::path& path) {
   }
   QUERN_TRY(TensorArchive weights, TensorArchive::open(path / kPeftWeightsFile));
   return PeftFolder{std::move(config), std::move(weights), path};
+}
+
+Error PeftFolder::misfit(const std::string& what) const {
+  const std::string base = config.base.empty() ? "" : fmt::format("; its base is {}", config.base);
+  return make_error(ErrorCode::conflict,
+                    fmt::format("{}: not an adapter of this model: {}", path.string(), what),
+                    fmt::format("give the model that the adapter was trained on{}", base));
 }
 
 Result<void> write_peft_folder(const fs::path& folder, const PeftConfig& config,

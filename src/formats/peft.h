@@ -20,7 +20,22 @@ inline constexpr std::string_view kPeftPrefix = "base_model.model.";
 // PEFT's task_type of adapters of reward models, which hold the score, a whole tensor (modules_to_save).
 inline constexpr std::string_view kScoringTask = "SEQ_CLS";
 
-// A LoRA's settings. Of a module that `ranks` or `alphas` name (by the end of its path), theirs hold.
+// PEFT's peft_type: LORA; PROMPT_TUNING, as which P_TUNING is read; PREFIX_TUNING.
+enum class PeftMethod { lora, prompt, prefix };
+std::string_view name_of(PeftMethod method);
+
+// Of methods that put virtual tokens before every text, and of the model they were learnt with.
+struct PeftVirtualTokens {
+  int64_t count = 20;
+  int64_t width = 0;           // token_dim: of an embedding; of a prefix, of one layer's keys
+  int64_t layers = 0;          // of the model
+  int64_t heads = 0;           // of a prefix: kv-heads
+  bool projected = false;      // of a prefix: it was learnt through a two-layer perceptron
+  int64_t projection = 0;      // encoder_hidden_size: its inner width
+  std::string init_text = {};  // whose tokens the first values were those of; empty: of random tokens
+};
+
+// Settings of an adapter. Those of LoRA: of a module that `ranks` or `alphas` name (by the end of its path), theirs hold.
 struct PeftConfig {
   std::string base = {};           // of the model it was trained on; may be empty
   std::string task = "CAUSAL_LM";  // PEFT's task_type; kScoringTask: the adapter of a reward model
@@ -33,6 +48,8 @@ struct PeftConfig {
       {};  // ends of paths; one expression or a word such as all-linear stand alone
   std::map<std::string, int64_t> ranks = {};
   std::map<std::string, double> alphas = {};
+  PeftMethod method = PeftMethod::lora;
+  PeftVirtualTokens tokens = {};  // of prompt and prefix
 
   int64_t rank_of(std::string_view module) const;
   double scale_of(std::string_view module, int64_t rank) const;
@@ -50,9 +67,12 @@ struct PeftFolder {
   TensorArchive weights;
   std::filesystem::path path;
 
-  // not_found, corrupt, or unsupported: another method than LoRA, weights that are no safetensors, or what plain LoRA has not
-  // (layers that repeat). Keys that are not known are left alone, as the file grows with each release.
+  // not_found, corrupt, or unsupported: another method, weights that are no safetensors, or what plain LoRA has not (layers
+  // that repeat). Keys that are not known are left alone, as the file grows with each release.
   static Result<PeftFolder> open(const std::filesystem::path& path);
+
+  // conflict: the adapter is of another model, as `what` shows.
+  Error misfit(const std::string& what) const;
 };
 
 // `source` names the file in errors.

@@ -7,8 +7,7 @@ namespace quern::infer {
 Branches::Branches(const Session& session, int64_t count, int64_t more)
     : model_(session.model()),
       source_(session.source()),
-      cache_(model_.make_cache(
-          {.batch = count, .capacity = static_cast<int64_t>(session.tokens().size()) + more, .chunk = 1})),
+      cache_(model_.make_cache({.batch = count, .capacity = session.cache().length(0) + more, .chunk = 1})),
       logits_(Tensor::from(session.logits(), {1, static_cast<int64_t>(session.logits().size())})) {
   cache_.fork(session.cache(), 0);
 }

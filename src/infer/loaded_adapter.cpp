@@ -8,7 +8,7 @@ Result<std::shared_ptr<const LoadedAdapter>> open_adapter(std::string name, cons
                                                           const std::filesystem::path& path) {
   static std::atomic<uint64_t> opened = 0;
   QUERN_TRY(const formats::PeftFolder folder, formats::PeftFolder::open(path));
-  QUERN_TRY(nn::LoraAdapter weights, model::load_adapter(model, model.config(), folder));
+  QUERN_TRY(std::unique_ptr<nn::Adapter> weights, model::load_adapter(model, folder));
   return std::make_shared<const LoadedAdapter>(
       LoadedAdapter{std::move(name), path, folder.config, &model, ++opened, std::move(weights)});
 }

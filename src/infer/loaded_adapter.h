@@ -18,7 +18,7 @@ struct LoadedAdapter {
   formats::PeftConfig config;
   const model::Decoder* model = nullptr;  // whose adapter it is
   uint64_t id = 0;                        // no other that was ever opened has it
-  nn::LoraAdapter weights;
+  std::unique_ptr<const nn::Adapter> weights;
 };
 
 // Opens the PEFT folder `path` for `model`, which must outlive it. Errors of PeftFolder::open and load_adapter.

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "autograd/graph.h"
-#include "model/adapter.h"
 #include "model/load.h"
+#include "model/lora.h"
 
 namespace quern::infer {
 
@@ -38,7 +38,7 @@ Result<LoadedReward> open_reward_model(const fs::path& path, DType compute_dtype
     QUERN_TRY(Language language, open_language(base));
     QUERN_TRY(model::RewardModel model, model::load_reward_model(base, options));
     LoadedReward loaded{std::move(language), std::make_shared<model::RewardModel>(std::move(model))};
-    QUERN_TRY(nn::LoraAdapter adapter, model::load_adapter(*loaded.model, folder));
+    QUERN_TRY(nn::LoraAdapter adapter, model::load_lora(*loaded.model, folder));
     loaded.adapter = std::make_shared<const nn::LoraAdapter>(std::move(adapter));
     loaded.model->decoder().set_adapter(loaded.adapter);
     return loaded;

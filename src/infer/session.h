@@ -17,6 +17,8 @@ namespace quern::infer {
 // set_tokens() computes again what turned otherwise. Past the boundary of longrope, append() does so too, once; with
 // dynamic NTK, where each token changes the angles, keys stay as they were when their tokens were appended. Both are
 // what transformers does.
+//
+// The virtual tokens of the model's adapter stand before the sequence, and are none of it.
 class Session {
  public:
   // Room for `context` tokens; 0 or more than the model has positions: all its positions. Keys and values are kept in
@@ -43,19 +45,25 @@ class Session {
   // f32 [V]: the logits after the last token. Precondition: the sequence is not empty.
   std::span<const float> logits() const { return logits_.span<float>(); }
   const std::vector<int32_t>& tokens() const { return tokens_; }
-  int64_t context() const { return context_; }
-  bool full() const { return static_cast<int64_t>(tokens_.size()) >= context_; }
+  // Room for tokens beside the virtual ones.
+  int64_t context() const { return context_ - before(); }
+  bool full() const { return static_cast<int64_t>(tokens_.size()) >= context(); }
   const model::Decoder& model() const { return model_; }
   const nn::ContiguousKvCache& cache() const { return cache_; }
 
  private:
+  int64_t before() const { return static_cast<int64_t>(virtual_.size()); }
+  int64_t rope_length(int64_t tokens) const {
+    return ops::rope_length(model_.config().rope, before() + tokens);
+  }
   void hold(std::span<const int32_t> tokens);
   void go_back_to(int64_t length);
   void compute(std::span<const int32_t> tokens, int64_t text_length);
 
   const model::Decoder& model_;
-  int64_t context_;
-  nn::ContiguousKvCache cache_;
+  std::vector<int32_t> virtual_;  // of the model's adapter
+  int64_t context_;               // with these
+  nn::ContiguousKvCache cache_;   // of these and tokens_
   std::shared_ptr<const nn::Source> source_;
   std::vector<int32_t> tokens_;
   std::vector<int64_t>

@@ -1,41 +1,29 @@
-// LoRA adapters of a model: made, read from PEFT folders, written to them, and merged into the weights.
+// Adapters of a model, of any method: made, read from PEFT folders and written to them.
 #pragma once
 
 #include <filesystem>
-#include <optional>
+#include <memory>
+#include <span>
 
 #include "formats/peft.h"
-#include "model/reward_model.h"
-#include "nn/lora.h"
+#include "model/decoder.h"
 
 namespace quern::model {
 
-// All linear maps inside the blocks, as PEFT calls them.
-inline constexpr std::string_view kAllLinear = "all-linear";
+// A new adapter of settings.method, in f32, trainable. LoRA: as make_lora. Virtual tokens: first what `text` is to the model,
+// their embeddings or their keys and values, again from its start where it is shorter, or cut; without a text, random tokens of
+// the vocabulary by `seed`. invalid_argument where virtual tokens leave no room in the context. The model must outlive the
+// adapter and stay where it is, and have no other now.
+Result<std::unique_ptr<nn::Adapter>> make_adapter(const Decoder& model, const formats::PeftConfig& settings,
+                                                  std::span<const int32_t> text, uint64_t seed);
 
-// A new adapter of `model`, the model that `config` describes: of the modules that settings.targets name by the ends of
-// their paths, or all for kAllLinear. In f32, trainable, with first values from `seed`: it changes nothing yet. invalid_argument
-// for a target that names nothing, with what there is. The model must outlive the adapter and stay where it is.
-Result<nn::LoraAdapter> make_adapter(const nn::Module& model, const ModelConfig& config,
-                                     const formats::PeftConfig& settings, uint64_t seed);
+// An adapter from a PEFT folder, frozen, in f32. Errors of load_lora and load_virtual_tokens.
+Result<std::unique_ptr<nn::Adapter>> load_adapter(const Decoder& model, const formats::PeftFolder& folder);
 
-// An adapter from a PEFT folder, frozen, in f32. Errors of PeftFolder::open; conflict, with what was expected and what
-// came, where it is one of another model; unsupported for tensors that are no LoRA of linear maps.
-Result<nn::LoraAdapter> load_adapter(const nn::Module& model, const ModelConfig& config,
-                                     const formats::PeftFolder& folder);
-// The same of an adapter of a reward model, which load_adapter refuses with conflict: gives its score to `model`, whose
-// decoder it is for. conflict for one of a model that writes.
-Result<nn::LoraAdapter> load_adapter(RewardModel& model, const formats::PeftFolder& folder);
-
-// Writes a PEFT folder that load_adapter and PEFT read; f32.
-Result<void> save_adapter(const nn::LoraAdapter& adapter, const ModelConfig& config,
-                          const formats::PeftConfig& settings, const std::filesystem::path& folder);
-// The same with the score of a reward model.
-Result<void> save_adapter(const nn::LoraAdapter& adapter, const RewardModel& model,
-                          formats::PeftConfig settings, const std::filesystem::path& folder);
-
-// Adds the adapter to the weights of `model`, whose adapter it is. Those that change become `dtype`; empty: they keep theirs, but for
-// those in blocks, which become f16.
-void merge_adapter(nn::Module& model, const nn::LoraAdapter& adapter, std::optional<DType> dtype = {});
+// Writes a PEFT folder that load_adapter and PEFT read; f32. Where it is not `final` it also holds what training goes on from,
+// of a prefix with a projection: load_adapter gives that back, and PEFT leaves it alone.
+Result<void> save_adapter(const nn::Adapter& adapter, const ModelConfig& config,
+                          const formats::PeftConfig& settings, const std::filesystem::path& folder,
+                          bool final = true);
 
 }  // namespace quern::model

@@ -1,6 +1,7 @@
 #include "model/decoder.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "model/block_spec.h"
 #include "model/flops.h"
@@ -129,23 +130,35 @@ void Decoder::expect_inputs(const Tensor& tokens, const nn::ForwardContext& cont
   }
 }
 
-void Decoder::set_adapter(std::shared_ptr<const nn::LoraAdapter> adapter) {
+void Decoder::set_adapter(std::shared_ptr<const nn::Adapter> adapter) {
   adapter_ = std::move(adapter);
   everywhere_ = {adapter_.get()};
 }
 
+std::vector<int32_t> Decoder::virtual_tokens(const nn::Adapter* adapter) const {
+  if (adapter == nullptr) adapter = adapter_.get();
+  std::vector<int32_t> ids(adapter == nullptr ? 0 : static_cast<size_t>(adapter->virtual_tokens()));
+  std::iota(ids.begin(), ids.end(), static_cast<int32_t>(config_.vocab_size));
+  return ids;
+}
+
+Tensor Decoder::embeddings(const Tensor& ids, DType dtype) const {
+  const Tensor x = embedding_->forward(ids, dtype);
+  return config_.embedding_scale == 1.0 ? x : ops::scale(x, config_.embedding_scale);
+}
+
 Tensor Decoder::hidden(const Tensor& tokens, const nn::ForwardContext& context) const {
   expect_inputs(tokens, context);
-  Tensor x = embedding_->forward(tokens, compute_dtype_);
-  if (config_.embedding_scale != 1.0) x = ops::scale(x, config_.embedding_scale);
+  nn::ForwardContext inside = context;
+  if (adapter_ && context.adapters.empty()) inside.adapters = std::span(&everywhere_, 1);
+  Tensor x = embeddings(nn::take_virtual_tokens(tokens, config_.vocab_size, inside), compute_dtype_);
   if (context.embedding_noise.defined()) x = ops::add(x, ops::cast(context.embedding_noise, x.dtype()));
+  x = nn::with_virtual_embeddings(x, inside);
   if (embedding_projection_) x = embedding_projection_->forward(x, context);
   if (position_)
     x = ops::add(x, position_->forward(position_rows(config_, context.positions), compute_dtype_));
   if (embedding_norm_) x = embedding_norm_->forward(x);
   x = nn::dropout(x, config_.dropout, context.dropout, 0);
-  nn::ForwardContext inside = context;
-  if (adapter_ && context.adapters.empty()) inside.adapters = std::span(&everywhere_, 1);
   if (relative_) {
     const auto ends = context.mask.end.span<int32_t>();
     const int64_t keys = context.cache ? *std::ranges::max_element(ends) : tokens.dim(1);

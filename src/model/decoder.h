@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "model/cache.h"
+#include "nn/adapter.h"
 #include "nn/block.h"
 #include "nn/embedding.h"
-#include "nn/lora.h"
 #include "nn/relative_positions.h"
 
 namespace quern::model {
@@ -49,12 +49,17 @@ class Decoder final : public nn::Module {
   void drop_head();
 
   // What changes every pass whose context names no adapters; null: nothing.
-  void set_adapter(std::shared_ptr<const nn::LoraAdapter> adapter);
+  void set_adapter(std::shared_ptr<const nn::Adapter> adapter);
+  // The ids that have to stand before every text: those of the virtual tokens of `adapter`, or of set_adapter()'s where it is
+  // null.
+  std::vector<int32_t> virtual_tokens(const nn::Adapter* adapter = nullptr) const;
 
-  // The final normed states [B, T, config.embedding_size] of tokens (i32 [B, T]). Throws ShapeError for ids outside the
-  // vocabulary, positions past max_positions, contexts of another shape, and
+  // The final normed states [B, T, config.embedding_size] of tokens (i32 [B, T]), virtual ones of the rows' adapters among
+  // them. Throws ShapeError for ids outside the vocabulary, positions past max_positions, contexts of another shape, and
   // where there is no source for cross-attention.
   Tensor hidden(const Tensor& tokens, const nn::ForwardContext& context) const;
+  // The embeddings of ids (i32 of any shape) as they enter the model: [..., config.embedding_size] in `dtype`.
+  Tensor embeddings(const Tensor& ids, DType dtype) const;
   // What cross-attention reads of an encoder's states [B, S, C], of which lengths[b] are text. Precondition: the config
   // has cross_attention.
   std::shared_ptr<const nn::Source> source(const Tensor& states, std::vector<int64_t> lengths) const;
@@ -93,7 +98,7 @@ class Decoder final : public nn::Module {
   ModelConfig config_;
   DType compute_dtype_ = DType::f32;
   std::optional<DType> cache_dtype_;
-  std::shared_ptr<const nn::LoraAdapter> adapter_;
+  std::shared_ptr<const nn::Adapter> adapter_;
   nn::AdapterRows everywhere_;  // of adapter_
   std::shared_ptr<nn::Embedding> embedding_;
   bool owns_embedding_;

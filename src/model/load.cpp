@@ -10,10 +10,10 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "formats/hf_folder.h"
-#include "model/adapter.h"
 #include "model/block_spec.h"
 #include "model/families/gguf_names.h"
 #include "model/gguf_config.h"
+#include "model/lora.h"
 #include "model/tensor_layout.h"
 #include "ops/cast.h"
 
@@ -187,14 +187,25 @@ Result<void> load_weights(nn::Module& model, const ModelConfig& config, const fo
 
 namespace {
 
+Result<void> check_merges(const formats::PeftFolder& folder) {
+  if (folder.config.method == formats::PeftMethod::lora) return {};
+  return make_error(
+      ErrorCode::unsupported,
+      fmt::format("{} ({}) cannot be merged: its {} virtual tokens stand before every text, and "
+                  "change no weight",
+                  folder.path.string(), formats::name_of(folder.config.method), folder.config.tokens.count),
+      "use it beside the model: --adapter");
+}
+
 template <class Model, class Archive>
 Result<Model> load_as(const ModelConfig& config, const Archive& archive, const LoadOptions& options) {
   QUERN_TRY(Model model, Model::create(config));
   QUERN_CHECK(load_weights(model, model.config(), archive, options.trainable));
   if (!options.adapter.empty()) {
     QUERN_TRY(const formats::PeftFolder folder, formats::PeftFolder::open(options.adapter));
-    QUERN_TRY(const nn::LoraAdapter adapter, load_adapter(model, model.config(), folder));
-    merge_adapter(model, adapter, options.merged_dtype);
+    QUERN_CHECK(check_merges(folder));
+    QUERN_TRY(const nn::LoraAdapter adapter, load_lora(model, model.config(), folder));
+    merge_lora(model, adapter, options.merged_dtype);
   }
   model.set_compute_dtype(options.compute_dtype);
   return model;

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "nn/adapter.h"
 #include "ops/attention.h"
 #include "ops/clamp.h"
 #include "ops/reshape.h"
@@ -46,11 +47,13 @@ Tensor Attention::forward(const Tensor& x, const ForwardContext& context) const 
   const std::vector<Tensor> projected = Linear::forward_group(x, maps, context);
   Tensor q = heads_of(projected[0], spec_.heads, q_norm_);
   Tensor k = heads_of(projected[1], spec_.kv_heads, k_norm_);
-  const Tensor v = heads_of(projected[2], spec_.kv_heads, std::nullopt);
+  Tensor v = heads_of(projected[2], spec_.kv_heads, std::nullopt);
   if (rotary_) {
     q = rotary_->forward(q, context);
     k = rotary_->forward(k, context);
   }
+  k = with_virtual_keys(spec_.layer, k, context);
+  v = with_virtual_values(spec_.layer, v, context);
   const ops::AttentionMask mask = narrowed(context.mask, spec_.window);
   ops::AttentionOptions options = options_;
   options.bias = spec_.disentangled ? distance_bias(q, k, context) : context.bias;

@@ -12,8 +12,8 @@
 
 namespace quern::nn {
 
+class Adapter;
 class KvCache;
-class LoraAdapter;
 class Parameter;
 
 // Sees what enters linear maps while a model runs: how quantisers learn which columns matter.
@@ -48,7 +48,7 @@ struct Source {
 
 // Tokens [begin, end) of a pass, counted through its rows, that an adapter changes; or all there are.
 struct AdapterRows {
-  const LoraAdapter* adapter = nullptr;
+  const Adapter* adapter = nullptr;
   int64_t begin = 0;
   int64_t end = std::numeric_limits<int64_t>::max();
 };
@@ -69,8 +69,10 @@ struct ForwardContext {
   KvCache* cache = nullptr;  // null: attend over the keys of this call (training, evaluation)
   DropoutState dropout;
   LinearObserver* observer = nullptr;  // of every Linear inside the blocks
-  // Of every Linear inside the blocks; ascending and apart. Outlives the pass, and the backward of checkpointed blocks.
+  // Of what this pass computes; ascending and apart. Outlives the pass, and the backward of checkpointed blocks.
   std::span<const AdapterRows> adapters = {};
+  // i32 [B, T]: which virtual token of its adapter stands in a place, -1 where text does; undefined: nowhere. The decoder's.
+  Tensor virtual_tokens = {};
   bool checkpoint = false;  // keep only the input of each block and compute it again in backward
 
   // B rows of T tokens, each one document from its start.

@@ -1,6 +1,6 @@
 #include "nn/linear.h"
 
-#include "nn/lora.h"
+#include "nn/adapter.h"
 
 namespace quern::nn {
 

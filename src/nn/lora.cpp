@@ -130,28 +130,4 @@ void LoraAdapter::visit(const Visitor& visitor, const std::string& prefix) {
   }
 }
 
-bool is_adapted(const Parameter& weight, const ForwardContext& context) {
-  return std::ranges::any_of(context.adapters,
-                             [&](const AdapterRows& rows) { return rows.adapter->changes(weight); });
-}
-
-Tensor adapted(const Parameter& weight, const Tensor& bias, const Tensor& x, const Tensor& y,
-               const ForwardContext& context) {
-  Tensor result = y;
-  const int64_t count = x.shape().rows();
-  for (const AdapterRows& part : context.adapters) {
-    const int64_t last = std::min(part.end, count);
-    if (part.begin >= last || !part.adapter->changes(weight)) continue;
-    if (part.begin == 0 && last == count) return part.adapter->change(weight, bias, x, y, context.dropout);
-    if (autograd::recording({&x, &y}))
-      throw InternalError("[adapted] adapters of some rows are for passes without gradients");
-    const auto rows_of = [&](const Tensor& of) {
-      return of.reshaped({count, of.dim(-1)}).sliced(part.begin, last);
-    };
-    rows_of(result).copy_from(
-        part.adapter->change(weight, bias, rows_of(x), rows_of(result), context.dropout));
-  }
-  return result;
-}
-
 }  // namespace quern::nn

@@ -8,8 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "nn/context.h"
-#include "nn/module.h"
+#include "nn/adapter.h"
 
 namespace quern::nn {
 
@@ -37,21 +36,17 @@ struct LoraModule {
 };
 
 // y = x·W^T + scale · (x·A^T)·B^T + bias for each map it changes; with magnitudes m, the rows of W + scale · B·A get the
-// length m, whose gradient does not flow into the length they had. Its parameters are named as in PEFT's files. The model must outlive
-// it and stay where it is. Thread-safe when it is frozen.
-class LoraAdapter final : public Module {
+// length m, whose gradient does not flow into the length they had.
+class LoraAdapter final : public Adapter {
  public:
   // A new A is normal with the variance that PEFT's has, and B is 0: training starts from the model as it is. The first magnitudes are
   // the caller's. Throws ShapeError unless `weights` are matrices of one width.
   void add(std::string name, std::span<const Parameter* const> weights, const LoraSpec& spec);
 
-  bool changes(const Parameter& weight) const { return places_.contains(&weight); }
-  // y [..., out], what the map of `weight` with `bias` (which may be undefined) makes of x [..., in], changed. y itself
-  // where the adapter leaves the map alone.
+  bool changes(const Parameter& weight) const override { return places_.contains(&weight); }
   Tensor change(const Parameter& weight, const Tensor& bias, const Tensor& x, const Tensor& y,
-                const DropoutState& dropout) const;
-  // For use without training: what depends on weights alone is computed once.
-  void freeze();
+                const DropoutState& dropout) const override;
+  void freeze() override;
   // f32 [out, in]: what W becomes. Precondition: changes(weight).
   Tensor merged(const Parameter& weight) const;
 
@@ -69,11 +64,5 @@ class LoraAdapter final : public Module {
 
 // f32 [out]: the lengths of the rows of W + scale · B·A.
 Tensor row_lengths(const LoraModule& module, const LoraModule::Part& part);
-
-// y, what the map of `weight` with `bias` makes of x, changed by the adapters of its rows (ForwardContext::adapters).
-Tensor adapted(const Parameter& weight, const Tensor& bias, const Tensor& x, const Tensor& y,
-               const ForwardContext& context);
-// Whether any of them changes the map.
-bool is_adapted(const Parameter& weight, const ForwardContext& context);
 
 }  // namespace quern::nn

@@ -123,7 +123,7 @@ class Answerer {
     const auto loaded = std::make_shared<infer::LoadedModel>(std::move(opened));
     if (!config.adapter.empty()) {
       QUERN_TRY(const auto adapter, infer::open_adapter("adapter", loaded->model, config.adapter));
-      loaded->model.set_adapter({adapter, &adapter->weights});
+      loaded->model.set_adapter({adapter, adapter->weights.get()});
     }
     QUERN_TRY(
         align::PromptSet prompts,

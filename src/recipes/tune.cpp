@@ -15,6 +15,7 @@
 #include "model/adapter.h"
 #include "model/load.h"
 #include "nn/learn_only.h"
+#include "nn/lora.h"
 #include "ops/cast.h"
 #include "recipes/pretrain.h"
 #include "recipes/training_run.h"
@@ -54,7 +55,19 @@ Result<train::Examples> open_examples(const TuneConfig& config) {
   return examples;
 }
 
+// The same examples, each after the virtual tokens of the adapter.
+Result<void> put_before(const std::vector<int32_t>& ids, data::SupervisedSampler& examples) {
+  data::SupervisedOptions options = examples.options();
+  options.before = ids;
+  QUERN_TRY(examples, data::SupervisedSampler::create(examples.dataset(), std::move(options)));
+  return {};
+}
+
 Result<Tuning> learn_examples(const TuneConfig& config, const TunedModel& model, train::Examples examples) {
+  if (const auto ids = model.model().virtual_tokens(model.adapter.get()); !ids.empty()) {
+    QUERN_CHECK(put_before(ids, examples.train));
+    if (examples.validation) QUERN_CHECK(put_before(ids, *examples.validation));
+  }
   QUERN_TRY(std::unique_ptr<train::Criterion> criterion, task_of(config.task).criterion(config, model));
   QUERN_TRY(std::unique_ptr<train::Objective> objective,
             train::ExampleObjective::create(model.model().config(), std::move(examples),
@@ -93,12 +106,16 @@ Result<align::PromptSets> open_prompts(const TuneConfig& config, const infer::La
 }
 
 // A new adapter, or the one to go on from.
-Result<nn::LoraAdapter> open_adapter(const TuneConfig& config, const model::Decoder& model) {
-  if (config.adapter.from.empty())
-    return model::make_adapter(model, model.config(), config.adapter.settings, config.train.seed);
+Result<std::unique_ptr<nn::Adapter>> open_adapter(const TuneConfig& config,
+                                                  const infer::LoadedModel& loaded) {
+  const formats::PeftConfig& settings = config.adapter.settings;
+  if (config.adapter.from.empty()) {
+    return model::make_adapter(loaded.model, settings, loaded.tokenizer.encode(settings.tokens.init_text),
+                               config.train.seed);
+  }
   QUERN_TRY(const formats::PeftFolder folder, formats::PeftFolder::open(config.adapter.from));
-  QUERN_TRY(nn::LoraAdapter adapter, model::load_adapter(model, model.config(), folder));
-  nn::set_trainable(adapter, true);
+  QUERN_TRY(std::unique_ptr<nn::Adapter> adapter, model::load_adapter(loaded.model, folder));
+  nn::set_trainable(*adapter, true);
   return adapter;
 }
 
@@ -130,11 +147,12 @@ Result<TunedModel> open_tuned(const TuneConfig& config) {
     if (!config.learn.empty()) QUERN_CHECK(nn::learn_only(result.model(), config.learn));
     return result;
   }
-  QUERN_TRY(nn::LoraAdapter adapter, open_adapter(config, result.model()));
-  for (nn::LoraModule& module : adapter.modules())
-    for (nn::LoraModule::Part& part : module.parts)
-      part.b.set_learning_rate_factor(config.adapter.b_learning_rate);
-  result.adapter = std::make_unique<nn::LoraAdapter>(std::move(adapter));
+  QUERN_TRY(result.adapter, open_adapter(config, *result.loaded));
+  if (auto* lora = dynamic_cast<nn::LoraAdapter*>(result.adapter.get())) {
+    for (nn::LoraModule& module : lora->modules())
+      for (nn::LoraModule::Part& part : module.parts)
+        part.b.set_learning_rate_factor(config.adapter.b_learning_rate);
+  }
   return result;
 }
 
@@ -182,8 +200,13 @@ Result<train::TrainSummary> tune_encoder(TuneConfig& config, const TrainHow& how
 }  // namespace
 
 void AdapterConfig::fields(Fields& f) {
-  f.add("method", method, "lora: train an adapter beside the model; none: the model itself",
-        {{"lora", Method::lora}, {"none", Method::none}});
+  f.add("method", method,
+        "lora: train an adapter beside the model; prompt: embeddings before every text; prefix: keys and "
+        "values before it; none: the model itself",
+        {{"lora", Method::lora},
+         {"prompt", Method::prompt},
+         {"prefix", Method::prefix},
+         {"none", Method::none}});
   f.add("rank", settings.rank, "rows of A").range(1, 4096);
   f.add("alpha", settings.alpha, "the adapter is scaled by alpha / rank").at_least(0);
   f.add("dropout", settings.dropout, "of what enters A").range(0, 0.9);
@@ -193,7 +216,42 @@ void AdapterConfig::fields(Fields& f) {
   f.add("magnitudes", settings.magnitudes, "DoRA: learn the lengths of the rows, too");
   f.add("b_learning_rate", b_learning_rate, "LoRA+: the learning rate of B, times that of the others")
       .range(1e-3, 1e3);
-  f.add("from", from, "adapter folder to go on from; its rank, alpha and targets hold");
+  f.add("virtual_tokens", settings.tokens.count, "prompt and prefix: how many stand before every text")
+      .range(1, 1 << 20);
+  f.add("init_text", settings.tokens.init_text,
+        "prompt and prefix: text that they begin as; empty: random tokens");
+  f.add("projection", settings.tokens.projection,
+        "prefix: inner width of a perceptron that makes it while it learns; 0: none")
+      .range(0, 1 << 20);
+  f.add("from", from, "adapter folder to go on from; its settings hold");
+}
+
+Result<void> AdapterConfig::check_method(const Fields& loaded) {
+  using formats::PeftMethod;
+  settings.method = method == Method::prompt   ? PeftMethod::prompt
+                    : method == Method::prefix ? PeftMethod::prefix
+                                               : PeftMethod::lora;
+  const auto refuse = [&](std::initializer_list<const char*> keys, const char* methods) -> Result<void> {
+    for (const char* key : keys) {
+      if (!loaded.is_set(fmt::format("adapter.{}", key))) continue;
+      return make_error(ErrorCode::invalid_argument,
+                        fmt::format("adapter.{} is set, and is of method {}", key, methods),
+                        "drop it, or choose another adapter.method");
+    }
+    return {};
+  };
+  if (has_virtual_tokens()) {
+    QUERN_CHECK(refuse(
+        {"rank", "alpha", "dropout", "targets", "rank_stabilised", "magnitudes", "b_learning_rate"}, "lora"));
+    settings.dropout = 0.0;
+  } else {
+    QUERN_CHECK(refuse({"virtual_tokens", "init_text"}, "prompt or prefix"));
+  }
+  if (method != Method::prefix) QUERN_CHECK(refuse({"projection"}, "prefix"));
+  settings.tokens.projected = settings.tokens.projection > 0;
+  if (!settings.tokens.projected || settings.tokens.init_text.empty()) return {};
+  return make_error(ErrorCode::invalid_argument, "adapter.init_text and adapter.projection are both set",
+                    "what a perceptron makes cannot begin as a text: leave one out");
 }
 
 Result<void> AdapterConfig::check_from(bool none, const Fields& loaded) {
@@ -201,7 +259,8 @@ Result<void> AdapterConfig::check_from(bool none, const Fields& loaded) {
     return make_error(ErrorCode::unsupported, "adapter.from is of adapters beside a model that writes",
                       "merge that adapter (quern merge), and train from the result");
   }
-  for (const char* key : {"rank", "alpha", "targets", "rank_stabilised", "magnitudes"}) {
+  for (const char* key : {"rank", "alpha", "targets", "rank_stabilised", "magnitudes", "virtual_tokens",
+                          "init_text", "projection"}) {
     if (loaded.is_set(fmt::format("adapter.{}", key))) {
       return make_error(ErrorCode::invalid_argument,
                         fmt::format("adapter.{} is set, and adapter.from has its own", key), "leave one out");
@@ -213,6 +272,12 @@ Result<void> AdapterConfig::check_from(bool none, const Fields& loaded) {
 
 Result<void> AdapterConfig::take_settings() {
   QUERN_TRY(const formats::PeftFolder folder, formats::PeftFolder::open(from));
+  if (folder.config.method != settings.method) {
+    return make_error(ErrorCode::conflict,
+                      fmt::format("adapter.from, {}, is of {}, and adapter.method of {}", from,
+                                  formats::name_of(folder.config.method), formats::name_of(settings.method)),
+                      "adapter.method is lora, prompt or prefix");
+  }
   const std::string base = settings.base;
   settings = folder.config;
   settings.base = base;
@@ -314,10 +379,21 @@ Result<void> TuneConfig::finish(const Fields& loaded) {
     return make_error(ErrorCode::invalid_argument,
                       fmt::format("{} is of task sft, and the task is {}", key, usual.name));
   }
+  QUERN_CHECK(adapter.check_method(loaded));
+  if (adapter.has_virtual_tokens() && !usual.learns_virtual_tokens) {
+    return make_error(ErrorCode::unsupported,
+                      fmt::format("task {} does not learn virtual tokens", usual.name),
+                      "sft, dpo, orpo, simpo and kto do; or say adapter.method: lora");
+  }
   if (!adapter.from.empty()) QUERN_CHECK(adapter.check_from(whole || usual.scores, loaded));
   // What PEFT and TRL begin with.
-  if (!loaded.is_set("train.lr"))
-    train.schedule.lr = adapter.method == AdapterConfig::Method::none ? usual.model_lr : usual.adapter_lr;
+  if (!loaded.is_set("train.lr")) {
+    // Virtual tokens are few and as large as embeddings: they learn faster than matrices (arXiv 2104.08691).
+    const double faster = !adapter.has_virtual_tokens()       ? 1.0
+                          : adapter.settings.tokens.projected ? 5.0
+                                                              : 100.0;
+    train.schedule.lr = whole ? usual.model_lr : faster * usual.adapter_lr;
+  }
   if (!loaded.is_set("train.batch")) train.batch = "16";
   if (!loaded.is_set("train.sequence")) train.sequence = "1024";
   if (!loaded.is_set("train.weight_decay")) train.optimizer.weight_decay = 0.0;

@@ -21,13 +21,16 @@ namespace quern::recipes {
 
 // The `adapter:` section.
 struct AdapterConfig {
-  enum class Method { lora, none };
+  enum class Method { lora, prompt, prefix, none };
   Method method = Method::lora;
   std::string from;  // PEFT folder to go on from, whose settings hold; empty: a new adapter
   formats::PeftConfig settings{.rank = 16, .alpha = 32.0, .targets = {"all-linear"}};
   double b_learning_rate = 1.0;  // of B, times that of all others: LoRA+ (arXiv 2402.12354)
 
   void fields(Fields& f);
+  // Of settings that the method has not: invalid_argument. Tells `settings` the method.
+  Result<void> check_method(const Fields& loaded);
+  bool has_virtual_tokens() const { return method == Method::prompt || method == Method::prefix; }
   // Of settings with `from`. unsupported for tasks without such an adapter (`none`), invalid_argument where settings were
   // chosen that the adapter has. Opens nothing: `from` may be what an earlier stage of a recipe is yet to write.
   Result<void> check_from(bool none, const Fields& loaded);

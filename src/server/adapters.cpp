@@ -4,6 +4,7 @@
 
 #include "base/config.h"
 #include "base/exception.h"
+#include "nn/lora.h"
 #include "server/api_error.h"
 #include "server/api_format.h"
 #include "server/model_table.h"
@@ -28,13 +29,19 @@ struct AdapterFields {
 };
 
 Json adapter_json(const ServedModel& model, const infer::LoadedAdapter& adapter) {
-  return {{"id", adapter.name},
-          {"object", "adapter"},
-          {"model", model.name},
-          {"path", adapter.path.string()},
-          {"rank", adapter.config.rank},
-          {"modules", adapter.weights.modules().size()},
-          {"parameters", nn::parameter_count(adapter.weights)}};
+  Json json = {{"id", adapter.name},
+               {"object", "adapter"},
+               {"model", model.name},
+               {"path", adapter.path.string()},
+               {"method", formats::name_of(adapter.config.method)},
+               {"parameters", nn::parameter_count(*adapter.weights)}};
+  if (const auto* lora = dynamic_cast<const nn::LoraAdapter*>(adapter.weights.get())) {
+    json["rank"] = adapter.config.rank;
+    json["modules"] = lora->modules().size();
+  } else {
+    json["virtual_tokens"] = adapter.weights->virtual_tokens();
+  }
+  return json;
 }
 
 void expect_admin(const HttpRequest& request) {

@@ -199,7 +199,8 @@ engine::Request to_engine_request(const TextRequest& request, std::vector<int32_
   options.end_tokens = request.model->loaded->end_tokens;
   for (const int64_t id : request.stop_token_ids) options.end_tokens.push_back(static_cast<int32_t>(id));
   if (options.max_tokens < 0) {
-    const auto held = static_cast<int64_t>(result.prompt.size());
+    const int64_t before = result.adapter ? result.adapter->weights->virtual_tokens() : 0;
+    const auto held = before + static_cast<int64_t>(result.prompt.size());
     options.max_tokens = std::max<int64_t>(1, request.model->engine->engine().context() - held);
   }
   return result;

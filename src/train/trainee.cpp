@@ -63,7 +63,7 @@ template class Whole<model::Decoder>;
 template class Whole<model::Encoder>;
 template class Whole<model::EncoderDecoder>;
 
-AdapterOfModel::AdapterOfModel(model::Decoder& model, nn::LoraAdapter& adapter, formats::PeftConfig settings)
+AdapterOfModel::AdapterOfModel(model::Decoder& model, nn::Adapter& adapter, formats::PeftConfig settings)
     : model_(model), adapter_(adapter), settings_(std::move(settings)) {
   model_.set_adapter({std::shared_ptr<void>(), &adapter_});
 }
@@ -75,14 +75,14 @@ void AdapterOfModel::set_compute_dtype(DType dtype) {
   nn::set_compute_dtype(adapter_, dtype);
 }
 
-Result<void> AdapterOfModel::save(const fs::path& folder, bool) const {
-  return model::save_adapter(adapter_, model_.config(), settings_, folder);
+Result<void> AdapterOfModel::save(const fs::path& folder, bool final) const {
+  return model::save_adapter(adapter_, model_.config(), settings_, folder, final);
 }
 
 Result<void> AdapterOfModel::restore(const fs::path& folder) {
   QUERN_TRY(const formats::PeftFolder files, formats::PeftFolder::open(folder));
-  QUERN_TRY(const nn::LoraAdapter saved, model::load_adapter(model_, model_.config(), files));
-  return take_values(adapter_, saved, folder);
+  QUERN_TRY(const std::unique_ptr<nn::Adapter> saved, model::load_adapter(model_, files));
+  return take_values(adapter_, *saved, folder);
 }
 
 }  // namespace quern::train

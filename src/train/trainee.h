@@ -8,7 +8,6 @@
 #include "model/decoder.h"
 #include "model/encoder.h"
 #include "model/encoder_decoder.h"
-#include "nn/lora.h"
 
 namespace quern::train {
 
@@ -52,11 +51,11 @@ using WholeModel = Whole<model::Decoder>;
 using WholeEncoder = Whole<model::Encoder>;
 using WholeEncoderDecoder = Whole<model::EncoderDecoder>;
 
-// A LoRA adapter. Passes of the model whose context names no adapters go through it.
+// An adapter. Passes of the model whose context names no adapters go through it.
 class AdapterOfModel final : public Trainee {
  public:
   // `settings` are written beside the weights.
-  AdapterOfModel(model::Decoder& model, nn::LoraAdapter& adapter, formats::PeftConfig settings);
+  AdapterOfModel(model::Decoder& model, nn::Adapter& adapter, formats::PeftConfig settings);
   ~AdapterOfModel() override;
 
   nn::Module& parameters() override { return adapter_; }
@@ -67,7 +66,7 @@ class AdapterOfModel final : public Trainee {
 
  private:
   model::Decoder& model_;
-  nn::LoraAdapter& adapter_;
+  nn::Adapter& adapter_;
   formats::PeftConfig settings_;
 };
 

@@ -29,9 +29,9 @@ def tokenizers_agree(quern, path, texts, measured):
 
 
 def logprobs(model, ids, first):
-    """Of each token of `ids` from index `first` on, given those before it."""
+    """Of each token of `ids` from index `first` on, given those before it, virtual ones of an adapter among them."""
     with torch.no_grad():
-        table = model(torch.tensor([ids])).logits[0].float().log_softmax(-1)
+        table = model(torch.tensor([ids])).logits[0, -len(ids):].float().log_softmax(-1)
     return [table[i - 1, ids[i]].item() for i in range(first, len(ids))]
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from agreement import generation_agrees
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import LoraConfig, PeftModel, PrefixTuningConfig, PromptTuningConfig, get_peft_model
 from program import settings
 from texts import ordinary
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -17,6 +17,8 @@ ADAPTERS = {
     "phi3": dict(r=4, lora_alpha=8, target_modules=["qkv_proj", "gate_up_proj"]),
     "falcon": dict(r=4, lora_alpha=8, target_modules=["query_key_value"], use_dora=True),
 }
+# Of gpt2 (learned positions) and llama (rotary ones, fewer kv-heads than heads).
+VIRTUAL_TOKENS = {"prompt": PromptTuningConfig, "prefix": PrefixTuningConfig}
 PROMPT = "The mill stands"
 
 
@@ -74,3 +76,20 @@ def test_adapter_is_merged_as_by_peft(quern, base, adapter, theirs, measured, tm
     quern("merge", base[1], "--adapter", adapter, "--to", "gguf", "--dtype", "f32", "-o", tmp_path / "merged.gguf")
     said = [quern("generate", path, "-p", PROMPT, "-t", 0, "-n", 40, "-q") for path in (tmp_path / "merged", tmp_path / "merged.gguf")]
     assert said[0] == said[1]
+
+
+@pytest.mark.parametrize("method", VIRTUAL_TOKENS)
+def test_virtual_tokens_are_used_as_by_peft(quern, base, method, measured, tmp_path):
+    family, folder = base
+    if family not in ("gpt2", "llama"):
+        pytest.skip("two families show it")
+    config = VIRTUAL_TOKENS[method](task_type="CAUSAL_LM", num_virtual_tokens=7)
+    model = get_peft_model(AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32), config)
+    generator = torch.Generator().manual_seed(4)
+    with torch.no_grad():
+        for value in model.parameters():
+            if value.requires_grad:
+                value.copy_(0.3 * torch.randn(value.shape, generator=generator))
+    model.save_pretrained(tmp_path)
+    theirs = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32), tmp_path).eval()
+    generation_agrees(quern, folder, theirs, AutoTokenizer.from_pretrained(folder), PROMPT, measured, "--adapter", tmp_path)

@@ -8,9 +8,11 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from agreement import generation_agrees
 from datasets import Dataset
-from peft import PeftModel
+from peft import PeftModel, PrefixTuningConfig, PromptTuningConfig, get_peft_model
 from program import settings
+from safetensors.torch import load_file
 from texts import ordinary
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer, SFTConfig, SFTTrainer
@@ -127,6 +129,44 @@ def test_adapters_are_tuned_as_by_peft(quern, model, examples, tmp_path, measure
     begun = PeftModel.from_pretrained(opened(model), tmp_path / "first" / "adapter", is_trainable=True)
     b = theirs(SFTTrainer, SFTConfig, begun, tokenizer_of(model), "completion", tmp_path / "trl", 2e-3)
     agree(a, b, measured)
+
+
+VIRTUAL_TOKENS = {
+    "prompt": (PromptTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=5), {"adapter__method": "prompt"}),
+    "prefix": (PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=5), {"adapter__method": "prefix"}),
+    "projected prefix": (PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=5, prefix_projection=True,
+                                            encoder_hidden_size=24),
+                         {"adapter__method": "prefix", "adapter__projection": 24}),
+}
+
+
+def parameters_of(checkpoint):
+    """What PEFT's encoder begins with, of the adapter in a checkpoint."""
+    saved = load_file(checkpoint / "adapter_model.safetensors")
+    if "prompt_encoder.embedding" not in saved:
+        return {"embedding.weight": saved["prompt_embeddings"]}
+    part = {name.removeprefix("prompt_encoder."): value for name, value in saved.items()}
+    layers = [f"layers.{i}.{kind}" for i in range(2) for kind in ("keys", "values")]
+    return {"embedding.weight": part["embedding"], "transform.0.weight": part["inner.weight"],
+            "transform.0.bias": part["inner.bias"],
+            "transform.2.weight": torch.cat([part[f"{layer}.weight"] for layer in layers]),
+            "transform.2.bias": torch.cat([part[f"{layer}.bias"] for layer in layers])}
+
+
+@pytest.mark.parametrize("method", VIRTUAL_TOKENS)
+def test_virtual_tokens_are_tuned_as_by_peft(quern, model, examples, tmp_path, measured, method):
+    config, how = VIRTUAL_TOKENS[method]
+    how = {"task": "sft", "adapter__virtual_tokens": 5, **how}
+    ours(quern, model, examples("completion"), tmp_path / "first", **how, train__lr=0, train__steps=1)
+    lr = 5e-2  # values of the size of activations: smaller steps learn nothing in so many
+    a = ours(quern, model, examples("completion"), tmp_path / "run", **how, train__lr=lr)
+    begun = get_peft_model(opened(model), config)
+    begun.prompt_encoder["default"].load_state_dict(parameters_of(tmp_path / "first" / "checkpoints" / "step-00000001"))
+    b = theirs(SFTTrainer, SFTConfig, begun, tokenizer_of(model), "completion", tmp_path / "trl", lr)
+    agree(a, b, measured)
+    learnt_here = PeftModel.from_pretrained(opened(model), tmp_path / "run" / "adapter").eval()
+    generation_agrees(quern, model, learnt_here, tokenizer_of(model), "The mill stands", measured, "--adapter",
+                      tmp_path / "run" / "adapter")
 
 
 # TRL smooths no labels of the loss it calls sigmoid.

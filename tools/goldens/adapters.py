@@ -7,7 +7,7 @@ that belong to its base's input_ids and targets.
 import json
 
 import torch
-from peft import LoraConfig, get_peft_model
+from peft import LoraConfig, PrefixTuningConfig, PromptTuningConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
@@ -25,6 +25,41 @@ ADAPTERS = {
     "falcon_groups": ("families/falcon_groups", dict(r=2, lora_alpha=4, use_dora=True, target_modules=["query_key_value"])),
     "phi3": ("families/phi3", dict(r=2, lora_alpha=4, target_modules=["qkv_proj", "gate_up_proj"])),
 }
+
+
+# Virtual tokens before a text, of learned positions and of rotary ones with fewer kv-heads than heads.
+VIRTUAL = {
+    "gpt2_prompt": ("gpt2", PromptTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=3)),
+    "llama_prompt": ("llama/untied", PromptTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=3)),
+    "gpt2_prefix": ("gpt2", PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=3)),
+    "llama_prefix": ("llama/untied", PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=3)),
+    "llama_prefix_projected": ("llama/untied", PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=3,
+                                                                  prefix_projection=True, encoder_hidden_size=5)),
+}
+
+
+def record_virtual(name, base, config):
+    """The same of virtual tokens, whose logits are those of the text behind them."""
+    folder, known = GOLDEN / "peft" / name, load_file(GOLDEN / base / "expected.safetensors")
+    model = AutoModelForCausalLM.from_pretrained(GOLDEN / base, attn_implementation="eager")
+    model = get_peft_model(model, config).eval()
+    generator = torch.Generator().manual_seed(6)
+    trained = [value for value in model.parameters() if value.requires_grad]
+    with torch.no_grad():
+        for value in trained:
+            value.copy_(0.3 * torch.randn(value.shape, generator=generator))
+    logits = model(known["input_ids"]).logits[:, -known["input_ids"].shape[1]:]
+    loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), known["targets"].flatten())
+    loss.backward()
+    model.save_pretrained(folder)
+    (folder / "README.md").unlink()
+    saved = json.loads((folder / "adapter_config.json").read_text())
+    saved["base_model_name_or_path"] = f"tests/golden/{base}"
+    (folder / "adapter_config.json").write_text(json.dumps(saved, indent=2) + "\n")
+    tensors = dict(logits=logits.detach().contiguous(), loss=loss.detach())
+    if len(trained) == 1:
+        tensors["grad.prompt_embeddings"] = trained[0].grad
+    save_file(tensors, folder / "expected.safetensors")
 
 
 def record(name, base, settings):
@@ -56,6 +91,8 @@ def main():
     torch.use_deterministic_algorithms(True)
     for name, (base, settings) in ADAPTERS.items():
         record(name, base, settings)
+    for name, (base, config) in VIRTUAL.items():
+        record_virtual(name, base, config)
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ Result<eval::AnswerComparison> compare(const Arguments& arguments, Progress& pro
   QUERN_TRY(infer::LoadedModel tuned, tuned_name.open());
   if (!arguments.adapter.empty()) {
     QUERN_TRY(const auto adapter, infer::open_adapter("adapter", tuned.model, arguments.adapter));
-    tuned.model.set_adapter({adapter, &adapter->weights});
+    tuned.model.set_adapter({adapter, adapter->weights.get()});
   }
   return eval::compare_answers(examples, base.model, tuned.model, progress);
 }

@@ -250,7 +250,7 @@ Runner define(CommandLine& line) {
                  "model folders, GGUF files, or names in the store; encoders make embeddings")
       ->required();
   app.add_option("--adapter", arguments->adapters,
-                 "NAME=FOLDER of a LoRA adapter, as PEFT writes it, that requests may name; may be repeated")
+                 "NAME=FOLDER of an adapter, as PEFT writes it, that requests may name; may be repeated")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->allow_extra_args(false);

@@ -118,7 +118,7 @@ Result<void> train_model(Arguments& arguments, const Fields& loaded, Context& co
     return recipes::pretrain(config.pretrain, arguments.how);
   };
   QUERN_TRY(const train::TrainSummary summary, learn());
-  const bool adapts = tunes && config.tune.adapter.method == recipes::AdapterConfig::Method::lora;
+  const bool adapts = tunes && config.tune.adapter.method != recipes::AdapterConfig::Method::none;
   const std::string made = config.pretrain.out + (adapts ? "/adapter" : "/model");
   if (context.json) {
     nlohmann::ordered_json json = {{adapts ? "adapter" : "model", made}};

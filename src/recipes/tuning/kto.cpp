@@ -26,6 +26,7 @@ TuningTask kto_task() {
           .summary = "answers that are wanted or not, beside a reference",
           .sections = {"kto."},
           .examples = data::TokenContent::unpaired,
+          .learns_virtual_tokens = true,
           .adapter_lr = 1e-5,
           .model_lr = 1e-6,
           .criterion = criterion};

@@ -3,8 +3,8 @@
 
 #include "align/policy_with_values.h"
 #include "align/reward_trainee.h"
-#include "model/adapter.h"
 #include "model/load.h"
+#include "model/lora.h"
 #include "recipes/tuning/tasks.h"
 
 namespace quern::recipes {
@@ -27,7 +27,7 @@ Result<OpenValues> adapter_of_values(const TuneConfig& config, const TunedModel&
       std::shared_ptr<model::Decoder>(tuned.loaded, &tuned.loaded->model));
   // Another beginning than that of the adapter that answers.
   QUERN_TRY(nn::LoraAdapter made,
-            model::make_adapter(tuned.model(), tuned.model().config(), settings, config.train.seed + 1));
+            model::make_lora(tuned.model(), tuned.model().config(), settings, config.train.seed + 1));
   auto adapter = std::make_shared<nn::LoraAdapter>(std::move(made));
   auto trainee = std::make_unique<align::AdapterOfRewardModel>(values, adapter, settings,
                                                                align::AdapterOfRewardModel::Use::where_named);

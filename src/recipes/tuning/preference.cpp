@@ -42,6 +42,7 @@ TuningTask task(TrainTask task, std::string_view name, std::string_view summary)
           .summary = summary,
           .sections = {"preference."},
           .examples = data::TokenContent::preferences,
+          .learns_virtual_tokens = true,
           .adapter_lr = 1e-5,
           .model_lr = 1e-6,
           .finish = finish,

@@ -21,6 +21,7 @@ TuningTask supervised_task() {
           .summary = "the answers of examples",
           .sections = {},
           .examples = data::TokenContent::supervised,
+          .learns_virtual_tokens = true,
           .criterion = criterion};
 }
 

@@ -9,6 +9,7 @@
 #include "formats/peft.h"
 #include "model/adapter.h"
 #include "model/load.h"
+#include "nn/lora.h"
 #include "recipes/tuning/tasks.h"
 
 namespace quern::recipes {
@@ -28,7 +29,9 @@ std::unique_ptr<train::Trainee> usual_trainee(const TuneConfig& config, const Tu
   if (model.reward && !model.adapter) return std::make_unique<align::WholeRewardModel>(model.reward);
   if (model.reward) {
     return std::make_unique<align::AdapterOfRewardModel>(
-        model.reward, std::shared_ptr<nn::LoraAdapter>(std::shared_ptr<void>(), model.adapter.get()),
+        model.reward,
+        std::shared_ptr<nn::LoraAdapter>(std::shared_ptr<void>(),
+                                         &dynamic_cast<nn::LoraAdapter&>(*model.adapter)),
         config.adapter.settings);
   }
   if (!model.adapter) return std::make_unique<train::WholeModel>(model.model());
@@ -47,9 +50,9 @@ train::TuningOptions tuning_options(const TuneConfig& config, const TunedModel& 
 Result<align::Reference> reference_of(const TuneConfig& config, const TunedModel& model) {
   if (model.adapter && !config.adapter.from.empty()) {
     QUERN_TRY(const formats::PeftFolder folder, formats::PeftFolder::open(config.adapter.from));
-    QUERN_TRY(nn::LoraAdapter frozen, model::load_adapter(model.model(), model.model().config(), folder));
-    nn::set_compute_dtype(frozen, config.train.dtype);
-    return align::Reference::with(model.model(), std::make_shared<const nn::LoraAdapter>(std::move(frozen)));
+    QUERN_TRY(std::unique_ptr<nn::Adapter> frozen, model::load_adapter(model.model(), folder));
+    nn::set_compute_dtype(*frozen, config.train.dtype);
+    return align::Reference::with(model.model(), std::move(frozen));
   }
   if (model.adapter) return align::Reference::without(model.model(), *model.adapter);
   QUERN_TRY(model::Decoder frozen,

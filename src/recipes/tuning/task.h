@@ -22,7 +22,7 @@ namespace quern::recipes {
 struct TunedModel {
   std::shared_ptr<infer::LoadedModel> loaded;
   std::shared_ptr<model::RewardModel> reward;  // of tasks that score: over the decoder of `loaded`
-  std::unique_ptr<nn::LoraAdapter> adapter;    // null: the model itself is trained
+  std::unique_ptr<nn::Adapter> adapter;        // null: the model itself is trained
 
   model::Decoder& model() const { return loaded->model; }
 };
@@ -51,6 +51,7 @@ struct TuningTask {
   std::vector<std::string_view> sections;  // of settings that not all tasks have: "preference."
   data::TokenContent examples = data::TokenContent::text;  // what it learns from, unless that is prompts
   bool scores = false;                                     // what is tuned is a reward model
+  bool learns_virtual_tokens = false;                      // adapters that put them before every text, too
   double adapter_lr = 2e-4, model_lr = 2e-5;               // unless somebody chose one
   // Settings of the task that nobody made in `loaded`, and what single fields cannot check. May be null.
   Result<void> (*finish)(TuneConfig& config, const Fields& loaded) = nullptr;

@@ -18,6 +18,7 @@ OpRow linear_distillation_row();
 OpRow mixture_row();
 OpRow norm_row();
 OpRow reduce_row();
+OpRow replace_rows_row();
 OpRow reshape_row();
 OpRow rope_row();
 OpRow scale_row();
@@ -39,6 +40,7 @@ const std::vector<OpRow>& op_rows() {
                                           mixture_row(),
                                           norm_row(),
                                           reduce_row(),
+                                          replace_rows_row(),
                                           reshape_row(),
                                           rope_row(),
                                           scale_row(),

@@ -7,7 +7,7 @@
 
 #include "autograd/graph.h"
 #include "base/rng.h"
-#include "model/adapter.h"
+#include "model/lora.h"
 #include "support/parameters.h"
 #include "train/adamw.h"
 #include "train/example_objective.h"
@@ -132,8 +132,8 @@ TEST(DistillationCriterion, AnAdapterComesNearItsTeacher) {
   model::Decoder student = small_student();
   nn::set_trainable(student, false);
   nn::LoraAdapter adapter =
-      model::make_adapter(student, student.config(),
-                          {.rank = 8, .alpha = 16, .targets = {std::string(model::kAllLinear)}}, 1)
+      model::make_lora(student, student.config(),
+                       {.rank = 8, .alpha = 16, .targets = {std::string(model::kAllLinear)}}, 1)
           .value();
   student.set_adapter({std::shared_ptr<void>(), &adapter});
   const auto objective = distilling(student, large_teacher(), {.share = 1.0});

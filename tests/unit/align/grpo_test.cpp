@@ -7,7 +7,7 @@
 #include <cmath>
 #include <filesystem>
 
-#include "model/adapter.h"
+#include "model/lora.h"
 #include "support/parameters.h"
 #include "train/trainer.h"
 #include "unit/align/tiny_policy.h"
@@ -134,7 +134,7 @@ class GrpoRuns : public testing::Test {
       const formats::PeftConfig peft{.base = "base", .rank = 4, .alpha = 8.0, .targets = {"all-linear"}};
       run.loaded->model.visit([](const std::string&, nn::Parameter& p) { p.set_trainable(false); });
       run.adapter = std::make_unique<nn::LoraAdapter>(
-          model::make_adapter(run.loaded->model, run.loaded->model.config(), peft, 1).value());
+          model::make_lora(run.loaded->model, run.loaded->model.config(), peft, 1).value());
       trainee = std::make_unique<train::AdapterOfModel>(run.loaded->model, *run.adapter, peft);
       if (setting.grpo.loss.beta > 0.0) reference = Reference::without(run.loaded->model, *run.adapter);
     } else {

@@ -11,7 +11,7 @@
 
 #include "align/policy_with_values.h"
 #include "align/reward_trainee.h"
-#include "model/adapter.h"
+#include "model/lora.h"
 #include "support/parameters.h"
 #include "support/source_dir.h"
 #include "support/temp_dir.h"
@@ -40,7 +40,7 @@ struct Models {
       nn::set_trainable(loaded->model, false);
       const auto adapter = [&](uint64_t seed) {
         return std::make_shared<nn::LoraAdapter>(
-            model::make_adapter(loaded->model, loaded->model.config(), kAdapter, seed).value());
+            model::make_lora(loaded->model, loaded->model.config(), kAdapter, seed).value());
       };
       policy = adapter(1);
       values_adapter = adapter(2);

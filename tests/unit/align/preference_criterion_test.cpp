@@ -4,11 +4,13 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <map>
 
 #include "align/answers.h"
 #include "autograd/graph.h"
 #include "base/rng.h"
 #include "model/adapter.h"
+#include "model/lora.h"
 #include "support/parameters.h"
 #include "train/adamw.h"
 #include "train/example_objective.h"
@@ -103,8 +105,8 @@ TEST(PreferenceCriterion, HoldsAnAdapterToTheModelWithoutIt) {
   model::Decoder model = tiny_model();
   nn::set_trainable(model, false);
   nn::LoraAdapter adapter =
-      model::make_adapter(model, model.config(),
-                          {.rank = 4, .alpha = 8, .targets = {std::string(model::kAllLinear)}}, 1)
+      model::make_lora(model, model.config(),
+                       {.rank = 4, .alpha = 8, .targets = {std::string(model::kAllLinear)}}, 1)
           .value();
   model.set_adapter({std::shared_ptr<void>(), &adapter});
   const auto objective =
@@ -152,6 +154,34 @@ TEST(PreferenceCriterion, RefusesWhatAreNoPairs) {
   ASSERT_FALSE(refused.ok());
   EXPECT_EQ(refused.error().code, ErrorCode::invalid_argument);
   EXPECT_EQ(refused.error().message, "the examples are supervised, and preferences are needed");
+}
+
+// A reference without virtual tokens that learn is the bare model, though they stand in the rows.
+TEST(Reference, DoesNotSeeVirtualTokens) {
+  const model::Decoder model = tiny_model();
+  const auto adapter =
+      model::make_adapter(model, {.method = formats::PeftMethod::prompt, .tokens = {.count = 3}}, {}, 1)
+          .value();
+  const Reference bare = Reference::of({std::shared_ptr<void>(), &model}),
+                  without = Reference::without(model, *adapter);
+  const data::SupervisedStep
+      plain = sampler({.sequence = 32, .rows = 2}).step(0, 12),
+      with = sampler({.sequence = 35, .rows = 2, .before = model.virtual_tokens(adapter.get())}).step(0, 12);
+  const auto sums = [](const data::SupervisedStep& step, const Reference& reference) {
+    const autograd::NoGrad no_grad;
+    std::map<int64_t, double> sums;
+    for (const data::SupervisedBatch& batch : step.micro_batches) {
+      const Answers answers(reference.model(), batch, reference.context(batch));
+      for (size_t i = 0; i < batch.sequences.size(); ++i) sums[batch.sequences[i].document] = answers.sum(i);
+    }
+    return sums;
+  };
+  const auto wanted = sums(plain, bare), found = sums(with, without);
+  ASSERT_EQ(found.size(), wanted.size());
+  for (const auto& [document, sum] : wanted) EXPECT_NEAR(found.at(document), sum, 1e-5);
+  // With it, they say something else.
+  const auto tuned = sums(with, Reference::with(model, {std::shared_ptr<void>(), adapter.get()}));
+  EXPECT_GT(std::fabs(tuned.begin()->second - wanted.begin()->second), 1e-4);
 }
 
 }  // namespace

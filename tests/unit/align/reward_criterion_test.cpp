@@ -9,8 +9,8 @@
 #include "align/reward_trainee.h"
 #include "autograd/graph.h"
 #include "base/rng.h"
-#include "model/adapter.h"
 #include "model/load.h"
+#include "model/lora.h"
 #include "support/parameters.h"
 #include "support/temp_dir.h"
 #include "train/example_objective.h"
@@ -152,7 +152,7 @@ class RewardRun : public testing::TestWithParam<bool> {
     if (GetParam()) {
       nn::set_trainable(run.model->decoder(), false);
       run.adapter = std::make_shared<nn::LoraAdapter>(
-          model::make_adapter(run.model->decoder(), run.model->config(), settings, 1).value());
+          model::make_lora(run.model->decoder(), run.model->config(), settings, 1).value());
       trainee = std::make_unique<AdapterOfRewardModel>(run.model, run.adapter, settings);
     } else {
       trainee = std::make_unique<WholeRewardModel>(run.model);
@@ -198,7 +198,7 @@ TEST_P(RewardRun, LearnsWhatIsPreferred) {
   }
   auto saved = tiny_model();
   nn::LoraAdapter adapter =
-      model::load_adapter(*saved, formats::PeftFolder::open(root() / "run" / "adapter").value()).value();
+      model::load_lora(*saved, formats::PeftFolder::open(root() / "run" / "adapter").value()).value();
   saved->decoder().set_adapter({std::shared_ptr<void>(), &adapter});
   run.model->decoder().set_adapter(run.adapter);
   EXPECT_NEAR(reward_of(*saved, dataset, 0), reward_of(*run.model, dataset, 0), 1e-6);

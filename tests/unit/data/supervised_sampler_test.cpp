@@ -52,10 +52,12 @@ void expect_sound(const SupervisedBatch& batch, const TokenDataset& dataset, con
     EXPECT_EQ(piece.value, dataset.value(piece.document));
     std::vector<int32_t> text(static_cast<size_t>(dataset.document_length(piece.document)));
     std::vector<uint8_t> learnt(text.size());
-    const size_t places = options.last_tokens ? text.size() : text.size() - 1;
-    ASSERT_EQ(piece.length, static_cast<int64_t>(places));
     dataset.read(dataset.document_begin(piece.document), text);
     dataset.read_learnt(dataset.document_begin(piece.document), learnt);
+    text.insert(text.begin(), options.before.begin(), options.before.end());
+    learnt.insert(learnt.begin(), options.before.size(), 0);
+    const size_t places = options.last_tokens ? text.size() : text.size() - 1;
+    ASSERT_EQ(piece.length, static_cast<int64_t>(places));
     learnt.push_back(0);  // nothing follows
     text.push_back(-1);
     int64_t count = 0;
@@ -92,12 +94,14 @@ TEST(SupervisedSampler, LearnsEachTokenOnceAnEpoch) {
       const TokenDataset dataset = examples(content, count, static_cast<uint64_t>(count));
       for (const bool packed : {true, false}) {
         for (const int64_t batch : {1, 4, 7, 100}) {
-          const SupervisedOptions options{.sequence = 31,
-                                          .rows = 1 + batch % 3,
-                                          .packed = packed,
-                                          .shuffle = batch != 4,
-                                          .seed = 5,
-                                          .last_tokens = batch == 7};
+          const SupervisedOptions options{
+              .sequence = 33,
+              .rows = 1 + batch % 3,
+              .packed = packed,
+              .shuffle = batch != 4,
+              .seed = 5,
+              .last_tokens = batch == 7,
+              .before = batch > 1 ? std::vector<int32_t>{-5, -6} : std::vector<int32_t>()};
           const auto sampler = SupervisedSampler::create(dataset, options).value();
           int64_t drawn = 0;
           for (int epoch = 1; epoch <= 2; ++epoch) {
@@ -200,6 +204,8 @@ TEST(SupervisedSampler, RefusesWhatCannotBeLearnt) {
   EXPECT_EQ(refused({good, {{}, {}, 0}}, {}), "nothing of example 1 is learnt");
   EXPECT_EQ(refused({good, {{1, 2}, {0, 1}, 0}}, {.sequence = 1}),
             "1 of 2 sequences are longer than the 1 tokens of a row, the longest has 2");
+  EXPECT_EQ(refused({good}, {.sequence = 3, .before = {7, 8}}),
+            "1 of 1 sequences are longer than the 3 tokens of a row, the longest has 4 with the 2 before it");
   EXPECT_NE(refused({good}, {.rows = 0}), "");
   const auto sampler =
       SupervisedSampler::create(TokenDataset::from_examples(TokenContent::supervised, {good}), {}).value();

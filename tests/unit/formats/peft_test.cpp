@@ -56,7 +56,7 @@ TEST(PeftConfig, RefusesWhatItDoesNotKnow) {
   const std::pair<const char*, const char*> cases[] = {
       {R"({"r": 4})", "peft_type"},
       {R"([])", "an object"},
-      {R"({"peft_type": "LOHA"})", "expected LORA, got \"LOHA\""},
+      {R"({"peft_type": "LOHA"})", "PREFIX_TUNING, got \"LOHA\""},
       {R"({"peft_type": "LORA", "r": 0})", "r: expected a whole number"},
       {R"({"peft_type": "LORA", "r": 4000000000})", "r: expected a whole number"},
       {R"({"peft_type": "LORA", "r": "4"})", "r: expected a whole number"},

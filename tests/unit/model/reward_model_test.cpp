@@ -7,8 +7,8 @@
 #include "autograd/graph.h"
 #include "base/file.h"
 #include "base/json.h"
-#include "model/adapter.h"
 #include "model/load.h"
+#include "model/lora.h"
 #include "model/save.h"
 #include "support/golden.h"
 #include "support/temp_dir.h"
@@ -84,15 +84,15 @@ class RecordedRewardAdapter : public RecordedReward {
 };
 
 TEST_P(RecordedRewardAdapter, RewardsAgree) {
-  const nn::LoraAdapter adapter = load_adapter(model_, files_).value();
+  const nn::LoraAdapter adapter = load_lora(model_, files_).value();
   EXPECT_LE(max_difference(rewards(model_, tokens_, &adapter), expected_), 1e-4);
   EXPECT_GT(max_difference(rewards(model_, tokens_), expected_), 0.01);
 }
 
 TEST_P(RecordedRewardAdapter, IsWrittenAsItWasRead) {
-  const nn::LoraAdapter adapter = load_adapter(model_, files_).value();
+  const nn::LoraAdapter adapter = load_lora(model_, files_).value();
   const std::filesystem::path written = test::process_temp_dir() / GetParam();
-  save_adapter(adapter, model_, files_.config, written).value();
+  save_lora(adapter, model_, files_.config, written).value();
   const auto archive = formats::TensorArchive::open(written / formats::kPeftWeightsFile).value();
   EXPECT_EQ(archive.entries().size(), files_.weights.entries().size());
   for (const auto& entry : files_.weights.entries())
@@ -106,11 +106,11 @@ TEST_P(RecordedRewardAdapter, IsWrittenAsItWasRead) {
 
 TEST_P(RecordedRewardAdapter, IsNotForAModelThatWrites) {
   const Decoder writer = load_model(base()).value();
-  const Result<nn::LoraAdapter> adapter = load_adapter(writer, writer.config(), files_);
+  const Result<nn::LoraAdapter> adapter = load_lora(writer, writer.config(), files_);
   ASSERT_FALSE(adapter.ok());
   EXPECT_THAT(adapter.error().message, testing::HasSubstr("is the adapter of a reward model"));
   const auto plain = formats::PeftFolder::open(kGolden / "peft" / "llama").value();
-  EXPECT_THAT(load_adapter(model_, plain).error().message, testing::HasSubstr("SEQ_CLS"));
+  EXPECT_THAT(load_lora(model_, plain).error().message, testing::HasSubstr("SEQ_CLS"));
 }
 
 INSTANTIATE_TEST_SUITE_P(Peft, RecordedRewardAdapter, testing::Values("llama_adapter", "gpt2_adapter"));

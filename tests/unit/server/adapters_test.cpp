@@ -2,6 +2,7 @@
 #include "server/adapters.h"
 
 #include "base/rng.h"
+#include "model/lora.h"
 #include "support/temp_dir.h"
 #include "unit/model/tiny_models.h"
 #include "unit/server/api_fixture.h"
@@ -34,15 +35,14 @@ class AdapterRoutesTest : public ApiTest {
   void write_adapter(const std::string& name, uint64_t seed) const {
     const infer::LoadedModel& loaded = *models_.all().front().model->loaded;
     const formats::PeftConfig settings{.rank = 2, .targets = {std::string(model::kAllLinear)}};
-    nn::LoraAdapter adapter =
-        model::make_adapter(loaded.model, loaded.model.config(), settings, seed).value();
+    nn::LoraAdapter adapter = model::make_lora(loaded.model, loaded.model.config(), settings, seed).value();
     adapter.visit([&](const std::string& path, nn::Parameter& p) {
       Tensor value(p.shape(), DType::f32);
       Rng rng(seed, path.size());
       for (float& number : value.span<float>()) number = static_cast<float>(0.5 * rng.normal());
       p.assign(value);
     });
-    model::save_adapter(adapter, loaded.model.config(), settings, folder_ / name).value();
+    model::save_lora(adapter, loaded.model.config(), settings, folder_ / name).value();
   }
   std::string say(const Json& how = Json::object(), std::string* model = nullptr) {
     Json body = {{"prompt", "abc"}, {"temperature", 0}, {"max_tokens", 12}, {"ignore_eos", true}};

@@ -9,7 +9,7 @@
 
 #include "autograd/graph.h"
 #include "base/rng.h"
-#include "model/adapter.h"
+#include "model/lora.h"
 #include "support/parameters.h"
 #include "train/supervised_criterion.h"
 #include "train/trainer.h"
@@ -147,7 +147,7 @@ class AdapterTuning : public testing::Test {
     const formats::PeftConfig settings{
         .rank = 4, .alpha = 8, .dropout = 0.1, .targets = {std::string(model::kAllLinear)}};
     run.adapter = std::make_unique<nn::LoraAdapter>(
-        model::make_adapter(*run.model, run.model->config(), settings, 1).value());
+        model::make_lora(*run.model, run.model->config(), settings, 1).value());
     TrainOptions options;
     options.steps = 60;
     options.schedule.lr = 2e-2;
@@ -185,7 +185,7 @@ TEST_F(AdapterTuning, LearnsBesideAModelThatStaysAsItIs) {
   // PEFT knows no list of which all-linear is a part.
   EXPECT_EQ(std::ranges::count(files.config.targets, model::kAllLinear), 0);
   EXPECT_GE(files.config.targets.size(), 2u);
-  const nn::LoraAdapter saved = model::load_adapter(untouched, untouched.config(), files).value();
+  const nn::LoraAdapter saved = model::load_lora(untouched, untouched.config(), files).value();
   EXPECT_EQ(distance(masters(saved), masters(*run.adapter)), 0.0);
 }
 

@@ -1,5 +1,5 @@
 // Adapters against those that PEFT recorded (tools/goldens/adapters.py), and against the weights they merge into.
-#include "model/adapter.h"
+#include "model/lora.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -51,13 +51,13 @@ class RecordedAdapter : public testing::TestWithParam<AdapterCase> {
 };
 
 TEST_P(RecordedAdapter, LogitsAgree) {
-  const nn::LoraAdapter adapter = load_adapter(model_, model_.config(), files_).value();
+  const nn::LoraAdapter adapter = load_lora(model_, model_.config(), files_).value();
   EXPECT_LE(max_difference(logits(model_, &adapter), expected("logits")), 1e-4);
   EXPECT_GT(max_difference(logits(model_, nullptr), expected("logits")), 0.1);
 }
 
 TEST_P(RecordedAdapter, EveryGradientAgrees) {
-  nn::LoraAdapter adapter = load_adapter(model_, model_.config(), files_).value();
+  nn::LoraAdapter adapter = load_lora(model_, model_.config(), files_).value();
   nn::set_trainable(adapter, true);
   for (nn::LoraModule& module : adapter.modules()) {
     for (nn::LoraModule::Part& part : module.parts) part.gain = {};
@@ -68,12 +68,12 @@ TEST_P(RecordedAdapter, EveryGradientAgrees) {
   EXPECT_NEAR(loss.item(), expected("loss").item(), 1e-5);
   autograd::backward(loss);
   // Gradients, in the place of weights, take the way of weights to the names of files.
-  nn::LoraAdapter gradients = load_adapter(model_, model_.config(), files_).value();
+  nn::LoraAdapter gradients = load_lora(model_, model_.config(), files_).value();
   std::map<std::string, Tensor> all;
   adapter.visit([&](const std::string& name, nn::Parameter& p) { all[name] = p.grad().clone(); });
   gradients.visit([&](const std::string& name, nn::Parameter& p) { p.assign(all.at(name)); });
   const std::filesystem::path written = test::process_temp_dir() / "gradients";
-  save_adapter(gradients, model_.config(), files_.config, written).value();
+  save_lora(gradients, model_.config(), files_.config, written).value();
   const auto archive = formats::TensorArchive::open(written / formats::kPeftWeightsFile).value();
   for (const auto& entry : archive.entries())
     EXPECT_LE(max_difference(archive.tensor(entry.name).value(), expected("grad." + entry.name)), 2e-5)
@@ -82,24 +82,24 @@ TEST_P(RecordedAdapter, EveryGradientAgrees) {
 }
 
 TEST_P(RecordedAdapter, MergesIntoTheWeights) {
-  const nn::LoraAdapter adapter = load_adapter(model_, model_.config(), files_).value();
+  const nn::LoraAdapter adapter = load_lora(model_, model_.config(), files_).value();
   const Tensor wanted = logits(model_, &adapter);
-  merge_adapter(model_, adapter);
+  merge_lora(model_, adapter);
   const double largest = max_difference(wanted, Tensor::zeros(wanted.shape(), DType::f32));
   EXPECT_LE(max_difference(logits(model_, nullptr), wanted), 1e-5 * std::max(1.0, largest));
 }
 
 TEST_P(RecordedAdapter, IsWrittenAsItWasRead) {
-  const nn::LoraAdapter adapter = load_adapter(model_, model_.config(), files_).value();
+  const nn::LoraAdapter adapter = load_lora(model_, model_.config(), files_).value();
   const std::filesystem::path written = test::process_temp_dir() / "written";
-  save_adapter(adapter, model_.config(), files_.config, written).value();
+  save_lora(adapter, model_.config(), files_.config, written).value();
   EXPECT_EQ(read_file(written / formats::kPeftWeightsFile).value().size(),
             read_file(folder() / formats::kPeftWeightsFile).value().size());
   const formats::PeftFolder again = formats::PeftFolder::open(written).value();
   for (const auto& entry : files_.weights.entries())
     EXPECT_TRUE(
         same_bits(again.weights.tensor(entry.name).value(), files_.weights.tensor(entry.name).value()));
-  const nn::LoraAdapter reread = load_adapter(model_, model_.config(), again).value();
+  const nn::LoraAdapter reread = load_lora(model_, model_.config(), again).value();
   EXPECT_TRUE(same_bits(logits(model_, &reread), logits(model_, &adapter)));
 }
 
@@ -110,10 +110,10 @@ TEST_P(RecordedAdapter, FitsTheBaseInGguf) {
   ASSERT_TRUE(contents.ok());
   formats::write_gguf(file, *contents, null_progress()).value();
   const Decoder other = load_model(file).value();
-  const nn::LoraAdapter adapter = load_adapter(other, other.config(), files_).value();
+  const nn::LoraAdapter adapter = load_lora(other, other.config(), files_).value();
   EXPECT_LE(max_difference(logits(other, &adapter), expected("logits")), 1e-4);
   const std::filesystem::path written = test::process_temp_dir() / "written_of_gguf";
-  save_adapter(adapter, other.config(), files_.config, written).value();
+  save_lora(adapter, other.config(), files_.config, written).value();
   const formats::PeftFolder again = formats::PeftFolder::open(written).value();
   for (const auto& entry : files_.weights.entries())
     EXPECT_TRUE(
@@ -135,7 +135,7 @@ TEST(Adapter, NewOnesChangeNothingYet) {
   for (const bool magnitudes : {false, true}) {
     const formats::PeftConfig settings{
         .rank = 2, .magnitudes = magnitudes, .targets = {std::string(kAllLinear)}};
-    const nn::LoraAdapter adapter = make_adapter(model, model.config(), settings, 3).value();
+    const nn::LoraAdapter adapter = make_lora(model, model.config(), settings, 3).value();
     EXPECT_EQ(adapter.modules().size(), 14u);
     nn::ForwardContext context = plain;
     const nn::AdapterRows all{&adapter};
@@ -147,12 +147,12 @@ TEST(Adapter, NewOnesChangeNothingYet) {
 TEST(Adapter, TargetsAreEndsOfPaths) {
   const Decoder model = Decoder::create(tiny_config("llama"), 1).value();
   const auto count = [&](std::vector<std::string> targets) {
-    return make_adapter(model, model.config(), {.targets = std::move(targets)}, 1).value().modules().size();
+    return make_lora(model, model.config(), {.targets = std::move(targets)}, 1).value().modules().size();
   };
   EXPECT_EQ(count({"q_proj"}), 2u);
   EXPECT_EQ(count({"q_proj", "mlp.up_proj"}), 4u);
   EXPECT_EQ(count({"layers.1.self_attn.q_proj"}), 1u);
-  const auto wrong = make_adapter(model, model.config(), {.targets = {"c_attn"}}, 1);
+  const auto wrong = make_lora(model, model.config(), {.targets = {"c_attn"}}, 1);
   ASSERT_FALSE(wrong.ok());
   EXPECT_THAT(wrong.error().message, testing::HasSubstr("'c_attn'"));
   EXPECT_THAT(wrong.error().hint, testing::HasSubstr("down_proj, gate_proj"));
@@ -161,13 +161,13 @@ TEST(Adapter, TargetsAreEndsOfPaths) {
 TEST(Adapter, OfAnotherModelIsRefused) {
   const Decoder gpt2 = load_model(kGolden / "gpt2").value();
   const auto files = formats::PeftFolder::open(kGolden / "peft" / "llama").value();
-  const auto other = load_adapter(gpt2, gpt2.config(), files);
+  const auto other = load_lora(gpt2, gpt2.config(), files);
   ASSERT_FALSE(other.ok());
   EXPECT_EQ(other.error().code, ErrorCode::conflict);
   EXPECT_THAT(other.error().message, testing::HasSubstr("model.layers.0"));
   EXPECT_THAT(other.error().hint, testing::HasSubstr("tests/golden/llama/untied"));
   const Decoder wider = Decoder::create(tiny_config("llama"), 1).value();
-  const auto misfit = load_adapter(wider, wider.config(), files);
+  const auto misfit = load_lora(wider, wider.config(), files);
   ASSERT_FALSE(misfit.ok());
   EXPECT_THAT(misfit.error().message, testing::HasSubstr("expected"));
 }

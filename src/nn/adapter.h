@@ -1,0 +1,46 @@
+// Adapters: what tuning adds to a model that stays as it is. They change what linear maps make (nn/lora.h), or put virtual
+// tokens before every text (nn/soft_prompt.h, nn/prefix.h), which stand where tokens do: they have positions, keys and values.
+#pragma once
+
+#include "nn/context.h"
+#include "nn/module.h"
+
+namespace quern::nn {
+
+// Its parameters are named as in PEFT's files. The model must outlive it and stay where it is. Thread-safe when it is frozen.
+class Adapter : public Module {
+ public:
+  virtual bool changes(const Parameter& weight) const;
+  // y [..., out], what the map of `weight` with `bias` (which may be undefined) makes of x [..., in], changed; y itself
+  // where the adapter leaves the map alone.
+  virtual Tensor change(const Parameter& weight, const Tensor& bias, const Tensor& x, const Tensor& y,
+                        const DropoutState& dropout) const;
+
+  // How many stand before every text. Virtual token i has the id V + i after those of the vocabulary.
+  virtual int64_t virtual_tokens() const { return 0; }
+  // Of places whose virtual tokens `which` (i32, one for each place, -1: none) names: embeddings x [..., C], and what a layer
+  // sees of them, keys and values [..., K, D].
+  virtual Tensor embeddings(const Tensor& x, const Tensor& which) const;
+  virtual Tensor keys(int64_t layer, const Tensor& k, const Tensor& which) const;
+  virtual Tensor values(int64_t layer, const Tensor& v, const Tensor& which) const;
+
+  // For use without training: what depends on weights alone is computed once.
+  virtual void freeze() { set_trainable(*this, false); }
+};
+
+// y, what the map of `weight` with `bias` makes of x, changed by the adapters of its rows (ForwardContext::adapters).
+Tensor adapted(const Parameter& weight, const Tensor& bias, const Tensor& x, const Tensor& y,
+               const ForwardContext& context);
+// Whether any of them changes the map.
+bool is_adapted(const Parameter& weight, const ForwardContext& context);
+
+// Takes virtual tokens out of `tokens` (i32 [B, T]), whose vocabulary is of `vocab`: 0 stands in their places, and
+// context.virtual_tokens says which was where; undefined where there is none. Throws ShapeError for one that the adapter of
+// its row has not.
+Tensor take_virtual_tokens(const Tensor& tokens, int64_t vocab, ForwardContext& context);
+// What the adapters of the rows make of context.virtual_tokens.
+Tensor with_virtual_embeddings(const Tensor& x, const ForwardContext& context);
+Tensor with_virtual_keys(int64_t layer, const Tensor& k, const ForwardContext& context);
+Tensor with_virtual_values(int64_t layer, const Tensor& v, const ForwardContext& context);
+
+}  // namespace quern::nn
