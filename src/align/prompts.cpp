@@ -41,26 +41,37 @@ Result<std::string> read_reference(const Json& row) {
   return messages.empty() ? std::string() : messages.back()["content"].get<std::string>();
 }
 
-Result<void> encode(const Json& asked, const Json& row, const infer::Language& language,
-                    const PromptOptions& options, Prompt& prompt) {
+// What the row asks, in one of its two forms.
+Result<void> read_asked(const Json& asked, const Json& row, const PromptOptions& options, Prompt& prompt) {
   if (asked.is_string() && !options.texts_as_messages) {
-    prompt.text = asked.get<std::string>();
-    if (prompt.text.empty()) return bad("prompt: nothing is asked");
+    if (asked.get_ref<const std::string&>().empty()) return bad("prompt: nothing is asked");
+    prompt.asked = asked;
+    return {};
+  }
+  prompt.asked = Json::array();
+  if (asked.is_string()) {
+    prompt.asked.push_back(data::message_of("user", asked.get<std::string>()));
+  } else if (const data::Refusal refusal = data::read_messages(asked, "prompt", prompt.asked)) {
+    return bad(refusal.what);
+  }
+  if (prompt.asked.empty() || prompt.asked.back()["role"] == "assistant")
+    return bad("prompt: expected messages that end with a question");
+  if (const Json* tools = field_of(row, {"tools"})) {
+    if (const data::Refusal refusal = data::read_tools(*tools, prompt.tools)) return bad(refusal.what);
+  }
+  return {};
+}
+
+Result<void> encode(const infer::Language& language, Prompt& prompt) {
+  if (prompt.asked.is_string()) {
+    prompt.text = prompt.asked.get<std::string>();
     prompt.tokens = infer::encode_prompt(language.tokenizer, prompt.text);
     return {};
   }
   text::ChatRequest request;
   request.add_generation_prompt = true;
-  if (asked.is_string()) {
-    request.messages.push_back(data::message_of("user", asked.get<std::string>()));
-  } else if (const data::Refusal refusal = data::read_messages(asked, "prompt", request.messages)) {
-    return bad(refusal.what);
-  }
-  if (request.messages.empty() || request.messages.back()["role"] == "assistant")
-    return bad("prompt: expected messages that end with a question");
-  if (const Json* tools = field_of(row, {"tools"})) {
-    if (const data::Refusal refusal = data::read_tools(*tools, request.tools)) return bad(refusal.what);
-  }
+  request.messages = prompt.asked;
+  request.tools = prompt.tools;
   QUERN_TRY(const text::ChatPrompt rendered,
             text::render_prompt(language.templates, request, language.tokenizer));
   prompt.text = rendered.text;
@@ -68,7 +79,7 @@ Result<void> encode(const Json& asked, const Json& row, const infer::Language& l
   return {};
 }
 
-Result<Prompt> read_prompt(const std::string& text, const infer::Language& language,
+Result<Prompt> read_prompt(const std::string& text, const infer::Language* language,
                            const PromptOptions& options) {
   Prompt prompt;
   QUERN_TRY(prompt.row, parse_ordered_json(text, "row"));
@@ -77,7 +88,8 @@ Result<Prompt> read_prompt(const std::string& text, const infer::Language& langu
   const Json* asked = field_of(prompt.row, {"prompt", "question", "messages"});
   if (asked == nullptr)
     return bad("there is no prompt", "rows have \"prompt\" (text or messages) and \"answer\"");
-  QUERN_CHECK(encode(*asked, prompt.row, language, options, prompt));
+  QUERN_CHECK(read_asked(*asked, prompt.row, options, prompt));
+  if (language != nullptr) QUERN_CHECK(encode(*language, prompt));
   QUERN_TRY(prompt.reference, read_reference(prompt.row));
   if (options.references && prompt.reference.empty())
     return bad("there is no answer to compare with",
@@ -99,6 +111,15 @@ PromptSet::PromptSet(std::vector<Prompt> prompts) {
 }
 
 Result<PromptSet> PromptSet::read(const std::filesystem::path& path, const infer::Language& language,
+                                  const PromptOptions& options) {
+  return read(path, &language, options);
+}
+
+Result<PromptSet> PromptSet::read(const std::filesystem::path& path, const PromptOptions& options) {
+  return read(path, nullptr, options);
+}
+
+Result<PromptSet> PromptSet::read(const std::filesystem::path& path, const infer::Language* language,
                                   const PromptOptions& options) {
   if (options.max_tokens < 1) {
     return make_error(ErrorCode::invalid_argument,

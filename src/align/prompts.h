@@ -15,10 +15,12 @@
 namespace quern::align {
 
 struct Prompt {
-  std::vector<int32_t> tokens;  // as it would be served
-  std::string text;             // the same, for people
-  std::string reference;        // the answer that is known; empty: none is
-  nlohmann::ordered_json row;   // of the file, an object
+  std::vector<int32_t> tokens = {};        // as it would be served; empty where no model is at hand
+  std::string text = {};                   // the same, for people
+  std::string reference = {};              // the answer that is known; empty: none is
+  nlohmann::ordered_json row = {};         // of the file, an object
+  nlohmann::ordered_json asked = nullptr;  // what the row asks: messages, or a text that is gone on with
+  nlohmann::ordered_json tools = nullptr;
 };
 
 struct PromptOptions {
@@ -37,6 +39,8 @@ class PromptSet {
   // where there is none at all.
   static Result<PromptSet> read(const std::filesystem::path& path, const infer::Language& language,
                                 const PromptOptions& options);
+  // The same for a model that is not at hand: prompts have no tokens, and may have any number of them.
+  static Result<PromptSet> read(const std::filesystem::path& path, const PromptOptions& options);
   // Preconditions: at least one.
   explicit PromptSet(std::vector<Prompt> prompts);
 
@@ -48,6 +52,9 @@ class PromptSet {
   uint64_t key() const { return key_; }  // of rows and their order
 
  private:
+  static Result<PromptSet> read(const std::filesystem::path& path, const infer::Language* language,
+                                const PromptOptions& options);
+
   std::shared_ptr<const std::vector<Prompt>> prompts_;
   uint64_t key_;
 };

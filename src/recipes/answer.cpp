@@ -11,8 +11,9 @@
 #include "base/interrupt.h"
 #include "base/json.h"
 #include "base/version.h"
-#include "infer/loaded_adapter.h"
-#include "infer/loaded_model.h"
+#include "data/examples/messages.h"
+#include "recipes/part_files.h"
+#include "writing/reply_journal.h"
 
 namespace quern::recipes {
 
@@ -33,29 +34,15 @@ class AnswerFiles {
         part_(folder / "answers.part.jsonl"),
         state_(folder / "answers.part.json") {}
 
-  // The state of the run to go on with; nothing: it starts. conflict where there is one, and it is not to go on.
+  // As PartFiles::open.
   Result<std::optional<Json>> open(const Json& settings, bool resume, bool overwrite) const {
+    QUERN_TRY(std::optional<Json> state, parts().open(settings, resume, overwrite));
     std::error_code ignored;
-    const bool done = fs::exists(rows_, ignored), begun = fs::exists(state_, ignored);
-    if (overwrite || (!done && !begun)) {
-      for (const fs::path& path : {rows_, part_, state_}) fs::remove(path, ignored);
-      return std::optional<Json>();
-    }
-    if (done || !resume) {
-      return make_error(ErrorCode::conflict, fmt::format("{} exists", (done ? rows_ : state_).string()),
-                        done ? "--overwrite starts afresh" : "--resume goes on, --overwrite starts afresh");
-    }
-    QUERN_TRY(const std::string text, read_file(state_));
-    QUERN_TRY(Json state, parse_ordered_json(text, state_.string()));
-    if (!state.contains("settings") || state["settings"] != settings) {
-      return make_error(
-          ErrorCode::conflict,
-          fmt::format("{} belongs to a run with other settings, or other prompts", state_.string()),
-          "go back to those, or start afresh with --overwrite");
-    }
-    fs::resize_file(part_, state.at("bytes").get<uint64_t>(), ignored);
-    return std::optional(std::move(state));
+    if (state) fs::resize_file(part_, state->value("bytes", uint64_t{0}), ignored);
+    return state;
   }
+  PartFiles parts() const { return {.done = rows_, .state = state_, .rest = {part_, journal()}}; }
+  fs::path journal() const { return fs::path(rows_).replace_filename("answers.part.replies.jsonl"); }
 
   // Adds rows, and saves the state, to which their bytes are added.
   Result<void> add(const std::string& rows, Json& state) const {
@@ -79,9 +66,17 @@ class AnswerFiles {
 };
 
 Json counters_of(const AnswerReport& r) {
-  return {{"prompts", r.prompts}, {"answers", r.answers}, {"written", r.written},
-          {"cut_off", r.cut_off}, {"empty", r.empty},     {"unanswered", r.unanswered},
-          {"tokens", r.tokens},   {"reward", r.reward},   {"kept_reward", r.kept_reward}};
+  return {{"prompts", r.prompts},
+          {"answers", r.answers},
+          {"written", r.written},
+          {"cut_off", r.cut_off},
+          {"empty", r.empty},
+          {"unanswered", r.unanswered},
+          {"refused", r.refused},
+          {"first_refusal", r.first_refusal},
+          {"tokens", r.tokens},
+          {"reward", r.reward},
+          {"kept_reward", r.kept_reward}};
 }
 
 // Counters as they are while a run goes on: sums where the report has averages.
@@ -89,29 +84,20 @@ AnswerReport counters_from(const Json& json) {
   AnswerReport r;
   r.prompts = json.at("prompts"), r.answers = json.at("answers"), r.written = json.at("written");
   r.cut_off = json.at("cut_off"), r.empty = json.at("empty"), r.unanswered = json.at("unanswered"),
+  r.refused = json.at("refused"), r.first_refusal = json.at("first_refusal");
   r.tokens = json.at("tokens");
   r.reward = json.at("reward"), r.kept_reward = json.at("kept_reward");
   return r;
 }
 
 // The prompt and its answer, in the form that examples have.
-Json row_of(const align::Prompt& prompt, const std::string& text, std::optional<double> reward,
-            bool texts_as_messages) {
-  const auto of = [&](const char* name) -> const Json* {
-    const auto found = prompt.row.find(name);
-    return found == prompt.row.end() || found->is_null() ? nullptr : &*found;
-  };
-  const Json* asked = nullptr;
-  for (const char* name : {"prompt", "question", "messages"})
-    if (asked == nullptr) asked = of(name);
-  Json row;
-  if (asked->is_string() && !texts_as_messages) {
-    row = {{"prompt", *asked}, {"completion", text}};
-  } else {
-    row["prompt"] = asked->is_string() ? Json::array({{{"role", "user"}, {"content", *asked}}}) : *asked;
-    row["completion"] = Json::array({{{"role", "assistant"}, {"content", text}}});
-  }
-  if (const Json* tools = of("tools")) row["tools"] = *tools;
+Json row_of(const align::Prompt& prompt, const std::string& text, std::optional<double> reward) {
+  Json row = {{"prompt", prompt.asked}};
+  if (prompt.asked.is_string())
+    row["completion"] = text;
+  else
+    row["completion"] = Json::array({data::message_of("assistant", text)});
+  if (!prompt.tools.is_null()) row["tools"] = prompt.tools;
   if (reward) row["reward"] = *reward;
   return row;
 }
@@ -119,42 +105,42 @@ Json row_of(const align::Prompt& prompt, const std::string& text, std::optional<
 class Answerer {
  public:
   static Result<Answerer> create(const AnswerConfig& config) {
-    QUERN_TRY(infer::LoadedModel opened, infer::open_model(config.model, config.dtype));
-    const auto loaded = std::make_shared<infer::LoadedModel>(std::move(opened));
-    if (!config.adapter.empty()) {
-      QUERN_TRY(const auto adapter, infer::open_adapter("adapter", loaded->model, config.adapter));
-      loaded->model.set_adapter({adapter, adapter->weights.get()});
-    }
-    QUERN_TRY(
-        align::PromptSet prompts,
-        align::PromptSet::read(config.prompts, *loaded,
-                               {.texts_as_messages = config.texts_as_messages,
-                                .max_tokens = loaded->model.config().max_positions - config.how.max_tokens,
-                                .references = config.rewards.needs_references()}));
+    QUERN_TRY(const auto loaded, config.who.load());
+    const align::PromptOptions how = {
+        .texts_as_messages = config.texts_as_messages,
+        .max_tokens = loaded ? loaded->model.config().max_positions - config.how.max_tokens : 1,
+        .references = config.rewards.needs_references()};
+    QUERN_TRY(align::PromptSet prompts, loaded ? align::PromptSet::read(config.prompts, *loaded, how)
+                                               : align::PromptSet::read(config.prompts, how));
     align::Rewards rewards;
     if (config.rewards.any()) {
-      QUERN_TRY(rewards, config.rewards.open(*loaded, config.dtype));
+      QUERN_TRY(rewards, config.rewards.open(loaded.get(), config.who.dtype));
     }
-    QUERN_TRY(align::Rollouts rollouts, align::Rollouts::create(loaded, config.how, prompts.longest()));
-    return Answerer(config, std::move(prompts), std::move(rewards), std::move(rollouts));
+    QUERN_TRY(auto respondent, config.who.open(loaded, prompts.longest() + config.how.max_tokens));
+    return Answerer(config, std::move(prompts), std::move(rewards), std::move(respondent));
   }
 
   const align::PromptSet& prompts() const { return prompts_; }
 
-  // Answers the block of prompts that begins at `begin`: their rows, and what is counted of them.
-  Result<std::string> answer(int64_t begin, AnswerReport& report) {
+  // Answers the block of prompts that begins at `begin`: their rows, and what is counted of them. What the journal knows is not
+  // asked again.
+  Result<std::string> answer(int64_t begin, writing::ReplyJournal& journal, AnswerReport& report) {
     const int64_t end = std::min(begin + kBlock, prompts_.size());
-    std::vector<std::span<const int32_t>> asked;
-    for (int64_t i = begin; i < end; ++i) asked.emplace_back(prompts_[i].tokens);
-    QUERN_TRY(const std::vector<align::Rollout> answers,
-              config_->how.temperature == 0.0
-                  ? rollouts_.greedy(asked)
-                  : rollouts_.sample(asked, config_->samples, static_cast<uint64_t>(begin / kBlock)));
+    std::vector<writing::Question> asked;
+    for (int64_t i = 0; i < (end - begin) * config_->samples; ++i) {
+      const align::Prompt& prompt = prompts_[begin + i / config_->samples];
+      const auto block = static_cast<uint64_t>(begin / kBlock);
+      asked.push_back({prompt.asked, prompt.tools, block << 32 | static_cast<uint64_t>(i)});
+    }
+    writing::JournaledRespondent respondent(*respondent_, journal, config_->who.model);
+    QUERN_TRY(const std::vector<writing::Reply> answers, respondent.ask(asked, config_->how));
     std::vector<align::Answered> judged;
     for (size_t i = 0; i < answers.size(); ++i) {
-      const align::Rollout& a = answers[i];
-      judged.push_back({&prompts_[begin + static_cast<int64_t>(i) / config_->samples], a.text,
-                        static_cast<int64_t>(a.tokens.size()) - (a.ended ? 1 : 0), a.ended, a.tokens});
+      const writing::Reply& a = answers[i];
+      judged.push_back({&prompts_[begin + static_cast<int64_t>(i) / config_->samples], a.text, a.tokens,
+                        a.ended, a.drawn});
+      report.refused += a.refusal.empty() ? 0 : 1;
+      if (report.first_refusal.empty()) report.first_refusal = a.refusal;
     }
     std::vector<double> worth;
     if (!rewards_.empty()) {
@@ -167,7 +153,7 @@ class Answerer {
       const size_t before = rows.size();
       for (const size_t i : kept(judged, worth, first)) {
         const std::optional<double> reward = worth.empty() ? std::nullopt : std::optional(worth[i]);
-        rows += row_of(*judged[i].prompt, std::string(judged[i].text), reward, config_->texts_as_messages)
+        rows += row_of(*judged[i].prompt, std::string(judged[i].text), reward)
                     .dump(-1, ' ', false, Json::error_handler_t::replace) +
                 "\n";
         ++report.written;
@@ -178,6 +164,7 @@ class Answerer {
     report.prompts += end - begin;
     report.answers += static_cast<int64_t>(judged.size());
     for (size_t i = 0; i < judged.size(); ++i) {
+      if (!answers[i].refusal.empty()) continue;
       report.cut_off += judged[i].ended ? 0 : 1;
       report.empty += judged[i].text.empty() ? 1 : 0;
       report.tokens += static_cast<double>(judged[i].tokens);
@@ -188,11 +175,11 @@ class Answerer {
 
  private:
   Answerer(const AnswerConfig& config, align::PromptSet prompts, align::Rewards rewards,
-           align::Rollouts rollouts)
+           std::unique_ptr<writing::Respondent> respondent)
       : config_(&config),
         prompts_(std::move(prompts)),
         rewards_(std::move(rewards)),
-        rollouts_(std::move(rollouts)) {}
+        respondent_(std::move(respondent)) {}
 
   // Of the answers to one prompt, which begin at `first`.
   std::vector<size_t> kept(const std::vector<align::Answered>& answers, const std::vector<double>& worth,
@@ -210,14 +197,14 @@ class Answerer {
   const AnswerConfig* config_;
   align::PromptSet prompts_;
   align::Rewards rewards_;
-  align::Rollouts rollouts_;
+  std::unique_ptr<writing::Respondent> respondent_;
 };
 
 // What makes other answers.
 Json settings_of(AnswerConfig config, const align::PromptSet& prompts) {
   Json settings = fields_of(config).to_json();
   settings.erase("out");
-  settings.erase("at_once");
+  settle_respondent(settings, config.who);
   settings["key_of_prompts"] = fmt::format("{:016x}", prompts.key());
   return settings;
 }
@@ -233,8 +220,7 @@ AnswerReport averaged(AnswerReport report) {
 }  // namespace
 
 void AnswerConfig::fields(Fields& f) {
-  f.add("model", model, "model folder, GGUF file, or a name in the store").required();
-  f.add("adapter", adapter, "PEFT folder that goes with the model");
+  who.fields(f);
   f.add("prompts", prompts, "file of rows with \"prompt\" (text or messages): .jsonl or .json").required();
   f.add("out", out, "folder of the results").required();
   f.add("samples", samples, "answers drawn for each prompt").range(1, 4096);
@@ -249,8 +235,6 @@ void AnswerConfig::fields(Fields& f) {
   f.add("top_k", how.top_k, "draw from the k likeliest tokens; 0: from all").at_least(0);
   f.add("top_p", how.top_p, "draw from the fewest tokens with this share").range(0.01, 1);
   f.add("seed", how.seed, "same seed, same answers");
-  f.add("at_once", how.at_once, "answers given at a time: memory of the cache, not results").range(1, 4096);
-  f.add("dtype", dtype, "of activations", {{"f32", DType::f32}, {"bf16", DType::bf16}});
   f.group("rewards", rewards);
 }
 
@@ -261,6 +245,8 @@ Result<void> AnswerConfig::finish(const Fields& loaded) {
         fmt::format("samples is {}, and at temperature 0 all of them would be the same", samples),
         "set temperature=1");
   }
+  QUERN_CHECK(who.check(loaded));
+  texts_as_messages = texts_as_messages || who.is_remote();
   has_least_reward = loaded.is_set("least_reward");
   if (rewards.any()) return rewards.check();
   for (const char* key : {"least_reward", "keep"}) {
@@ -276,6 +262,7 @@ Result<void> AnswerConfig::finish(const Fields& loaded) {
 Json summary_of(const AnswerReport& report) {
   Json json = counters_of(report);
   if (!report.rewarded) json.erase("reward"), json.erase("kept_reward");
+  if (report.refused == 0) json.erase("first_refusal");
   json["complete"] = report.complete;
   return json;
 }
@@ -288,13 +275,24 @@ Result<AnswerReport> answer(const AnswerConfig& config, bool resume, bool overwr
   const AnswerFiles files(config.out);
   QUERN_TRY(std::optional<Json> state, files.open(settings, resume, overwrite));
   AnswerReport report;
-  if (state) report = counters_from(state->at("done"));
-  if (!state) state = Json{{"settings", settings}};
+  const bool resumed = state.has_value();
+  if (!resumed) state = Json{{"settings", settings}, {"done", counters_of(report)}};
+  report = counters_from(state->at("done"));
   ProgressScope scope(progress, "answer", prompts, "prompts");
+  QUERN_TRY(writing::ReplyJournal journal, writing::ReplyJournal::open(files.journal()));
+  if (!resumed) QUERN_CHECK(files.add("", *state));
   while (report.prompts < prompts && !InterruptGuard::requested()) {
-    QUERN_TRY(const std::string rows, answerer.answer(report.prompts, report));
+    AnswerReport after = report;
+    const Result<std::string> rows = answerer.answer(report.prompts, journal, after);
+    if (!rows.ok() && rows.error().code == ErrorCode::cancelled) break;
+    if (!rows.ok()) {
+      if (report.prompts == 0 && journal.size() == 0) files.parts().forget();
+      return Error(rows.error());
+    }
+    report = after;
     (*state)["done"] = counters_of(report);
-    QUERN_CHECK(files.add(rows, *state));
+    QUERN_CHECK(files.add(*rows, *state));
+    QUERN_CHECK(journal.clear());
     scope.update(report.prompts);
   }
   report.rewarded = config.rewards.any();

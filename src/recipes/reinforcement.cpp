@@ -105,7 +105,7 @@ Result<void> RewardsConfig::check() const {
   return {};
 }
 
-Result<align::Rewards> RewardsConfig::open(const infer::Language& language, DType dtype) const {
+Result<align::Rewards> RewardsConfig::open(const infer::Language* language, DType dtype) const {
   QUERN_CHECK(check());
   align::Rewards rewards;
   if (exact.weight != 0.0) rewards.add("exact", exact.weight, align::exact_reward(exact.ignore_case));
@@ -125,10 +125,15 @@ Result<align::Rewards> RewardsConfig::open(const infer::Language& language, DTyp
   if (command.weight != 0.0)
     rewards.add("command", command.weight, align::command_reward(command.run, command.timeout));
   if (model.weight != 0.0) {
+    if (language == nullptr) {
+      return make_error(ErrorCode::unsupported,
+                        "rewards.model: a reward model reads tokens, and an endpoint gives texts",
+                        "let a model on this machine answer, or judge in another way: rewards.command");
+    }
     Result<infer::LoadedReward> opened = infer::open_reward_model(model.path, dtype);
     if (!opened.ok()) return std::move(opened).error().within("rewards.model.path");
     infer::LoadedReward reward = *std::move(opened);
-    if (reward.tokenizer.to_json() != language.tokenizer.to_json()) {
+    if (reward.tokenizer.to_json() != language->tokenizer.to_json()) {
       return make_error(
           ErrorCode::conflict,
           fmt::format("{}: the reward model has another vocabulary than the model that answers", model.path),

@@ -65,9 +65,9 @@ struct RewardsConfig {
   bool needs_references() const { return exact.weight != 0.0 || numeric.weight != 0.0; }
   // invalid_argument where there is none, or one lacks what it needs.
   Result<void> check() const;
-  // Of answers in `language`. Errors of check(), of reading files, and of the rewards; conflict for a reward model of another
-  // vocabulary.
-  Result<align::Rewards> open(const infer::Language& language, DType dtype) const;
+  // Of answers in `language`; null where answers are known as texts alone, which no reward model reads. Errors of check(), of
+  // reading files, and of the rewards; conflict for a reward model of another vocabulary.
+  Result<align::Rewards> open(const infer::Language* language, DType dtype) const;
 };
 
 // The `ppo:` section.

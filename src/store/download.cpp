@@ -100,8 +100,9 @@ class PartSink final : public BodySink {
 
   Result<void> range_refused() override { return part_.restart({}); }
   uint64_t kept() const override { return part_.size(); }
-  bool complete() const override {
-    return part_.size() == expected_.size.value_or(total_.value_or(part_.size()));
+  Result<void> complete() const override {
+    if (part_.size() == expected_.size.value_or(total_.value_or(part_.size()))) return {};
+    return make_error(ErrorCode::unavailable, "the content ended early");
   }
 
  private:

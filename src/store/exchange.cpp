@@ -160,8 +160,8 @@ Error connection_error(const Url& url, CURLcode code, const char* detail) {
 
 }  // namespace
 
-ExchangeResult exchange(const Url& url, const std::vector<std::string>& headers,
-                        const Credentials& credentials, const HttpOptions& options, BodySink& sink) {
+ExchangeResult exchange(const Url& url, const std::vector<std::string>& headers, const Request& request,
+                        const HttpOptions& options, BodySink& sink) {
   static const CURLcode initialised = curl_global_init(CURL_GLOBAL_DEFAULT);
   const std::unique_ptr<CURL, EasyDeleter> handle(initialised == CURLE_OK ? curl_easy_init() : nullptr);
   if (!handle) throw InternalError("libcurl cannot start");
@@ -188,6 +188,13 @@ ExchangeResult exchange(const Url& url, const std::vector<std::string>& headers,
   curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT, options.connect_seconds);
   curl_easy_setopt(h, CURLOPT_LOW_SPEED_LIMIT, 1L);
   curl_easy_setopt(h, CURLOPT_LOW_SPEED_TIME, options.stall_seconds);
+  if (options.whole_seconds > 0)
+    curl_easy_setopt(h, CURLOPT_TIMEOUT_MS, static_cast<long>(1000.0 * options.whole_seconds));
+  if (request.body) {
+    curl_easy_setopt(h, CURLOPT_POST, 1L);
+    curl_easy_setopt(h, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body->size()));
+    curl_easy_setopt(h, CURLOPT_POSTFIELDS, request.body->c_str());
+  }
   curl_easy_setopt(h, CURLOPT_HEADERFUNCTION, on_header);
   curl_easy_setopt(h, CURLOPT_HEADERDATA, &transfer);
   curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, on_body);
@@ -195,7 +202,7 @@ ExchangeResult exchange(const Url& url, const std::vector<std::string>& headers,
   curl_easy_setopt(h, CURLOPT_NOPROGRESS, 0L);
   curl_easy_setopt(h, CURLOPT_XFERINFOFUNCTION, on_progress);
   set_certificates(h, options);
-  if (url.origin() == credentials.origin) set_credentials(h, credentials);
+  if (url.origin() == request.credentials.origin) set_credentials(h, request.credentials);
 
   const CURLcode code = curl_easy_perform(h);
   ExchangeResult& result = transfer.result;

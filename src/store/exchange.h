@@ -19,8 +19,9 @@ struct ExchangeResult {
   double retry_after = 0;      // seconds that the server asks to wait
 };
 
-// The content of a 2xx answer goes to `sink`. `credentials` are sent when the origins match.
-ExchangeResult exchange(const Url& url, const std::vector<std::string>& headers,
-                        const Credentials& credentials, const HttpOptions& options, BodySink& sink);
+// Sends `request` with these headers to `url`, which redirects have led to. The content of a 2xx answer goes to `sink`. The
+// credentials are sent when the origins match.
+ExchangeResult exchange(const Url& url, const std::vector<std::string>& headers, const Request& request,
+                        const HttpOptions& options, BodySink& sink);
 
 }  // namespace quern::store

@@ -31,14 +31,16 @@ bool may_pass(long status) {
   return status == 408 || status == 425 || status == 429 || status == 500 || (status >= 502 && status <= 504);
 }
 
-// The reason a server gives: a header, or {"error": "..."} as the content.
+// The reason a server gives: a header, or {"error": "..."} as the content, or OpenAI's {"error": {"message": "..."}}.
 std::string server_message(const ExchangeResult& answer) {
   std::string message = answer.head.header("x-error-message");
   if (message.empty()) {
     const Result<nlohmann::json> document = parse_json(answer.error_body, "answer");
     if (document.ok()) {
-      const auto error = json_get<std::string>(*document, "error", "answer");
-      if (error.ok()) message = *error;
+      for (const char* path : {"error", "error.message"}) {
+        const auto error = json_get<std::string>(*document, path, "answer");
+        if (error.ok()) message = *error;
+      }
     }
   }
   if (message.size() > kMaxServerMessage) message = message.substr(0, kMaxServerMessage) + "...";
@@ -72,10 +74,12 @@ Result<void> wait_for(double seconds) {
   return {};
 }
 
+using BodyCheck = std::function<Result<void>(std::string_view)>;
+
 // Content into memory; an attempt that fails leaves nothing.
 class MemorySink final : public BodySink {
  public:
-  explicit MemorySink(uint64_t limit) : limit_(limit) {}
+  explicit MemorySink(uint64_t limit, BodyCheck check = {}) : limit_(limit), check_(std::move(check)) {}
 
   Result<std::vector<std::string>> next_headers() override { return std::vector<std::string>{}; }
   Result<bool> begin(const ResponseHead& head) override {
@@ -94,12 +98,13 @@ class MemorySink final : public BodySink {
   }
   Result<void> range_refused() override { return {}; }
   uint64_t kept() const override { return 0; }
-  bool complete() const override { return true; }
+  Result<void> complete() const override { return check_ ? check_(response.body) : Result<void>(); }
 
   Response response;
 
  private:
   uint64_t limit_;
+  BodyCheck check_;
 };
 
 }  // namespace
@@ -107,7 +112,8 @@ class MemorySink final : public BodySink {
 Request request_for(const Url& url) {
   return {.url = url,
           .headers = {},
-          .credentials = {.origin = url.origin(), .bearer = {}, .user = url.user, .password = url.password}};
+          .credentials = {.origin = url.origin(), .bearer = {}, .user = url.user, .password = url.password},
+          .body = {}};
 }
 
 std::string ResponseHead::header(const std::string& name) const {
@@ -142,7 +148,7 @@ Result<void> HttpClient::check_allowed(const Url& url, const Url* from) const {
   return make_error(
       ErrorCode::permission,
       fmt::format("{}: refused, because http:// is neither encrypted nor authenticated", url.display()),
-      "use https://, or --allow-http on a network that you trust");
+      fmt::format("use https://, or {} on a network that you trust", options_.allow_http_by));
 }
 
 HttpClient::Outcome HttpClient::attempt(const Request& request, BodySink& sink) {
@@ -154,7 +160,7 @@ HttpClient::Outcome HttpClient::attempt(const Request& request, BodySink& sink) 
     if (!own.ok()) return {.error = own.error()};
     std::vector<std::string> headers = request.headers;
     headers.insert(headers.end(), own->begin(), own->end());
-    const ExchangeResult answer = exchange(url, headers, request.credentials, options_, sink);
+    const ExchangeResult answer = exchange(url, headers, request, options_, sink);
     if (answer.error) {
       return {.error = answer.error, .transient = answer.transient, .retry_after = answer.retry_after};
     }
@@ -167,7 +173,8 @@ HttpClient::Outcome HttpClient::attempt(const Request& request, BodySink& sink) 
       return {.error = make_error(ErrorCode::corrupt,
                                   fmt::format("{}: answers requests for a range wrongly", url.display()))};
     }
-    if (is_redirect(status) && !answer.head.header("location").empty()) {
+    const bool kept = !request.body || status >= 307;  // others make a request without content of it
+    if (is_redirect(status) && kept && !answer.head.header("location").empty()) {
       Result<Url> next = join_url(url, answer.head.header("location"));
       if (!next.ok()) return {.error = next.error()};
       if (Result<void> allowed = check_allowed(*next, &url); !allowed.ok()) return {.error = allowed.error()};
@@ -179,10 +186,9 @@ HttpClient::Outcome HttpClient::attempt(const Request& request, BodySink& sink) 
       return {
           .error = status_error(answer), .transient = may_pass(status), .retry_after = answer.retry_after};
     }
-    if (sink.complete()) return {};
-    return {.error =
-                make_error(ErrorCode::unavailable, fmt::format("{}: the content ended early", url.display())),
-            .transient = true};
+    Result<void> whole = sink.complete();
+    if (whole.ok()) return {};
+    return {.error = std::move(whole).error().within(url.display()), .transient = true};
   }
   return {.error = make_error(ErrorCode::corrupt, fmt::format("{}: more than {} redirects",
                                                               request.url.display(), kMaxRedirects))};
@@ -204,13 +210,21 @@ Result<void> HttpClient::fetch(const Request& request, BodySink& sink) {
       outcome.error->hint = fmt::format("the server asks to come back in {}", human_duration(wait));
       return *std::move(outcome.error);
     }
-    log::info("pull", "{}; trying again in {}", outcome.error->message, human_duration(wait));
+    if (!options_.task.empty())
+      log::info(options_.task, "{}; trying again in {}", outcome.error->message, human_duration(wait));
     QUERN_CHECK(wait_for(wait));
   }
 }
 
 Result<Response> HttpClient::get(const Request& request, uint64_t limit) {
   MemorySink sink(limit);
+  QUERN_CHECK(fetch(request, sink));
+  return std::move(sink.response);
+}
+
+Result<Response> HttpClient::post(const Request& request, uint64_t limit,
+                                  const std::function<Result<void>(std::string_view body)>& check) {
+  MemorySink sink(limit, check);
   QUERN_CHECK(fetch(request, sink));
   return std::move(sink.response);
 }

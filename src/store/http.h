@@ -1,9 +1,10 @@
-// HTTP for downloads, over libcurl: retries of what may pass, redirects that keep credentials at their origin,
+// HTTP for downloads and questions to services, over libcurl: retries of what may pass, redirects that keep credentials at their origin,
 // proxies and certificates as the environment says (https_proxy, no_proxy, SSL_CERT_FILE, CURL_CA_BUNDLE, ...).
 // Ctrl-C (base/interrupt.h) ends an exchange within a second.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <span>
@@ -21,9 +22,12 @@ struct HttpOptions {
   double backoff_seconds = 1;  // before the second attempt; doubles each time
   double longest_wait = 120;   // a server that asks for more gets an error instead
   long connect_seconds = 30;
-  long stall_seconds = 60;  // without a byte, until the attempt counts as failed
-  bool allow_http = false;  // without TLS also beyond this machine
-  std::string ca_file;      // certificates to trust; "" as the environment says
+  long stall_seconds = 60;                     // without a byte, until the attempt counts as failed
+  double whole_seconds = 0;                    // for an attempt as a whole; 0: as long as bytes come
+  bool allow_http = false;                     // without TLS also beyond this machine
+  std::string allow_http_by = "--allow-http";  // how a user allows it
+  std::string task = "pull";                   // what the log calls it; empty: it is told nothing
+  std::string ca_file;                         // certificates to trust; "" as the environment says
 };
 
 // Sent to `origin` alone, wherever redirects lead. A bearer token, or a user and a password.
@@ -37,6 +41,7 @@ struct Request {
   Url url;
   std::vector<std::string> headers;  // "Name: value"
   Credentials credentials;
+  std::optional<std::string> body = {};  // what is posted; none: the content is asked for
 };
 
 // A request that carries the user and password of its address.
@@ -67,8 +72,8 @@ class BodySink {
   virtual Result<void> range_refused() = 0;
   // Bytes that the next attempt need not fetch again.
   virtual uint64_t kept() const = 0;
-  // Whether an answer that ended without an error was whole.
-  virtual bool complete() const = 0;
+  // An error, which may pass, where an answer that ended well is not whole, or not what was asked for.
+  virtual Result<void> complete() const = 0;
 };
 
 struct Response {
@@ -84,6 +89,10 @@ class HttpClient {
   // The whole content, at most `limit` bytes. Errors by status: 401 and 403 permission, 404 not_found, 5xx and
   // timeouts unavailable after the last attempt; corrupt for more than `limit` bytes; cancelled.
   Result<Response> get(const Request& request, uint64_t limit);
+  // Posts Request::body; redirects that would lose it are errors. An answer that `check` finds fault with may be right the next
+  // time, and after the last attempt the fault is the error.
+  Result<Response> post(const Request& request, uint64_t limit,
+                        const std::function<Result<void>(std::string_view body)>& check);
   // The same into a sink.
   Result<void> fetch(const Request& request, BodySink& sink);
 

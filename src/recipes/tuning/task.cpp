@@ -76,7 +76,7 @@ Result<align::AnswerSource> answer_source(const TuneConfig& config, const TunedM
                                           align::PromptSets prompts) {
   // Keys as wide as what they are learnt with.
   if (config.train.dtype == DType::f32) model.model().set_cache_dtype(DType::f32);
-  QUERN_TRY(align::Rewards rewards, config.rewards.open(*model.loaded, config.train.dtype));
+  QUERN_TRY(align::Rewards rewards, config.rewards.open(model.loaded.get(), config.train.dtype));
   align::RolloutOptions rollout = config.rollout.options;
   rollout.seed = config.train.seed;
   train::TuningOptions tuning = tuning_options(config, model);

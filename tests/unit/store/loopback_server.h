@@ -25,6 +25,7 @@ struct Call {
   int socket = -1;
   std::string target;                          // "/path?query"
   std::map<std::string, std::string> headers;  // names in lower case
+  std::string body;
 
   std::string header(const std::string& name) const {
     const auto found = headers.find(name);
@@ -121,6 +122,13 @@ class LoopbackServer {
       std::string name = text.substr(begin, colon - begin);
       for (char& c : name) c = static_cast<char>(::tolower(static_cast<unsigned char>(c)));
       call.headers[name] = text.substr(colon + 2, line - colon - 2);
+    }
+    call.body = text.substr(line + 4);
+    const std::string length = call.header("content-length");
+    while (!length.empty() && call.body.size() < std::stoul(length)) {
+      const ssize_t got = ::recv(socket, buffer, sizeof buffer, 0);
+      if (got <= 0) return {};
+      call.body.append(buffer, static_cast<size_t>(got));
     }
     return call;
   }
