@@ -1,4 +1,4 @@
-// quern data synth | info | prepare; answer is in data_answer.cpp
+// quern data synth | info | prepare; the others are in data_*.cpp
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -18,6 +18,7 @@
 namespace quern::cli {
 
 Command data_answer_command();
+Command data_instruct_command();
 
 namespace {
 
@@ -239,7 +240,8 @@ Command data_command() {
           .details = {},
           .examples = "quern data synth --out data/tales",
           .define = nullptr,
-          .subcommands = {std::move(synth), std::move(info), std::move(prepare), data_answer_command()}};
+          .subcommands = {std::move(synth), std::move(info), std::move(prepare), data_answer_command(),
+                          data_instruct_command()}};
 }
 
 }  // namespace quern::cli
