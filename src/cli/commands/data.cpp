@@ -18,6 +18,7 @@
 namespace quern::cli {
 
 Command data_answer_command();
+Command data_critique_command();
 Command data_instruct_command();
 
 namespace {
@@ -241,7 +242,7 @@ Command data_command() {
           .examples = "quern data synth --out data/tales",
           .define = nullptr,
           .subcommands = {std::move(synth), std::move(info), std::move(prepare), data_answer_command(),
-                          data_instruct_command()}};
+                          data_critique_command(), data_instruct_command()}};
 }
 
 }  // namespace quern::cli
