@@ -85,7 +85,7 @@ Result<formats::ImportanceMatrix> measure_importance(const model::Decoder& model
   QUERN_CHECK(gguf_tensors(model));
   ImportanceCollector collector;
   QUERN_TRY(const ObservedPasses passes,
-            observe_passes(model, text, options, collector, "imatrix", progress));
+            observe_passes(model, text, options, collector, "imatrix", "chunks", progress));
   QUERN_TRY(formats::ImportanceMatrix matrix, collector.matrix(model));
   matrix.chunk_count = static_cast<uint32_t>(passes.windows);
   matrix.chunk_size = static_cast<uint32_t>(options.context);

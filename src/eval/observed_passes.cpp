@@ -10,12 +10,12 @@ namespace quern::eval {
 
 Result<ObservedPasses> observe_passes(const model::Decoder& model, const EvaluationText& text,
                                       const WindowOptions& options, nn::LinearObserver& observer,
-                                      std::string_view label, Progress& progress) {
+                                      std::string_view label, std::string_view unit, Progress& progress) {
   QUERN_CHECK(check_text_fits(text, options, model));
   QUERN_TRY(const std::vector<Window> windows,
             windows_over(static_cast<int64_t>(text.tokens.size()), options));
   const autograd::NoGrad no_grad;
-  ProgressScope scope(progress, label, static_cast<int64_t>(windows.size()), "windows");
+  ProgressScope scope(progress, label, static_cast<int64_t>(windows.size()), unit);
   ObservedPasses passes;
   for (const Window& window : windows) {
     throw_if_interrupted();

@@ -17,10 +17,10 @@ struct ObservedPasses {
   int64_t tokens = 0;  // that the model was shown
 };
 
-// Shows the model each window of a text; `label` names that on the progress line. Errors of windows_over and check_text_fits.
+// Shows the model each window of a text; `label` and `unit` name that on the progress line. Errors of windows_over and check_text_fits.
 // Throws `cancelled` when interrupted.
 Result<ObservedPasses> observe_passes(const model::Decoder& model, const EvaluationText& text,
                                       const WindowOptions& options, nn::LinearObserver& observer,
-                                      std::string_view label, Progress& progress);
+                                      std::string_view label, std::string_view unit, Progress& progress);
 
 }  // namespace quern::eval

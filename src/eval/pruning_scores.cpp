@@ -124,7 +124,8 @@ PruningScores scores_of_weights(const model::Decoder& model) {
 Result<PruningScores> scores_over_text(const model::Decoder& model, const EvaluationText& text,
                                        const WindowOptions& options, Progress& progress) {
   PassStatistics seen;
-  QUERN_TRY(const ObservedPasses passes, observe_passes(model, text, options, seen, "measure", progress));
+  QUERN_TRY(const ObservedPasses passes,
+            observe_passes(model, text, options, seen, "measure", "windows", progress));
   seen.count(passes.tokens);
   PruningScores scores;
   for (const LayerParameters& layer : layers_of(model)) {

@@ -35,11 +35,12 @@ Result<void> Session::set_tokens(std::span<const int32_t> tokens) {
   if (count == 0)
     return make_error(ErrorCode::invalid_argument, "the prompt is empty", "give at least one token of text");
   if (count > context()) {
-    const std::string beside =
-        virtual_.empty() ? "" : fmt::format(" beside the adapter's {} virtual ones", before());
+    const std::string holds =
+        virtual_.empty() ? fmt::format("the context holds {}", context_)
+                         : fmt::format("the context of {} holds {} beside the adapter's {} virtual ones",
+                                       context_, std::max<int64_t>(context(), 0), before());
     return make_error(ErrorCode::invalid_argument,
-                      fmt::format("the prompt has {} tokens, but the context of {} holds {}{}", count,
-                                  context_, std::max<int64_t>(context(), 0), beside),
+                      fmt::format("the prompt has {} tokens, but {}", count, holds),
                       "shorten the prompt, or raise --context up to what the model was trained for");
   }
   const auto outside =

@@ -224,7 +224,9 @@ TEST(VirtualTokens, OfAnotherModelAreRefused) {
       load_prompt(wider, formats::PeftFolder::open(kGolden / "peft" / "llama_prompt").value());
   ASSERT_FALSE(prompt.ok());
   EXPECT_EQ(prompt.error().code, ErrorCode::conflict);
-  EXPECT_THAT(prompt.error().message, testing::HasSubstr("prompt_embeddings: expected [3, 40] (embeddings of the model are 40 wide), got"));
+  EXPECT_THAT(
+      prompt.error().message,
+      testing::HasSubstr("prompt_embeddings: expected [3, 40] (embeddings of the model are 40 wide), got"));
   ModelConfig deeper = load_model(kGolden / "llama/untied").value().config();
   deeper.layers = 9;
   const auto files = formats::PeftFolder::open(kGolden / "peft" / "llama_prefix").value();
