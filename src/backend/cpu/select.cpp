@@ -17,8 +17,9 @@ void register_cpu() {
 #if defined(__x86_64__)
   const CpuFeatures& has = cpu_features();
   const bool avx2 = has.avx2 && has.fma && has.f16c;
-  const bool avx512 = avx2 && has.avx512f && has.avx512bw && has.avx512dq && has.avx512vl;
   if (avx2) add_table(&cpu::kAvx2Table);
+#if defined(QUERN_AVX512)  // cmake/cpu_backend.cmake
+  const bool avx512 = avx2 && has.avx512f && has.avx512bw && has.avx512dq && has.avx512vl;
   if (avx512) add_table(&cpu::kAvx512Table);
   if (avx512 && has.avx512_vnni && has.avx512_bf16) {
     static const KernelTable table = [] {
@@ -38,6 +39,7 @@ void register_cpu() {
       add_table(&tiles);
     }
   }
+#endif
 #endif
 }
 

@@ -4,9 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <fstream>
 #include <set>
 
+#include "support/temp_dir.h"
 #include "unit/align/tiny_policy.h"
 
 namespace quern::align {
@@ -17,15 +17,14 @@ using testing::HasSubstr;
 class Prompts : public testing::Test {
  protected:
   Result<PromptSet> read(const std::string& rows, const PromptOptions& options = {}) {
-    const std::string path = testing::TempDir() + "prompts.jsonl";
-    std::ofstream(path) << rows;
-    return PromptSet::read(path, *loaded_, options);
+    return PromptSet::read(folder_.write("prompts.jsonl", rows), *loaded_, options);
   }
   std::string error(const std::string& rows, const PromptOptions& options = {}) {
     const auto prompts = read(rows, options);
     return prompts.ok() ? std::string() : prompts.error().message;
   }
 
+  const test::TempDir folder_;
   std::shared_ptr<infer::LoadedModel> loaded_ = tiny_policy();
 };
 

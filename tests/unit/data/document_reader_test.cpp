@@ -5,7 +5,7 @@
 #include <zstd.h>
 
 #include "base/rng.h"
-#include "scratch_folder.h"
+#include "support/temp_dir.h"
 
 namespace quern::data {
 namespace {
@@ -56,7 +56,7 @@ Outcome read_all(const std::vector<std::string>& paths, ReaderOptions options = 
 using Texts = std::vector<std::string>;
 
 TEST(Reader, WholeTextFile) {
-  const ScratchFolder folder;
+  const test::TempDir folder;
   const auto out = read_all({folder.write("a.txt", "\xEF\xBB\xBFone\r\ntwo\r\n\r\nthree\rfour\n")});
   EXPECT_EQ(out.texts, (Texts{"one\ntwo\n\nthree\rfour\n"}));
   EXPECT_EQ(out.statistics.documents, 1);
@@ -64,7 +64,7 @@ TEST(Reader, WholeTextFile) {
 }
 
 TEST(Reader, SplitsTextAtBlankLinesAndSeparators) {
-  const ScratchFolder folder;
+  const test::TempDir folder;
   const std::string path = folder.write("a.txt", "one\r\ntwo\r\n\r\n\r\nthree\n\n  \n\nfour");
   const auto out = read_all({path}, {.split_on = "\n\n"});
   EXPECT_EQ(out.texts, (Texts{"one\ntwo", "three", "four"}));
@@ -75,7 +75,7 @@ TEST(Reader, SplitsTextAtBlankLinesAndSeparators) {
 }
 
 TEST(Reader, JsonLines) {
-  const ScratchFolder folder;
+  const test::TempDir folder;
   const std::string path = folder.write("a.jsonl",
                                         "{\"text\": \"one\\n\\u00e9\"}\r\n\n{\"id\": 7, \"text\": "
                                         "\"two\"}\n{\"text\": \"\"}\n{\"text\": \"three\"}");
@@ -86,7 +86,7 @@ TEST(Reader, JsonLines) {
 }
 
 TEST(Reader, JsonLinesWithAnotherFieldOrMessages) {
-  const ScratchFolder folder;
+  const test::TempDir folder;
   const std::string path =
       folder.write("a.jsonl",
                    "{\"body\": \"one\"}\n{\"messages\": [{\"role\": \"user\", \"content\": \"hi\"}, "
@@ -96,7 +96,7 @@ TEST(Reader, JsonLinesWithAnotherFieldOrMessages) {
 }
 
 TEST(Reader, BadJsonNamesFileAndLine) {
-  const ScratchFolder folder;
+  const test::TempDir folder;
   for (const char* line :
        {"{\"text\": ", "[1]", "{\"text\": 5}", "{\"other\": \"x\"}", "7",
         "{\"messages\": [{\"role\": \"user\"}]}",
@@ -110,12 +110,12 @@ TEST(Reader, BadJsonNamesFileAndLine) {
 }
 
 TEST(Reader, DeeplyNestedJsonIsAnErrorNotACrash) {
-  const ScratchFolder folder;
+  const test::TempDir folder;
   EXPECT_TRUE(read_all({folder.write("deep.jsonl", std::string(100000, '['))}).error.has_value());
 }
 
 TEST(Reader, CompressedFiles) {
-  const ScratchFolder folder;
+  const test::TempDir folder;
   std::string text;
   Rng rng(1, 0);
   while (text.size() < 700000) text += std::to_string(rng.next_u32()) + "\n";
@@ -127,7 +127,7 @@ TEST(Reader, CompressedFiles) {
 }
 
 TEST(Reader, DamagedCompressedFiles) {
-  const ScratchFolder folder;
+  const test::TempDir folder;
   const std::string text(50000, 'x');
   const std::string gz = gzip(text + "tail"), zst = zstd(text + "tail");
   for (const auto& [name, bytes] : std::vector<std::pair<std::string, std::string>>{
@@ -144,24 +144,24 @@ TEST(Reader, DamagedCompressedFiles) {
 }
 
 TEST(Reader, FoldersInOrderOfNames) {
-  const ScratchFolder folder;
+  const test::TempDir folder;
   folder.write("corpus/b.txt", "2");
   folder.write("corpus/a/z.md", "1");
   folder.write("corpus/c.jsonl", "{\"text\": \"3\"}");
   folder.write("corpus/d.parquet", "no");
   folder.write("corpus/.hidden/x.txt", "no");
   folder.write("corpus/.x.txt", "no");
-  const auto out = read_all({folder.path("corpus")});
+  const auto out = read_all({(folder / "corpus").string()});
   EXPECT_EQ(out.texts, (Texts{"1", "2", "3"}));
   EXPECT_EQ(out.statistics.files, 3);
   EXPECT_EQ(out.statistics.ignored_files, 1);
 }
 
 TEST(Reader, MissingAndEmptyInputs) {
-  const ScratchFolder folder;
-  EXPECT_EQ(read_all({folder.path("nothing.txt")}).error->code, ErrorCode::not_found);
+  const test::TempDir folder;
+  EXPECT_EQ(read_all({(folder / "nothing.txt").string()}).error->code, ErrorCode::not_found);
   folder.write("empty/readme.bin", "x");
-  const auto out = read_all({folder.path("empty")});
+  const auto out = read_all({(folder / "empty").string()});
   ASSERT_TRUE(out.error.has_value());
   EXPECT_EQ(out.error->code, ErrorCode::not_found);
   EXPECT_FALSE(out.error->hint.empty());
@@ -169,7 +169,7 @@ TEST(Reader, MissingAndEmptyInputs) {
 }
 
 TEST(Reader, InvalidUtf8ByPolicy) {
-  const ScratchFolder folder;
+  const test::TempDir folder;
   const std::string text = folder.write("a.txt",
                                         "good\n\nb\xFF"
                                         "d \xE2\x82\n\nlast");
@@ -191,7 +191,7 @@ TEST(Reader, InvalidUtf8ByPolicy) {
 }
 
 TEST(Reader, RefusesUtf16) {
-  const ScratchFolder folder;
+  const test::TempDir folder;
   const auto out = read_all({folder.write("a.txt", std::string("\xFF\xFEh\0i\0", 6))});
   ASSERT_TRUE(out.error.has_value());
   EXPECT_EQ(out.error->code, ErrorCode::unsupported);
@@ -199,7 +199,7 @@ TEST(Reader, RefusesUtf16) {
 }
 
 TEST(Reader, CutsLongDocumentsAtLineEnds) {
-  const ScratchFolder folder;
+  const test::TempDir folder;
   std::string text;
   for (int i = 0; i < 200; ++i) text += "line " + std::to_string(i) + "\n";
   const auto out = read_all({folder.write("a.txt", text)}, {.max_document_bytes = 100});
@@ -223,7 +223,7 @@ TEST(Reader, CutsLongDocumentsAtLineEnds) {
 
 // Random bytes, dressed as each kind of file, give documents or an error; never a crash, never invalid UTF-8.
 TEST(Reader, SurvivesRandomBytes) {
-  const ScratchFolder folder;
+  const test::TempDir folder;
   const std::string alphabet = "{}[]\":,\\ntexu0d8\r\n\t \xEF\xBB\xBF\xC3\xA9\xFF\xFE\x80";
   for (uint64_t seed = 0; seed < 100; ++seed) {
     Rng rng(seed, 1);
@@ -249,7 +249,7 @@ TEST(Reader, SurvivesRandomBytes) {
 
 // Where reads end must not matter: a CR LF, a separator or a character may straddle two.
 TEST(Reader, LongFilesCrossReadBoundaries) {
-  const ScratchFolder folder;
+  const test::TempDir folder;
   Texts expected;
   std::string content;
   Rng rng(8, 8);

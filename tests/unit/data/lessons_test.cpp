@@ -11,7 +11,7 @@
 #include "data/synth/scene.h"
 #include "data/synth/story.h"
 #include "data/synth/sums.h"
-#include "scratch_folder.h"
+#include "support/temp_dir.h"
 
 namespace quern::data::synth {
 namespace {
@@ -130,19 +130,19 @@ TEST(Lessons, PreferredAnswersArePreferred) {
 }
 
 TEST(Lessons, SameBytesForASeedAndNothingHeldOutIsLearnt) {
-  const ScratchFolder folder;
+  const test::TempDir folder;
   const LessonOptions options{
       .conversations = 3000, .preferences = 500, .sums = 500, .questions = 200, .held_out_sums = 100};
-  const LessonReport report = write_lessons(folder.path("a"), options).value();
-  ASSERT_TRUE(write_lessons(folder.path("b"), options).ok());
+  const LessonReport report = write_lessons((folder / "a").string(), options).value();
+  ASSERT_TRUE(write_lessons((folder / "b").string(), options).ok());
   LessonOptions other = options;
   other.seed = 2;
-  ASSERT_TRUE(write_lessons(folder.path("c"), other).ok());
+  ASSERT_TRUE(write_lessons((folder / "c").string(), other).ok());
   for (const char* name : {"/conversations.jsonl", "/preferences.jsonl", "/sums/train.jsonl",
                            "/sums/validation.jsonl", "/questions.jsonl"}) {
-    const std::string text = read_file(folder.path("a") + name).value();
-    EXPECT_EQ(text, read_file(folder.path("b") + name).value());
-    EXPECT_NE(text, read_file(folder.path("c") + name).value());
+    const std::string text = read_file((folder / "a").string() + name).value();
+    EXPECT_EQ(text, read_file((folder / "b").string() + name).value());
+    EXPECT_NE(text, read_file((folder / "c").string() + name).value());
   }
   EXPECT_EQ(report.seen_prompts, 0);
   EXPECT_EQ(report.written.conversations, 3000);
@@ -151,7 +151,7 @@ TEST(Lessons, SameBytesForASeedAndNothingHeldOutIsLearnt) {
   std::set<std::string> learnt;
   const std::regex numbers(R"((\d\d)\D+(\d\d))");
   const auto each_pair = [&](const char* name, const auto& f) {
-    std::istringstream lines(read_file(folder.path("a") + name).value());
+    std::istringstream lines(read_file((folder / "a").string() + name).value());
     for (std::string line; std::getline(lines, line);)
       if (std::smatch found; std::regex_search(line, found, numbers))
         f(found[1].str() + "+" + found[2].str());
@@ -176,8 +176,8 @@ TEST(Lessons, ConversationsAreTurnsThatBeginWithTheUser) {
 }
 
 TEST(Lessons, Errors) {
-  const ScratchFolder folder;
-  EXPECT_EQ(write_lessons(folder.path("a"), {.sums = 0}).error().code, ErrorCode::invalid_argument);
+  const test::TempDir folder;
+  EXPECT_EQ(write_lessons((folder / "a").string(), {.sums = 0}).error().code, ErrorCode::invalid_argument);
   EXPECT_FALSE(read_question({{"prompt", "a"}, {"answer", "b"}}).has_value());
   EXPECT_FALSE(read_question("text").has_value());
   EXPECT_FALSE(read_question({{"prompt", 1}, {"answer", "b"}, {"kind", "c"}}).has_value());

@@ -7,7 +7,7 @@
 #include "base/file.h"
 #include "base/threads.h"
 #include "data/supervised_sampler.h"
-#include "scratch_folder.h"
+#include "support/temp_dir.h"
 #include "text/bpe_trainer.h"
 
 namespace quern::data {
@@ -42,10 +42,10 @@ class PreparationTest : public testing::Test {
   PreparationOptions options(const std::string& rows, const std::string& name = "rows.jsonl") const {
     PreparationOptions options;
     options.inputs = {folder_.write(name, rows)};
-    options.folder = folder_.path("out");
+    options.folder = (folder_ / "out").string();
     return options;
   }
-  const ScratchFolder folder_;
+  const test::TempDir folder_;
   const ExampleRenderer renderer_ = renderer();
 };
 
@@ -69,7 +69,7 @@ TEST_F(PreparationTest, AccountsForEveryRow) {
                                                                    {6, "empty_answer"},
                                                                    {7, "other_kind"},
                                                                    {8, "too_long"}}));
-  const std::string listed = read_file(folder_.path("out/refused.jsonl")).value();
+  const std::string listed = read_file((folder_ / "out/refused.jsonl").string()).value();
   EXPECT_EQ(std::ranges::count(listed, '\n'), 6);
   EXPECT_GT(report.longest, 500);
 
@@ -91,7 +91,7 @@ TEST_F(PreparationTest, PoliciesThatRefuseNameTheRow) {
     const auto report = prepare_examples(options, renderer_);
     return report.ok() ? std::string() : report.error().message;
   };
-  const std::string place = folder_.path("rows.jsonl");
+  const std::string place = (folder_ / "rows.jsonl").string();
   const auto nothing = [](PreparationOptions&) {};
   EXPECT_EQ(error_of(alpaca(1) + "x\n", nothing), "");
   EXPECT_EQ(error_of(alpaca(1) + "{}\n", [](auto& o) { o.bad_rows = BadRows::refuse; })
@@ -158,7 +158,7 @@ TEST_F(PreparationTest, HoldsPromptsOutAndDependsOnNoThread) {
   for (const std::string& prompt : prompts[0]) EXPECT_FALSE(prompts[1].contains(prompt)) << prompt;
   // What was written is read as the same.
   options.inputs = {report.train.path.string()};
-  options.folder = folder_.path("again");
+  options.folder = (folder_ / "again").string();
   options.validation = 0.0;
   const PreparationReport again = prepare_examples(options, renderer_).value();
   EXPECT_EQ(read_file(again.train.path).value(), read_file(report.train.path).value());

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 #include <zlib.h>
 
-#include "scratch_folder.h"
+#include "support/temp_dir.h"
 
 namespace quern::data {
 namespace {
@@ -22,7 +22,7 @@ Result<Rows> read(const std::vector<std::string>& paths, size_t limit = kMaxRowB
 }
 
 TEST(RowReader, Lines) {
-  const ScratchFolder folder;
+  const test::TempDir folder;
   EXPECT_EQ(read({folder.write("a.jsonl", "{\"a\": 1}\n\n  \n{\"b\": 2}\r\nbroken")}).value(),
             (Rows{{1, "{\"a\": 1}"}, {4, "{\"b\": 2}\r"}, {5, "broken"}}));
   EXPECT_EQ(read({folder.write("b.jsonl", "\xEF\xBB\xBF{}\n")}).value(), (Rows{{1, "{}"}}));
@@ -32,7 +32,7 @@ TEST(RowReader, Lines) {
 }
 
 TEST(RowReader, Arrays) {
-  const ScratchFolder folder;
+  const test::TempDir folder;
   EXPECT_EQ(read({folder.write("a.json", "\n[\n {\"a\": \"],\\\"}\"},\n{\"b\": [1, {}]} , 3]\n")}).value(),
             (Rows{{3, "{\"a\": \"],\\\"}\"}"}, {4, "{\"b\": [1, {}]} "}, {4, "3"}}));
   EXPECT_EQ(read({folder.write("b.json", "[ ]")}).value(), Rows{});
@@ -43,7 +43,7 @@ TEST(RowReader, Arrays) {
 }
 
 TEST(RowReader, FilesLargerThanItsBuffer) {
-  const ScratchFolder folder;
+  const test::TempDir folder;
   std::string lines, array = "[";
   Rows expected;
   for (int64_t i = 0; i < 3000; ++i) {
@@ -54,7 +54,7 @@ TEST(RowReader, FilesLargerThanItsBuffer) {
   }
   EXPECT_EQ(read({folder.write("a.jsonl", lines)}).value(), expected);
   EXPECT_EQ(read({folder.write("a.json", array + "]")}).value(), expected);
-  const std::string zipped = folder.path("a.json.gz");
+  const std::string zipped = (folder / "a.json.gz").string();
   gzFile file = gzopen(zipped.c_str(), "wb");
   gzwrite(file, (array + "]").data(), static_cast<unsigned>(array.size() + 1));
   gzclose(file);
@@ -62,14 +62,14 @@ TEST(RowReader, FilesLargerThanItsBuffer) {
 }
 
 TEST(RowReader, Folders) {
-  const ScratchFolder folder;
+  const test::TempDir folder;
   folder.write("b.jsonl", "2\n");
   folder.write("a.json", "[1]");
   folder.write("notes.txt", "no row");
-  EXPECT_EQ(read({folder.path("")}).value(), (Rows{{1, "1"}, {1, "2"}}));
-  EXPECT_EQ(read({folder.path("none")}).error().code, ErrorCode::not_found);
+  EXPECT_EQ(read({(folder / "").string()}).value(), (Rows{{1, "1"}, {1, "2"}}));
+  EXPECT_EQ(read({(folder / "none").string()}).error().code, ErrorCode::not_found);
   folder.write("empty/notes.txt", "no row");
-  EXPECT_EQ(read({folder.path("empty")}).error().code, ErrorCode::not_found);
+  EXPECT_EQ(read({(folder / "empty").string()}).error().code, ErrorCode::not_found);
   EXPECT_EQ(read({}).error().code, ErrorCode::not_found);
 }
 

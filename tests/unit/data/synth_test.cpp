@@ -13,7 +13,7 @@
 #include "data/synth/overlap.h"
 #include "data/synth/phrase.h"
 #include "data/synth/words.h"
-#include "scratch_folder.h"
+#include "support/temp_dir.h"
 
 namespace quern::data::synth {
 namespace {
@@ -157,25 +157,26 @@ TEST(Synth, HeldOutIsNeverInTraining) {
 }
 
 TEST(Synth, WritesTheSameCorpusOnAnyNumberOfThreads) {
-  const ScratchFolder folder;
+  const test::TempDir folder;
   const CorpusOptions options{.documents = 500, .questions = 50, .seed = 4};
-  const CorpusReport report = write_corpus(folder.path("a"), options).value();
-  ASSERT_TRUE(write_corpus(folder.path("b"), options).ok());
+  const CorpusReport report = write_corpus((folder / "a").string(), options).value();
+  ASSERT_TRUE(write_corpus((folder / "b").string(), options).ok());
   for (const char* name : {"/train.jsonl", "/heldout.jsonl", "/questions.jsonl", "/report.json"})
-    EXPECT_EQ(read_file(folder.path("a") + name).value(), read_file(folder.path("b") + name).value());
+    EXPECT_EQ(read_file((folder / "a").string() + name).value(),
+              read_file((folder / "b").string() + name).value());
   EXPECT_EQ(report.documents, 500);
   EXPECT_EQ(report.held_out, 10);
   EXPECT_EQ(report.overlap.documents, 0);
   EXPECT_EQ(report.overlap.questions, 0);
-  EXPECT_EQ(inspect_corpus({folder.path("a/train.jsonl")}, {}).value().statistics.documents, 500);
-  const auto questions = read_questions(folder.path("a/questions.jsonl")).value();
+  EXPECT_EQ(inspect_corpus({(folder / "a/train.jsonl").string()}, {}).value().statistics.documents, 500);
+  const auto questions = read_questions((folder / "a/questions.jsonl").string()).value();
   ASSERT_EQ(static_cast<int64_t>(questions.size()), report.questions);
   EXPECT_EQ(questions[0].prompt, make_question(4, 0).prompt);
   EXPECT_EQ(questions[0].kind, "fact");
 }
 
 TEST(Synth, Errors) {
-  const ScratchFolder folder;
+  const test::TempDir folder;
   EXPECT_EQ(write_corpus(folder.path(), {.documents = 0}).error().code, ErrorCode::invalid_argument);
   const auto bad = read_questions(
       folder.write("q.jsonl", "{\"prompt\": \"a\", \"answer\": \"b\", \"kind\": \"c\"}\n{\"prompt\": 1}\n"));

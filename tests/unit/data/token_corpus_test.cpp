@@ -7,7 +7,7 @@
 
 #include "base/exception.h"
 #include "base/threads.h"
-#include "scratch_folder.h"
+#include "support/temp_dir.h"
 
 namespace quern::data {
 namespace {
@@ -51,12 +51,12 @@ std::string many_rows(int count) {
 }
 
 TEST(TokenCorpus, SplitsByHashAndIsReused) {
-  const ScratchFolder folder;
+  const test::TempDir folder;
   ByteTokenizer bytes;
   const TokenCorpusOptions options{.inputs = {folder.write("a.jsonl", many_rows(2000))},
                                    .reader = {},
                                    .split = {.fraction = 0.1},
-                                   .folder = folder.path("cache")};
+                                   .folder = (folder / "cache").string()};
   const TokenCorpus made = prepare_tokens(options, bytes.tokenization()).value();
   EXPECT_FALSE(made.reused);
   EXPECT_EQ(made.statistics.documents, 2000);
@@ -77,10 +77,11 @@ TEST(TokenCorpus, SplitsByHashAndIsReused) {
 }
 
 TEST(TokenCorpus, AnythingThatMattersMakesItAgain) {
-  const ScratchFolder folder;
+  const test::TempDir folder;
   ByteTokenizer bytes;
   const std::string input = folder.write("a.jsonl", many_rows(50));
-  TokenCorpusOptions options{.inputs = {input}, .reader = {}, .split = {}, .folder = folder.path("cache")};
+  TokenCorpusOptions options{
+      .inputs = {input}, .reader = {}, .split = {}, .folder = (folder / "cache").string()};
   const auto reused = [&](const Tokenization& tokenization) {
     return prepare_tokens(options, tokenization).value().reused;
   };
@@ -95,35 +96,36 @@ TEST(TokenCorpus, AnythingThatMattersMakesItAgain) {
   folder.write("a.jsonl", many_rows(51));
   EXPECT_FALSE(reused(bytes.tokenization()));
   // A damaged file is made again instead of trusted.
-  for (const auto& entry : std::filesystem::directory_iterator(folder.path("cache")))
+  for (const auto& entry : std::filesystem::directory_iterator((folder / "cache").string()))
     std::filesystem::resize_file(entry.path(), 100);
   EXPECT_FALSE(reused(bytes.tokenization()));
   EXPECT_TRUE(reused(bytes.tokenization()));
 }
 
 TEST(TokenCorpus, TailSplitCutsOneDocumentBetweenCharacters) {
-  const ScratchFolder folder;
+  const test::TempDir folder;
   ByteTokenizer bytes;
   const std::string input =
       folder.write("a.txt", "abcdefgh\xC3\xA9z");  // 11 bytes: the border, 9.9, falls inside the accent
-  const auto corpus =
-      prepare_tokens(
-          {.inputs = {input}, .reader = {}, .split = {.fraction = 0.14}, .folder = folder.path("cache")},
-          bytes.tokenization(-1, -1))
-          .value();
+  const auto corpus = prepare_tokens({.inputs = {input},
+                                      .reader = {},
+                                      .split = {.fraction = 0.14},
+                                      .folder = (folder / "cache").string()},
+                                     bytes.tokenization(-1, -1))
+                          .value();
   EXPECT_EQ(texts_of(corpus.train), (std::vector<std::string>{"abcdefgh"}));
   EXPECT_EQ(texts_of(corpus.validation), (std::vector<std::string>{"\xC3\xA9z"}));
   EXPECT_EQ(corpus.validation.source_bytes(), 3u);
 }
 
 TEST(TokenCorpus, TailSplitOfSeveralDocuments) {
-  const ScratchFolder folder;
+  const test::TempDir folder;
   ByteTokenizer bytes;
   const std::string input = folder.write("a.txt", "aaaa|bbbb|cccc|dddd");
   const auto corpus = prepare_tokens({.inputs = {input},
                                       .reader = {.split_on = "|"},
                                       .split = {.mode = SplitMode::tail, .fraction = 0.375},
-                                      .folder = folder.path("cache")},
+                                      .folder = (folder / "cache").string()},
                                      bytes.tokenization())
                           .value();
   EXPECT_EQ(texts_of(corpus.train), (std::vector<std::string>{"<aaaa>", "<bbbb>", "<cc>"}));
@@ -131,12 +133,12 @@ TEST(TokenCorpus, TailSplitOfSeveralDocuments) {
 }
 
 TEST(TokenCorpus, NothingHeldOut) {
-  const ScratchFolder folder;
+  const test::TempDir folder;
   ByteTokenizer bytes;
   const auto corpus = prepare_tokens({.inputs = {folder.write("a.txt", "abc")},
                                       .reader = {},
                                       .split = {.fraction = 0},
-                                      .folder = folder.path("cache")},
+                                      .folder = (folder / "cache").string()},
                                      bytes.tokenization())
                           .value();
   EXPECT_EQ(texts_of(corpus.train), (std::vector<std::string>{"<abc>"}));
@@ -144,18 +146,19 @@ TEST(TokenCorpus, NothingHeldOut) {
 }
 
 TEST(TokenCorpus, DoesNotDependOnThreads) {
-  const ScratchFolder folder;
+  const test::TempDir folder;
   ByteTokenizer bytes;
   const std::string input = folder.write("a.jsonl", many_rows(500));
   const int before = num_threads();
   std::vector<std::vector<std::string>> results;
   for (int threads : {1, 3, 8}) {
     set_num_threads(threads);
-    const auto corpus =
-        prepare_tokens(
-            {.inputs = {input}, .reader = {}, .split = {}, .folder = folder.path(std::to_string(threads))},
-            bytes.tokenization())
-            .value();
+    const auto corpus = prepare_tokens({.inputs = {input},
+                                        .reader = {},
+                                        .split = {},
+                                        .folder = (folder / std::to_string(threads)).string()},
+                                       bytes.tokenization())
+                            .value();
     results.push_back(texts_of(corpus.train));
   }
   set_num_threads(before);
@@ -164,7 +167,7 @@ TEST(TokenCorpus, DoesNotDependOnThreads) {
 }
 
 TEST(TokenCorpus, AnExceptionOfTheEncoderBecomesItsError) {
-  const ScratchFolder folder;
+  const test::TempDir folder;
   ByteTokenizer bytes;
   Tokenization tokenization = bytes.tokenization();
   tokenization.encode = [](std::string_view text, std::vector<int32_t>&) {
@@ -173,26 +176,28 @@ TEST(TokenCorpus, AnExceptionOfTheEncoderBecomesItsError) {
   const auto result = prepare_tokens({.inputs = {folder.write("a.jsonl", many_rows(20))},
                                       .reader = {},
                                       .split = {},
-                                      .folder = folder.path("cache")},
+                                      .folder = (folder / "cache").string()},
                                      tokenization);
   ASSERT_FALSE(result.ok());
   EXPECT_EQ(result.error().code, ErrorCode::deadline);
-  EXPECT_TRUE(std::filesystem::is_empty(folder.path("cache")));
+  EXPECT_TRUE(std::filesystem::is_empty((folder / "cache").string()));
 }
 
 TEST(TokenCorpus, Errors) {
-  const ScratchFolder folder;
+  const test::TempDir folder;
   ByteTokenizer bytes;
   const auto prepare = [&](const std::string& input, double fraction) {
-    return prepare_tokens(
-        {.inputs = {input}, .reader = {}, .split = {.fraction = fraction}, .folder = folder.path("cache")},
-        bytes.tokenization());
+    return prepare_tokens({.inputs = {input},
+                           .reader = {},
+                           .split = {.fraction = fraction},
+                           .folder = (folder / "cache").string()},
+                          bytes.tokenization());
   };
   EXPECT_EQ(prepare(folder.write("blank.txt", " \n"), 0.1).error().code, ErrorCode::invalid_argument);
-  EXPECT_EQ(prepare(folder.path("none.txt"), 0.1).error().code, ErrorCode::not_found);
+  EXPECT_EQ(prepare((folder / "none.txt").string(), 0.1).error().code, ErrorCode::not_found);
   EXPECT_EQ(prepare(folder.write("a.txt", "abc"), 1.0).error().code, ErrorCode::invalid_argument);
   EXPECT_EQ(prepare(folder.write("bad.jsonl", "{}\n"), 0.1).error().code, ErrorCode::corrupt);
-  EXPECT_TRUE(std::filesystem::is_empty(folder.path("cache")));
+  EXPECT_TRUE(std::filesystem::is_empty((folder / "cache").string()));
 }
 
 }  // namespace

@@ -7,7 +7,7 @@
 #include "base/file.h"
 #include "base/rng.h"
 #include "data/token_writer.h"
-#include "scratch_folder.h"
+#include "support/temp_dir.h"
 
 namespace quern::data {
 namespace {
@@ -21,9 +21,9 @@ std::vector<std::vector<int32_t>> documents_of(const TokenDataset& dataset) {
   return documents;
 }
 
-std::string write(const ScratchFolder& folder, const std::vector<std::vector<int32_t>>& documents,
+std::string write(const test::TempDir& folder, const std::vector<std::vector<int32_t>>& documents,
                   int64_t vocab_size) {
-  const std::string path = folder.path("a.tokens");
+  const std::string path = (folder / "a.tokens").string();
   auto writer = TokenWriter::create(path, vocab_size, 42).value();
   for (const auto& document : documents) writer.add(document, 10).value();
   writer.finish().value();
@@ -31,7 +31,7 @@ std::string write(const ScratchFolder& folder, const std::vector<std::vector<int
 }
 
 TEST(TokenDataset, ReadsWhatWasWritten) {
-  const ScratchFolder folder;
+  const test::TempDir folder;
   for (int64_t vocab_size : {100, 65536, 65537, 1000000}) {
     Rng rng(static_cast<uint64_t>(vocab_size), 0);
     for (int count : {0, 1, 7, 100}) {
@@ -65,9 +65,9 @@ std::vector<TokenDocument> examples_of(const TokenDataset& dataset) {
   return examples;
 }
 
-std::string write_examples(const ScratchFolder& folder, TokenContent content,
+std::string write_examples(const test::TempDir& folder, TokenContent content,
                            const std::vector<TokenDocument>& examples) {
-  const std::string path = folder.path("examples.tokens");
+  const std::string path = (folder / "examples.tokens").string();
   auto writer = TokenWriter::create(path, 100, 1, content).value();
   for (const TokenDocument& example : examples) writer.add(example, 3).value();
   writer.finish().value();
@@ -75,7 +75,7 @@ std::string write_examples(const ScratchFolder& folder, TokenContent content,
 }
 
 TEST(TokenDataset, KeepsWhatIsLearnt) {
-  const ScratchFolder folder;
+  const test::TempDir folder;
   Rng rng(1, 0);
   for (const TokenContent content :
        {TokenContent::supervised, TokenContent::preferences, TokenContent::unpaired}) {
@@ -97,7 +97,7 @@ TEST(TokenDataset, KeepsWhatIsLearnt) {
 }
 
 TEST(TokenDataset, RefusesExamplesThatAreDamaged) {
-  const ScratchFolder folder;
+  const test::TempDir folder;
   const std::vector<TokenDocument> pair = {{{1, 2, 3}, {0, 1, 1}, 0.5f}, {{4, 5}, {0, 1}, 0.5f}};
   const std::string bytes = read_file(write_examples(folder, TokenContent::preferences, pair)).value();
   for (size_t size = 0; size < bytes.size(); ++size)
@@ -113,7 +113,7 @@ TEST(TokenDataset, RefusesExamplesThatAreDamaged) {
 }
 
 TEST(TokenDataset, RefusesEveryTruncationAndEveryThirdFlippedBit) {
-  const ScratchFolder folder;
+  const test::TempDir folder;
   const std::string bytes = read_file(write(folder, {{1, 2, 3}, {}, {4, 5}}, 100)).value();
   for (size_t size = 0; size < bytes.size(); ++size)
     EXPECT_FALSE(TokenDataset::open(folder.write("cut.tokens", bytes.substr(0, size))).ok()) << size;
@@ -123,13 +123,13 @@ TEST(TokenDataset, RefusesEveryTruncationAndEveryThirdFlippedBit) {
     EXPECT_FALSE(TokenDataset::open(folder.write("flipped.tokens", flipped)).ok()) << bit;
   }
   EXPECT_FALSE(TokenDataset::open(folder.write("long.tokens", bytes + "x")).ok());
-  EXPECT_EQ(TokenDataset::open(folder.path("none")).error().code, ErrorCode::not_found);
+  EXPECT_EQ(TokenDataset::open((folder / "none").string()).error().code, ErrorCode::not_found);
 }
 
 TEST(TokenWriter, RefusesForeignTokensAndLeavesNothingBehind) {
-  const ScratchFolder folder;
+  const test::TempDir folder;
   {
-    auto writer = TokenWriter::create(folder.path("a.tokens"), 10, 0).value();
+    auto writer = TokenWriter::create((folder / "a.tokens").string(), 10, 0).value();
     EXPECT_FALSE(writer.add(std::vector<int32_t>{10}, 1).ok());
     EXPECT_FALSE(writer.add(std::vector<int32_t>{-1}, 1).ok());
   }
