@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/clock.h"
 
@@ -34,6 +35,11 @@ GenerateOptions CompletionOptions::generation() const {
           .context_shift = context_shift,
           .constraint = constraint,
           .constraint_start = constraint_start};
+}
+
+std::string AnswerText::push(int32_t token) {
+  if (token == std::exchange(forced_first_, -1)) return {};
+  return stops_.push(decoder_.push(token));
 }
 
 std::string AnswerText::finish() {
@@ -69,7 +75,7 @@ Result<Completion> complete(Session& session, const text::Tokenizer& tokenizer,
   QUERN_CHECK(session.set_tokens(prompt));
   result.prompt_seconds = start.seconds();
 
-  AnswerText answer(tokenizer, options.stop);
+  AnswerText answer(tokenizer, options.stop, options.rules.forced_first);
   bool wanted = true;
   const auto show = [&](const std::string& piece) {
     result.text += piece;
@@ -117,7 +123,7 @@ Result<BeamCompletions> complete_beams(Session& session, const text::Tokenizer& 
   const Stopwatch searching;
   for (Beam& beam : beam_search(session, search, go_on)) {
     if (static_cast<int64_t>(result.answers.size()) == options.num_return) break;
-    AnswerText text(tokenizer, options.stop);
+    AnswerText text(tokenizer, options.stop, options.rules.forced_first);
     BeamCompletion answer{.text = {}, .beam = std::move(beam)};
     for (const int32_t token : answer.beam.tokens) answer.text += text.push(token);
     answer.text += text.finish();

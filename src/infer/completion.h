@@ -41,11 +41,12 @@ struct CompletionOptions {
 // The text of an answer, token by token, up to the first stop string. Not thread-safe.
 class AnswerText {
  public:
-  AnswerText(const text::Tokenizer& tokenizer, std::vector<std::string> stop)
-      : decoder_(tokenizer), stops_(std::move(stop)) {}
+  // A token that was forced to come first (TokenRules::forced_first) is none of the text: BART's <s>.
+  AnswerText(const text::Tokenizer& tokenizer, std::vector<std::string> stop, int32_t forced_first = -1)
+      : decoder_(tokenizer), stops_(std::move(stop)), forced_first_(forced_first) {}
 
   // What became certain with this token, in whole characters and often nothing.
-  std::string push(int32_t token) { return stops_.push(decoder_.push(token)); }
+  std::string push(int32_t token);
   // What is certain now that no token follows.
   std::string finish();
   bool stopped() const { return stops_.stopped(); }
@@ -53,6 +54,7 @@ class AnswerText {
  private:
   text::StreamDecoder decoder_;
   StopStrings stops_;
+  int32_t forced_first_;
 };
 
 struct Completion {

@@ -72,6 +72,18 @@ TEST(Complete, IgnoresTheEndTokenWhenToldTo) {
   EXPECT_EQ(completion.finish, FinishReason::length);
 }
 
+// A model of BART's says <s> before every answer, because its settings tell it to.
+TEST(Complete, DoesNotShowATokenThatHadToComeFirst) {
+  Speaker speaker("xhello");
+  CompletionOptions options;
+  options.rules.forced_first = byte_tokenizer().encode("x").front();
+  const Completion completion = speaker.say(options);
+  EXPECT_EQ(completion.text, "hello");
+  EXPECT_EQ(completion.tokens.size(), 6u);
+  options.rules.forced_first = byte_tokenizer().encode("h").front();  // once
+  EXPECT_EQ(Speaker("hhello").say(options).text, "hello");
+}
+
 TEST(Complete, StopStringsWorkAcrossTokens) {
   Speaker speaker("one two STOP three");
   std::string heard;
