@@ -57,7 +57,8 @@ Result<train::StepLoss> EncoderObjective::accumulate(const train::StepRequest& r
                     .step = static_cast<uint64_t>(request.micro_batches + result.micro_batches)},
         .checkpoint = options_.checkpointing,
         .rows = static_cast<int64_t>(rows),
-        .draw = static_cast<uint64_t>(request.step)};
+        .draw = static_cast<uint64_t>(request.step),
+        .step = chosen};
     learnt_->add(part, pass, weight);
     places.add(*learnt_, part);
     result.micro_batches += static_cast<int64_t>((part.size() + rows - 1) / rows);

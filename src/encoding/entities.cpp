@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "encoding/label_counts.h"
-
 namespace quern::encoding {
 
 namespace {
@@ -49,15 +47,5 @@ void EntityCounts::add(const std::vector<Entity>& there, const std::vector<Entit
   missed += static_cast<int64_t>(there.size()) - in_both;
   made_up += static_cast<int64_t>(said.size()) - in_both;
 }
-
-double EntityCounts::precision() const {
-  return found == 0 ? 0.0 : static_cast<double>(found) / static_cast<double>(found + made_up);
-}
-
-double EntityCounts::recall() const {
-  return found == 0 ? 0.0 : static_cast<double>(found) / static_cast<double>(found + missed);
-}
-
-double EntityCounts::f1() const { return f1_of(found, missed, made_up); }
 
 }  // namespace quern::encoding

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "encoding/label_counts.h"
+
 namespace quern::encoding {
 
 struct Entity {
@@ -19,13 +21,8 @@ struct Entity {
 // I- without a beginning begins one. Tags without a prefix are types that go on with what is before them.
 std::vector<Entity> entities_of(std::span<const std::string_view> tags);
 
-struct EntityCounts {
-  int64_t found = 0, missed = 0, made_up = 0;
-
+struct EntityCounts : FoundCounts {
   void add(const std::vector<Entity>& there, const std::vector<Entity>& said);
-  double precision() const;
-  double recall() const;
-  double f1() const;
 };
 
 }  // namespace quern::encoding

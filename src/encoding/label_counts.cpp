@@ -2,24 +2,31 @@
 
 namespace quern::encoding {
 
-double f1_of(int64_t found, int64_t missed, int64_t made_up) {
-  const int64_t all = 2 * found + missed + made_up;
-  return all == 0 ? 0.0 : 2.0 * static_cast<double>(found) / static_cast<double>(all);
+void FoundCounts::add(bool there, bool said) {
+  found += there && said;
+  missed += there && !said;
+  made_up += !there && said;
 }
 
-void LabelCounts::add(size_t label, bool there, bool said) {
-  Row& row = rows_[label];
-  row.found += there && said;
-  row.missed += there && !said;
-  row.made_up += !there && said;
+double FoundCounts::precision() const {
+  return found == 0 ? 0.0 : static_cast<double>(found) / static_cast<double>(found + made_up);
+}
+
+double FoundCounts::recall() const {
+  return found == 0 ? 0.0 : static_cast<double>(found) / static_cast<double>(found + missed);
+}
+
+double FoundCounts::f1() const {
+  const int64_t all = 2 * found + missed + made_up;
+  return all == 0 ? 0.0 : 2.0 * static_cast<double>(found) / static_cast<double>(all);
 }
 
 double LabelCounts::macro_f1() const {
   double sum = 0.0;
   int64_t seen = 0;
-  for (const Row& row : rows_) {
+  for (const FoundCounts& row : rows_) {
     if (row.found + row.missed + row.made_up == 0) continue;
-    sum += f1_of(row.found, row.missed, row.made_up);
+    sum += row.f1();
     ++seen;
   }
   return seen == 0 ? 0.0 : sum / static_cast<double>(seen);

@@ -7,23 +7,27 @@
 
 namespace quern::encoding {
 
+// Of one kind of things: how many were found, missed, and said to be there where they were not.
+struct FoundCounts {
+  int64_t found = 0, missed = 0, made_up = 0;
+
+  // That one was there, or was said to be, or both.
+  void add(bool there, bool said);
+  double precision() const;  // 0 where nothing was found, as the others
+  double recall() const;
+  double f1() const;
+};
+
 class LabelCounts {
  public:
   explicit LabelCounts(size_t labels) : rows_(labels) {}
 
-  // That `label` was there, or was said to be, or both.
-  void add(size_t label, bool there, bool said);
+  void add(size_t label, bool there, bool said) { rows_[label].add(there, said); }
   // The mean over labels that were there or were said to be; 0 of none. As scikit-learn's average="macro".
   double macro_f1() const;
 
  private:
-  struct Row {
-    int64_t found = 0, missed = 0, made_up = 0;
-  };
-  std::vector<Row> rows_;
+  std::vector<FoundCounts> rows_;
 };
-
-// 2 p r / (p + r) of counts; 0 where nothing was found.
-double f1_of(int64_t found, int64_t missed, int64_t made_up);
 
 }  // namespace quern::encoding

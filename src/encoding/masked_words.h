@@ -44,6 +44,7 @@ class MaskedWords final : public EncoderCriterion {
     std::vector<int32_t> targets;
   };
   Masked masked(int64_t example, uint64_t draw) const;
+  const TextTokens& text(int64_t example) const { return texts_[static_cast<size_t>(example)]; }
 
   int64_t size() const override { return static_cast<int64_t>(texts_.size()); }
   int64_t length(int64_t example) const override { return texts_[static_cast<size_t>(example)].size(); }

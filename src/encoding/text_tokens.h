@@ -23,8 +23,9 @@ struct TextTokens {
 struct EncoderPass {
   nn::DropoutState dropout = {};
   bool checkpoint = false;
-  int64_t rows = 0;   // texts that run at once where a loss needs more of them; 0: all
-  uint64_t draw = 0;  // of other randomness, such as masks: that of the step
+  int64_t rows = 0;                    // texts that run at once where a loss needs more of them; 0: all
+  uint64_t draw = 0;                   // of other randomness, such as masks: that of the step
+  std::span<const int64_t> step = {};  // all examples of the step, of which these are some
 };
 
 // Texts padded to the longest of them.

@@ -1,46 +1,40 @@
 #include "recipes/masked.h"
 
-#include "base/log.h"
-#include "model/block_spec.h"
-#include "model/family.h"
-#include "model/load.h"
 #include "recipes/text_learning.h"
+#include "recipes/tuning/settings.h"
 
 namespace quern::recipes {
 
 namespace fs = std::filesystem;
 
 void MaskedConfig::fields(Fields& f) {
+  f.add("objective", objective,
+        "words: tell those that are hidden; replaced: tell tokens that a generator put in their place "
+        "(ELECTRA)",
+        {{"words", Objective::words}, {"replaced", Objective::replaced}});
   f.add("share", options.share, "of the tokens, those that are asked for").range(0.01, 0.9);
   f.add("hidden", options.hidden, "of these, the share that shows the mask").range(0, 1);
   f.add("replaced", options.replaced, "the share that shows a random token; the rest shows itself")
       .range(0, 1);
   f.add("whole_words", options.whole_words, "ask for all tokens of a word, or for none");
+  f.add("generator", generator, "replaced: folder of a generator to go on with; empty: a new one");
+  f.add("generator_size", generator_size, "replaced: heads and width of a new generator, as a share")
+      .range(0.01, 1);
+  f.add("shared_embeddings", shared_embeddings, "replaced: generator and discriminator have the same tables");
+  f.add("discriminator_weight", discriminator_weight, "replaced: of its loss, beside the generator's")
+      .at_least(0);
 }
 
-namespace {
-
-Result<model::Encoder> make_encoder(const PretrainConfig& config, const text::Tokenizer& tokenizer) {
-  const model::NewHead words{.head = model::Head::masked_lm, .seed = config.train.seed};
-  if (!config.from.empty()) {
-    std::vector<std::string> made;
-    QUERN_TRY(model::Encoder model,
-              model::load_encoder(config.from, words,
-                                  {.trainable = true, .compute_dtype = config.train.dtype}, made));
-    for (const std::string& name : made)
-      log::info("train", "new, since {} has none that fits: {}", config.from, name);
-    return model;
+Result<void> MaskedConfig::finish(const Fields& loaded) {
+  if (objective == Objective::words) {
+    return refuse_settings(loaded, "mlm with the objective words",
+                           {"mlm.generator", "mlm.shared_embeddings", "mlm.discriminator_weight"});
   }
-  model::ModelConfig wanted = config.model;
-  QUERN_CHECK(model::check_kind(wanted, model::Kind::encoder));
-  if (wanted.vocab_size == 0) wanted.vocab_size = tokenizer.vocab_size();
-  if (wanted.pad_token < 0) wanted.pad_token = tokenizer.special_ids().pad.value_or(-1);
-  if (wanted.max_positions == 0) wanted.max_positions = config.train.sequence_lengths.max();
-  QUERN_TRY(const model::ModelConfig full, model::with_head(wanted.resolved(), words));
-  return model::Encoder::create(full, config.train.seed);
+  // All that are asked for are hidden, as in the paper.
+  if (!loaded.is_set("mlm.hidden")) options.hidden = 1.0;
+  if (!loaded.is_set("mlm.replaced")) options.replaced = 0.0;
+  return {};
 }
-
-}  // namespace
 
 Result<train::TrainSummary> pretrain_masked(PretrainConfig config, MaskedConfig masks, const TrainHow& how) {
   QUERN_TRY(const text::Tokenizer tokenizer, open_tokenizer(config.tokenizer));
@@ -48,7 +42,7 @@ Result<train::TrainSummary> pretrain_masked(PretrainConfig config, MaskedConfig 
   QUERN_TRY(const FolderLock lock, FolderLock::acquire(config.out));
   QUERN_CHECK(refuse_to_overwrite(config.out, how));
   QUERN_TRY(const data::TokenCorpus corpus, prepare_corpus(config, tokenizer, false, *how.progress));
-  QUERN_TRY(model::Encoder model, make_encoder(config, tokenizer));
+  QUERN_TRY(model::Encoder model, make_text_encoder(config, tokenizer, model::Head::masked_lm));
   const int64_t longest = config.train.sequence_lengths.max();
   QUERN_CHECK(check_vocabulary(model.config().vocab_size, tokenizer));
   QUERN_CHECK(check_length("train.sequence", longest, model.config().max_positions));

@@ -8,6 +8,9 @@
 #include "encoding/encoder_objective.h"
 #include "formats/gguf/archive.h"
 #include "infer/language.h"
+#include "model/block_spec.h"
+#include "model/family.h"
+#include "model/load.h"
 #include "recipes/training_run.h"
 
 namespace quern::recipes {
@@ -16,6 +19,27 @@ Result<text::Tokenizer> open_tokenizer(const std::filesystem::path& path) {
   if (!formats::is_gguf(path)) return text::Tokenizer::load(path.string());
   QUERN_TRY(infer::Language language, infer::open_language(path));
   return std::move(language.tokenizer);
+}
+
+Result<model::Encoder> make_text_encoder(const PretrainConfig& config, const text::Tokenizer& tokenizer,
+                                         model::Head head) {
+  const model::NewHead outputs{.head = head, .seed = config.train.seed};
+  if (!config.from.empty()) {
+    std::vector<std::string> made;
+    QUERN_TRY(model::Encoder model,
+              model::load_encoder(config.from, outputs,
+                                  {.trainable = true, .compute_dtype = config.train.dtype}, made));
+    for (const std::string& name : made)
+      log::info("train", "new, since {} has none that fits: {}", config.from, name);
+    return model;
+  }
+  model::ModelConfig wanted = config.model;
+  QUERN_CHECK(model::check_kind(wanted, model::Kind::encoder));
+  if (wanted.vocab_size == 0) wanted.vocab_size = tokenizer.vocab_size();
+  if (wanted.pad_token < 0) wanted.pad_token = tokenizer.special_ids().pad.value_or(-1);
+  if (wanted.max_positions == 0) wanted.max_positions = config.train.sequence_lengths.max();
+  QUERN_TRY(const model::ModelConfig full, model::with_head(wanted.resolved(), outputs));
+  return model::Encoder::create(full, config.train.seed);
 }
 
 Result<void> check_vocabulary(int64_t vocab_size, const text::Tokenizer& tokenizer) {
@@ -49,7 +73,10 @@ Result<train::TrainSummary> learn_texts(PretrainConfig config, const text::Token
                                 .dropout = learner.dropout,
                                 .key = corpus.train.key()});
   train::TrainHooks hooks;
-  hooks.save_extras = [&](const std::filesystem::path& folder) { return tokenizer.save(folder); };
+  hooks.save_extras = [&](const std::filesystem::path& folder) -> Result<void> {
+    for (const std::string& other : learner.beneath) QUERN_CHECK(tokenizer.save(folder / other));
+    return tokenizer.save(folder);
+  };
   QUERN_TRY(train::TrainSummary summary, run_training(std::move(learner.trainee), std::move(objective),
                                                       config.train, config.out, std::move(hooks), how));
   nlohmann::ordered_json settings = {{"task", learner.task}};

@@ -181,8 +181,9 @@ Result<train::TrainSummary> run(TuneConfig& config, const TrainHow& how, Tuning 
   return summary;
 }
 
-Result<train::TrainSummary> tune_encoder(TuneConfig& config, const TrainHow& how) {
-  QUERN_TRY(EncoderTuning begun, task_of(config.task).begin_with_rows(config));
+Result<train::TrainSummary> tune_by_rows(TuneConfig& config, const TrainHow& how) {
+  const TuningTask& task = task_of(config.task);
+  QUERN_TRY(EncoderTuning begun, (config.reads_pairs ? task.begin_with_pairs : task.begin_with_rows)(config));
   QUERN_CHECK(set_steps(config, begun.steps_per_epoch));
   const fs::path refused = fs::path(config.out) / "refused.jsonl";
   QUERN_CHECK(write_file_atomic(refused, begun.refused.lines));
@@ -400,15 +401,37 @@ Result<void> TuneConfig::finish(const Fields& loaded) {
   if (!loaded.is_set("train.beta2")) train.optimizer.beta2 = 0.999;
   if (!loaded.is_set("train.steps")) train.steps = 0;  // epochs decide
   adapter.settings.base = from;
+  const auto of_adapter = [](const Field& field) {
+    return field.key().starts_with("adapter.") && !field.origin().empty();
+  };
+  chosen = {.adapter = std::ranges::any_of(loaded.all(), of_adapter),
+            .learning_rate = loaded.is_set("train.lr"),
+            .sequence = loaded.is_set("train.sequence")};
   if (usual.finish != nullptr) QUERN_CHECK(usual.finish(*this, loaded));
   return train.finish();
 }
 
+Result<void> TuneConfig::take_kind() {
+  if (task_of(task).begin_with_pairs == nullptr) return {};
+  QUERN_TRY(const model::ModelConfig model, model::load_config(from));
+  reads_pairs = model.kind == model::Kind::encoder_decoder;
+  if (!reads_pairs) {
+    if (rows.rename.empty() && rows.validation == 0.0) return {};
+    return make_error(ErrorCode::invalid_argument,
+                      "rows.* is of encoder-decoders here, and the model goes on from a text",
+                      "'quern data prepare' makes its examples, and has rename and validation");
+  }
+  if (!chosen.adapter) adapter.method = AdapterConfig::Method::none;
+  if (!chosen.learning_rate) train.schedule.lr = 1e-4;  // AdamW's for T5
+  return {};
+}
+
 Result<train::TrainSummary> tune(TuneConfig config, const TrainHow& how) {
+  QUERN_CHECK(config.take_kind());
   QUERN_TRY(const FolderLock lock, FolderLock::acquire(config.out));
   QUERN_CHECK(refuse_to_overwrite(config.out, how));
   const TuningTask& task = task_of(config.task);
-  if (task.begin_with_rows != nullptr) return tune_encoder(config, how);
+  if (task.begin_with_rows != nullptr || config.reads_pairs) return tune_by_rows(config, how);
   if (!config.adapter.from.empty()) QUERN_CHECK(config.adapter.take_settings());
   // Answers are given without dropout, and the ratio of probabilities is that of one model.
   if (task.has_prompts()) config.adapter.settings.dropout = 0.0;

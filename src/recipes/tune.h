@@ -117,6 +117,15 @@ struct TuneConfig {
   void fields(Fields& f);
   // Completes the settings once all are loaded: choices that nobody made in `loaded` are the usual ones of the task.
   Result<void> finish(const Fields& loaded);
+  // Completes them by what the model is, once it is there: encoder-decoders have no adapters, and another usual learning rate.
+  // Errors of load_config; invalid_argument for settings that are not of its kind.
+  Result<void> take_kind();
+  bool reads_pairs = false;  // set by it: an encoder-decoder learns from rows
+
+  // What somebody chose, set by finish(); no settings.
+  struct {
+    bool adapter = false, learning_rate = false, sequence = false;
+  } chosen;
 };
 
 // Trains, and leaves OUT/adapter (PEFT) or OUT/model, OUT/checkpoints, OUT/metrics.jsonl, OUT/tensorboard and OUT/run.json.

@@ -187,3 +187,28 @@ def test_denoising(quern, tokenizer, tmp_path, measured, name):
 
     compare(ours, learn(model, pairs_of), measured)
     greedy_agrees(quern, tmp_path / "run", tokenizer, "the old mill <extra_id_0> river" if name != "bart" else "the <mask> mill")
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_answers(quern, tokenizer, tmp_path, measured, name):
+    """sft: rows of questions and answers, padded to the longest; exact matches are those of transformers' greedy answers."""
+    asked, answers = texts(9, 12), texts(11, 6)[2:]
+    rows = [dict(input=a, target=b) for a, b in zip(asked, answers)]
+    (tmp_path / "rows").mkdir()
+    for side in ("train", "validation"):
+        (tmp_path / "rows" / f"{side}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    model = model_of(name, tokenizer, tmp_path / "base")
+    ours = train(quern, tmp_path / "base", tmp_path, task="sft", examples=tmp_path / "rows",
+                 **{"train.batch": len(rows), "train.micro_batch": 4, "train.sequence": 40})
+    pairs = [(tokenizer(a)["input_ids"], tokenizer(b)["input_ids"]) for a, b in zip(asked, answers)]
+    compare(ours, learn(model, lambda step: pairs), measured)
+    model = AutoModelForSeq2SeqLM.from_pretrained(tmp_path / "run" / "model").eval()
+    exact = 0
+    for source, target in pairs:
+        ids = torch.tensor([source])
+        answer = model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=len(target), do_sample=False, num_beams=1)
+        exact += answer[0, 1:].tolist() == target
+    last = json.loads((tmp_path / "run" / "run.json").read_text())["result"]
+    measured("exact matches", exact)
+    assert last["exact_match"] == pytest.approx(exact / len(pairs))
+    assert exact > 0, "nothing was answered, so nothing was compared"

@@ -6,6 +6,7 @@ import json
 import pytest
 import torch
 import transformers
+from draws import Rng
 from program import settings
 from test_encoders import SIZES, tokenizer  # noqa: F401
 from test_models_written_by_transformers import randomize
@@ -168,3 +169,85 @@ def test_sentence_vectors(quern, tokenizer, tmp_path, measured, loss):  # noqa: 
         return torch.nn.functional.cross_entropy(scale * a @ torch.cat([b, c]).T, torch.arange(ROWS))
 
     compare(ours, learn(model, loss_of), measured)
+
+
+MASKS, REPLACEMENTS = 0x4D4C4D, 0x52544F  # src/encoding/masked_words.cpp, replaced_tokens.cpp
+
+
+@pytest.mark.parametrize("shared", [True, False], ids=["shared embeddings", "apart"])
+def test_replaced_tokens(quern, tokenizer, tmp_path, measured, shared):  # noqa: F811
+    """ELECTRA: masks and replacements from the same numbers, the loss of both models."""
+    sizes = SIZES | dict(embedding_size=16, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0, vocab_size=len(tokenizer),
+                         pad_token_id=1)
+    models = {}
+    for name, head, more in (("base", "ForPreTraining", {}),
+                             ("small", "ForMaskedLM", dict(hidden_size=12, num_attention_heads=1, intermediate_size=18))):
+        model = getattr(transformers, "Electra" + head)(AutoConfig.for_model("electra", **sizes | more))
+        randomize(model)
+        with torch.no_grad():
+            for value in model.parameters():
+                if value.dim() > 1:
+                    value.mul_(0.3)
+        model.save_pretrained(tmp_path / name)
+        tokenizer.save_pretrained(tmp_path / name)
+        # A generator may draw the padding token, too; torch would hold its row, which the first ELECTRA learns as any other.
+        model.electra.embeddings.word_embeddings.padding_idx = None
+        models[name] = model
+    judge, generator = models["base"], models["small"]
+    if shared:
+        generator.electra.embeddings = judge.electra.embeddings
+        generator.tie_weights()
+    texts = [text(i, 6) for i in range(ROWS)]
+    (tmp_path / "texts.jsonl").write_text("".join(json.dumps(dict(text=row)) + "\n" for row in texts))
+    quern("train", *settings({"task": "mlm", "mlm.objective": "replaced", "mlm.share": 0.3, "from": tmp_path / "base",
+                              "mlm.generator": tmp_path / "small", "mlm.shared_embeddings": shared, "out": tmp_path / "run",
+                              "data.inputs": tmp_path / "texts.jsonl", "data.validation": 0, "train.batch": ROWS,
+                              "train.micro_batch": 5, "train.sequence": 64, "train.steps": 50, "train.lr": LR,
+                              "train.schedule": "constant", "train.warmup": 0, "train.clip": 1.0, "train.log_every": 1,
+                              "train.eval_every": 0, "train.weight_decay": 0.0, "train.beta2": 0.999, "train.seed": 1}))
+    lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    ours = [line for line in lines if line["kind"] == "train"]
+
+    batch = padded(tokenizer, texts)
+    ids, attention = batch["input_ids"], batch["attention_mask"]
+    special = set(tokenizer.all_special_ids)
+    parameters = {id(p): p for model in (judge, generator) for p in model.parameters()}
+    optimizer = torch.optim.AdamW(parameters.values(), lr=LR, betas=(0.9, 0.999), weight_decay=0.0)
+    largest = 0.0
+    for step, line in enumerate(ours):
+        masked, labels = ids.clone(), torch.full_like(ids, -100)
+        for i in range(ROWS):
+            rng = Rng(1 ^ MASKS ^ step << 24, i)
+            for t in range(int(attention[i].sum())):
+                if int(ids[i, t]) in special:
+                    continue
+                chance, _, _ = rng.uniform(), rng.uniform(), rng.below(len(tokenizer))
+                if chance < 0.3:
+                    masked[i, t], labels[i, t] = tokenizer.mask_token_id, ids[i, t]
+        told = generator(**batch | dict(input_ids=masked), labels=labels)
+        replaced = ids.clone()
+        for i in range(ROWS):
+            rng = Rng(1 ^ REPLACEMENTS ^ step << 24, i)
+            for t in (labels[i] >= 0).nonzero().flatten().tolist():
+                replaced[i, t] = int((told.logits[i, t].double().softmax(-1).cumsum(-1) <= rng.uniform()).sum())
+        wrong = (replaced != ids).long()
+        judged = judge(**batch | dict(input_ids=replaced), labels=wrong)
+        loss = told.loss + 50 * judged.loss
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(parameters.values(), 1.0)
+        optimizer.step()
+        largest = max(largest, abs(line["generator_loss"] - told.loss.item()), abs(line["discriminator_loss"] - judged.loss.item()))
+        said = judged.logits.detach() > 0
+        found = int((said & (wrong == 1) & (attention == 1)).sum())
+        assert line["recall"] == pytest.approx(found / max(int(wrong.sum()), 1)), step
+        assert line["precision"] == pytest.approx(found / max(int((said & (attention == 1)).sum()), 1)), step
+    measured("largest difference", largest)
+    assert len(ours) == 50 and largest < 1e-4
+    assert ours[-1]["loss"] < 0.95 * ours[0]["loss"], "nothing was learnt, so nothing was compared"
+    opened = transformers.ElectraForPreTraining.from_pretrained(tmp_path / "run" / "model").eval()
+    with torch.no_grad():
+        theirs = opened(**padded(tokenizer, [texts[0]])).logits[0].sigmoid().tolist()
+    mine = quern.json("predict", tmp_path / "run" / "model", texts[0])["replaced"]
+    assert [token["probability"] for token in mine] == pytest.approx(theirs[1:-1], abs=1e-4)
+    transformers.ElectraForMaskedLM.from_pretrained(tmp_path / "run" / "model" / "generator")

@@ -14,6 +14,7 @@
 #include "recipes/denoise.h"
 #include "recipes/masked.h"
 #include "recipes/pretrain.h"
+#include "recipes/replaced.h"
 #include "recipes/tune.h"
 #include "recipes/tuning/settings.h"
 #include "store/store.h"
@@ -51,6 +52,8 @@ void TrainConfig::fields(Fields& f) {
 
 Result<void> TrainConfig::finish(const Fields& loaded) {
   QUERN_CHECK(recipes::refuse_settings_of_others(loaded, task));
+  const bool replaces = mlm.objective == recipes::MaskedConfig::Objective::replaced;
+  if (task == recipes::TrainTask::mlm) QUERN_CHECK(mlm.finish(loaded));
   if (task == recipes::TrainTask::mlm || task == recipes::TrainTask::denoise) {
     QUERN_TRY(const std::filesystem::path base, pretrain.from.empty()
                                                     ? Result<std::filesystem::path>("")
@@ -58,7 +61,7 @@ Result<void> TrainConfig::finish(const Fields& loaded) {
     pretrain.from = base.string();
     if (pretrain.tokenizer.empty()) pretrain.tokenizer = pretrain.from;
     if (!loaded.is_set("model.family"))
-      pretrain.model.family = task == recipes::TrainTask::mlm ? "bert" : "t5";
+      pretrain.model.family = task == recipes::TrainTask::denoise ? "t5" : replaces ? "electra" : "bert";
   }
   if (!tunes()) {
     QUERN_CHECK(pretrain.check_required(loaded));
@@ -89,8 +92,9 @@ std::string to_text(const train::TrainSummary& s, const std::string& made) {
   TextTable table({"", ""});
   table.add({std::filesystem::path(made).filename().string(), made});
   table.add({"steps", fmt::format("{}{}", s.steps, s.stopped_early ? " (stopped early)" : "")});
-  table.add({"tokens", fmt::format("{} in {}, {:.0f} per second", human_count(static_cast<double>(s.tokens)),
-                                   human_duration(s.seconds), static_cast<double>(s.tokens) / s.seconds)});
+  table.add(
+      {"tokens learnt", fmt::format("{} in {}, {:.0f} per second", human_count(static_cast<double>(s.tokens)),
+                                    human_duration(s.seconds), static_cast<double>(s.tokens) / s.seconds)});
   table.add({"training loss", fmt::format("{:.4f}", s.train_loss)});
   if (s.evaluation) {
     table.add({"validation loss",
@@ -109,10 +113,14 @@ Result<void> train_model(Arguments& arguments, const Fields& loaded, Context& co
   if (!context.quiet) arguments.how.say = [](const std::string& text) { terminal::print_line(text); };
   TrainConfig& config = arguments.config;
   const bool tunes = config.tunes();
+  if (tunes) QUERN_CHECK(config.tune.take_kind());
   const auto learn = [&] {
     if (tunes) return recipes::tune(config.tune, arguments.how);
-    if (config.task == recipes::TrainTask::mlm)
-      return recipes::pretrain_masked(config.pretrain, config.mlm, arguments.how);
+    if (config.task == recipes::TrainTask::mlm) {
+      return config.mlm.objective == recipes::MaskedConfig::Objective::replaced
+                 ? recipes::pretrain_replaced(config.pretrain, config.mlm, arguments.how)
+                 : recipes::pretrain_masked(config.pretrain, config.mlm, arguments.how);
+    }
     if (config.task == recipes::TrainTask::denoise)
       return recipes::pretrain_denoising(config.pretrain, config.denoise, arguments.how);
     return recipes::pretrain(config.pretrain, arguments.how);

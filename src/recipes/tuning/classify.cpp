@@ -26,7 +26,7 @@ Result<EncoderTuning> learn_sequences(const TuneConfig& config, EncoderBase base
             encoding::read_sequences(rows, base.tokenizer, config.classify.given_problem(),
                                      label_options(config, base), refused));
   QUERN_CHECK(check_left(set.train.size(), refused));
-  warn_of_cuts(set.cut, base);
+  warn_of_cuts(set.cut, base.longest);
   QUERN_TRY(const Learner learner,
             open_learner(config, std::move(base),
                          {Head::sequence_classification, set.problem, set.labels, config.train.seed}));
@@ -43,7 +43,7 @@ Result<EncoderTuning> learn_tokens(const TuneConfig& config, EncoderBase base,
   QUERN_TRY(encoding::TokenSet set,
             encoding::read_tokens(rows, base.tokenizer, label_options(config, base), refused));
   QUERN_CHECK(check_left(set.train.size(), refused));
-  warn_of_cuts(set.cut, base);
+  warn_of_cuts(set.cut, base.longest);
   QUERN_TRY(const Learner learner, open_learner(config, std::move(base),
                                                 {Head::token_classification, model::Problem::single_label,
                                                  set.labels, config.train.seed}));

@@ -62,7 +62,7 @@ Result<EncoderTuning> begin(const TuneConfig& config) {
     return make_error(ErrorCode::invalid_argument, "the rows held out are of another form than those learnt",
                       "give pairs with a score, or rows of the same form");
   }
-  warn_of_cuts(train.cut + held_out.cut, base);
+  warn_of_cuts(train.cut + held_out.cut, base.longest);
   QUERN_TRY(const std::shared_ptr<infer::LoadedEncoder> learner,
             open_learner(config, std::move(base), {.seed = config.train.seed}));
   QUERN_CHECK(infer::check_form(form, learner->model.config()));

@@ -15,19 +15,24 @@ Result<EncoderBase> open_encoder_base(const TuneConfig& config) {
   QUERN_TRY(model::ModelConfig own, model::load_config(config.from));
   QUERN_CHECK(model::check_kind(own, model::Kind::encoder));
   const int64_t longest = config.train.sequence_lengths.max();
-  if (longest > own.max_positions) {
-    return make_error(
-        ErrorCode::invalid_argument,
-        fmt::format("train.sequence is {}, but the model has {} positions", longest, own.max_positions),
-        "shorten train.sequence: longer texts are cut");
-  }
-  if (language.tokenizer.vocab_size() > own.vocab_size) {
-    return make_error(ErrorCode::conflict,
-                      fmt::format("{}: the tokenizer has {} tokens, but the model knows {}", config.from,
-                                  language.tokenizer.vocab_size(), own.vocab_size),
-                      "the weights and the tokenizer are of two models");
-  }
+  QUERN_CHECK(check_sequence(longest, own.max_positions));
+  QUERN_CHECK(check_tokenizer(config.from, language.tokenizer, own.vocab_size));
   return EncoderBase{std::move(language.tokenizer), std::move(own), longest};
+}
+
+Result<void> check_sequence(int64_t sequence, int64_t positions) {
+  if (sequence <= positions) return {};
+  return make_error(ErrorCode::invalid_argument,
+                    fmt::format("train.sequence is {}, but the model has {} positions", sequence, positions),
+                    "shorten train.sequence: longer texts are cut");
+}
+
+Result<void> check_tokenizer(const std::string& from, const text::Tokenizer& tokenizer, int64_t vocab_size) {
+  if (tokenizer.vocab_size() <= vocab_size) return {};
+  return make_error(ErrorCode::conflict,
+                    fmt::format("{}: the tokenizer has {} tokens, but the model knows {}", from,
+                                tokenizer.vocab_size(), vocab_size),
+                    "the weights and the tokenizer are of two models");
 }
 
 Result<encoding::LabelledRows> open_rows(const TuneConfig& config, encoding::RefusedRows& refused) {
@@ -42,10 +47,9 @@ Result<void> check_left(size_t examples, const encoding::RefusedRows& refused) {
                     refused.lines.substr(0, refused.lines.find('\n')));
 }
 
-void warn_of_cuts(int64_t cut, const EncoderBase& base) {
+void warn_of_cuts(int64_t cut, int64_t longest) {
   if (cut > 0)
-    log::warn("train", "{} texts are longer than {} tokens, and cut there (train.sequence)", cut,
-              base.longest);
+    log::warn("train", "{} texts are longer than {} tokens, and cut there (train.sequence)", cut, longest);
 }
 
 Result<std::shared_ptr<infer::LoadedEncoder>> open_learner(const TuneConfig& config, EncoderBase base,
@@ -64,10 +68,9 @@ Result<std::shared_ptr<infer::LoadedEncoder>> open_learner(const TuneConfig& con
       infer::LoadedEncoder{std::move(base.tokenizer), std::move(model)});
 }
 
-EncoderTuning begin_encoder(const TuneConfig& config, std::shared_ptr<infer::LoadedEncoder> learner,
-                            std::unique_ptr<encoding::EncoderCriterion> learnt,
-                            std::unique_ptr<encoding::EncoderCriterion> held_out, bool by_length,
-                            uint64_t key) {
+EncoderTuning begin_rows(const TuneConfig& config, RowLearner learner,
+                         std::unique_ptr<encoding::EncoderCriterion> learnt,
+                         std::unique_ptr<encoding::EncoderCriterion> held_out, bool by_length, uint64_t key) {
   EncoderTuning result;
   result.examples = learnt->size();
   auto objective = std::make_unique<encoding::EncoderObjective>(
@@ -77,14 +80,26 @@ EncoderTuning begin_encoder(const TuneConfig& config, std::shared_ptr<infer::Loa
                                 .checkpointing = config.train.checkpointing,
                                 .by_length = by_length,
                                 .seed = config.train.seed,
-                                .dropout = learner->model.config().dropout > 0.0,
+                                .dropout = learner.dropout,
                                 .key = key});
   result.steps_per_epoch = objective->steps_per_epoch();
   result.key = key;
-  result.tuning = {std::make_unique<train::WholeEncoder>(learner->model), std::move(objective)};
-  result.save_extras = [learner](const std::filesystem::path& to) { return learner->tokenizer.save(to); };
-  result.model = std::move(learner);
+  result.tuning = {std::move(learner.trainee), std::move(objective)};
+  result.save_extras = [tokenizer = std::move(learner.tokenizer)](const std::filesystem::path& to) {
+    return tokenizer.save(to);
+  };
+  result.model = std::move(learner.owner);
   return result;
+}
+
+EncoderTuning begin_encoder(const TuneConfig& config, std::shared_ptr<infer::LoadedEncoder> learner,
+                            std::unique_ptr<encoding::EncoderCriterion> learnt,
+                            std::unique_ptr<encoding::EncoderCriterion> held_out, bool by_length,
+                            uint64_t key) {
+  auto trainee = std::make_unique<train::WholeEncoder>(learner->model);
+  const bool dropout = learner->model.config().dropout > 0.0;
+  return begin_rows(config, {learner, learner->tokenizer, std::move(trainee), dropout}, std::move(learnt),
+                    std::move(held_out), by_length, key);
 }
 
 }  // namespace quern::recipes

@@ -19,10 +19,11 @@ TuningTask supervised_task() {
   return {.task = TrainTask::sft,
           .name = "sft",
           .summary = "the answers of examples",
-          .sections = {},
+          .sections = {"rows."},
           .examples = data::TokenContent::supervised,
           .learns_virtual_tokens = true,
-          .criterion = criterion};
+          .criterion = criterion,
+          .begin_with_pairs = learn_to_answer};
 }
 
 }  // namespace quern::recipes

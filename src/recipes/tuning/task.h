@@ -33,9 +33,9 @@ struct Tuning {
   std::function<Result<train::TextSample>()> sample = {};  // TrainHooks'
 };
 
-// The same of an encoder that learns from rows of its own form.
+// The same of an encoder, or an encoder-decoder, that learns from rows of its own form.
 struct EncoderTuning {
-  std::shared_ptr<const infer::LoadedEncoder> model;  // what the rest refers to
+  std::shared_ptr<const void> model;  // what the rest refers to
   Tuning tuning;
   int64_t steps_per_epoch = 0, examples = 0, rows = 0;
   uint64_t key = 0;   // of the rows
@@ -62,6 +62,8 @@ struct TuningTask {
   Result<Tuning> (*begin_with_prompts)(const TuneConfig& config, const TunedModel& model,
                                        align::PromptSets prompts) = nullptr;
   Result<EncoderTuning> (*begin_with_rows)(const TuneConfig& config) = nullptr;
+  // Beside the first: how an encoder-decoder learns the same, from rows.
+  Result<EncoderTuning> (*begin_with_pairs)(const TuneConfig& config) = nullptr;
   // Of tasks with prompts: steps that learn from one batch of them.
   int64_t (*updates)(const TuneConfig& config) = nullptr;
 

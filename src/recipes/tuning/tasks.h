@@ -6,6 +6,7 @@
 namespace quern::recipes {
 
 TuningTask supervised_task();
+Result<EncoderTuning> learn_to_answer(const TuneConfig& config);  // of supervised_task; written_answers.cpp
 TuningTask distill_task();
 // preference.cpp
 TuningTask dpo_task();
