@@ -60,7 +60,7 @@ Refusal read_pair(Row row, QuestionAndAnswer& pair) {
     pair = {example.prompt.get<std::string>(), example.answer.get<std::string>()};
   } else {
     for (const Row* messages : {&example.prompt, &example.answer})
-      if (const Refusal refusal = read_messages(*messages, pair)) return refusal;
+      if (Refusal refusal = read_messages(*messages, pair)) return refusal;
   }
   if (pair.question.empty()) return {Fault::no_prompt, "nothing is asked"};
   if (pair.answer.empty()) return {Fault::no_answer, "nothing is answered"};

@@ -73,6 +73,7 @@ std::vector<TextTokens> ReplacedTokens::replace(std::span<const int64_t> chosen,
   std::vector<MaskedWords::Masked> masked;
   std::vector<const TextTokens*> read;
   for (const int64_t i : chosen) masked.push_back(words_.masked(i, pass.draw));
+  read.reserve(masked.size());
   for (const MaskedWords::Masked& text : masked) read.push_back(&text.text);
   TextBatch batch(read, generator_->config(), pass);
   batch.context.dropout.seed ^= uint64_t{1} << 41;  // other elements than the discriminator
@@ -90,6 +91,7 @@ std::vector<TextTokens> ReplacedTokens::replace(std::span<const int64_t> chosen,
     }
   }
   std::vector<TextTokens> texts;
+  texts.reserve(masked.size());
   for (MaskedWords::Masked& text : masked) texts.push_back(std::move(text.text));
   if (places.empty()) return texts;
   const Tensor states = generator_->hidden(batch.tokens, batch.context, batch.types);

@@ -5,8 +5,6 @@
 
 namespace quern::recipes {
 
-namespace fs = std::filesystem;
-
 void MaskedConfig::fields(Fields& f) {
   f.add("objective", objective,
         "words: tell those that are hidden; replaced: tell tokens that a generator put in their place "
@@ -36,7 +34,8 @@ Result<void> MaskedConfig::finish(const Fields& loaded) {
   return {};
 }
 
-Result<train::TrainSummary> pretrain_masked(PretrainConfig config, MaskedConfig masks, const TrainHow& how) {
+Result<train::TrainSummary> pretrain_masked(const PretrainConfig& config, MaskedConfig masks,
+                                            const TrainHow& how) {
   QUERN_TRY(const text::Tokenizer tokenizer, open_tokenizer(config.tokenizer));
   QUERN_TRY(encoding::MaskTokens tokens, encoding::MaskTokens::of(tokenizer));
   QUERN_TRY(const FolderLock lock, FolderLock::acquire(config.out));

@@ -24,6 +24,7 @@ struct MaskedConfig {
 
 // Trains an encoder on the texts of `config`, new or to go on with, and leaves what pretrain() does. Its texts are documents,
 // cut at train.sequence tokens. `config` must be finished. Errors as pretrain(); conflict for a model that is no encoder.
-Result<train::TrainSummary> pretrain_masked(PretrainConfig config, MaskedConfig masks, const TrainHow& how);
+Result<train::TrainSummary> pretrain_masked(const PretrainConfig& config, MaskedConfig masks,
+                                            const TrainHow& how);
 
 }  // namespace quern::recipes

@@ -53,7 +53,7 @@ Result<Encoder> make_generator(const PretrainConfig& config, const MaskedConfig&
 
 }  // namespace
 
-Result<train::TrainSummary> pretrain_replaced(PretrainConfig config, MaskedConfig masks,
+Result<train::TrainSummary> pretrain_replaced(const PretrainConfig& config, MaskedConfig masks,
                                               const TrainHow& how) {
   QUERN_TRY(const text::Tokenizer tokenizer, open_tokenizer(config.tokenizer));
   QUERN_TRY(encoding::MaskTokens tokens, encoding::MaskTokens::of(tokenizer));

@@ -92,7 +92,7 @@ EncoderTuning begin_rows(const TuneConfig& config, RowLearner learner,
   return result;
 }
 
-EncoderTuning begin_encoder(const TuneConfig& config, std::shared_ptr<infer::LoadedEncoder> learner,
+EncoderTuning begin_encoder(const TuneConfig& config, const std::shared_ptr<infer::LoadedEncoder>& learner,
                             std::unique_ptr<encoding::EncoderCriterion> learnt,
                             std::unique_ptr<encoding::EncoderCriterion> held_out, bool by_length,
                             uint64_t key) {
