@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "formats/adapter_hub.h"
 
 namespace quern::formats {
 
@@ -126,12 +127,13 @@ constexpr std::pair<std::string_view, PeftMethod> kMethods[] = {{"LORA", PeftMet
                                                                 {"PROMPT_TUNING", PeftMethod::prompt},
                                                                 // What its encoder made is all that is saved.
                                                                 {"P_TUNING", PeftMethod::prompt},
-                                                                {"PREFIX_TUNING", PeftMethod::prefix}};
+                                                                {"PREFIX_TUNING", PeftMethod::prefix},
+                                                                {"BOTTLENECK", PeftMethod::bottleneck}};
 
 Result<PeftMethod> read_method(const Json& json, const std::string& source) {
   QUERN_TRY(const std::string name, json_get<std::string>(json, "peft_type", source));
   for (const auto& [known, method] : kMethods)
-    if (name == known) return method;
+    if (name == known && method != PeftMethod::bottleneck) return method;
   return make_error(
       ErrorCode::unsupported,
       fmt::format("{}: peft_type: expected LORA, PROMPT_TUNING, P_TUNING or PREFIX_TUNING, got {}", source,
@@ -194,6 +196,7 @@ std::string_view name_of(PeftMethod method) {
 
 Result<PeftConfig> read_peft_config(const Json& json, const std::string& source) {
   if (!json.is_object()) return wrong(source, "the file", "an object", json);
+  if (is_adapter_hub_config(json)) return read_adapter_hub_config(json, source);
   PeftConfig config;
   QUERN_TRY(config.method, read_method(json, source));
   if (config.method != PeftMethod::lora) {
@@ -225,6 +228,7 @@ Result<PeftConfig> read_peft_config(const Json& json, const std::string& source)
 }
 
 nlohmann::ordered_json write_peft_config(const PeftConfig& config) {
+  if (config.method == PeftMethod::bottleneck) return write_adapter_hub_config(config);
   if (config.method != PeftMethod::lora) return write_virtual_tokens(config);
   nlohmann::ordered_json json{{"peft_type", "LORA"},
                               {"task_type", config.task},
@@ -248,6 +252,16 @@ nlohmann::ordered_json write_peft_config(const PeftConfig& config) {
   return json;
 }
 
+namespace {
+
+constexpr std::string_view kPeftOldFile = "adapter_model.bin";
+
+std::string_view weights_file_of(const PeftConfig& config) {
+  return config.method == PeftMethod::bottleneck ? kAdapterHubWeightsFile : kPeftWeightsFile;
+}
+
+}  // namespace
+
 bool is_peft_folder(const fs::path& path) {
   std::error_code ignored;
   return fs::is_regular_file(path / kPeftConfigFile, ignored);
@@ -260,13 +274,17 @@ Result<PeftFolder> PeftFolder::open(const fs::path& path) {
   }
   QUERN_TRY(const Json json, read_json_file(path / kPeftConfigFile));
   QUERN_TRY(PeftConfig config, read_peft_config(json, (path / kPeftConfigFile).string()));
+  const bool hub = config.method == PeftMethod::bottleneck;
+  const std::string_view weights_file = weights_file_of(config),
+                         old = hub ? kAdapterHubOldFile : kPeftOldFile;
   std::error_code ignored;
-  if (!fs::exists(path / kPeftWeightsFile, ignored) && fs::exists(path / "adapter_model.bin", ignored)) {
+  if (!fs::exists(path / weights_file, ignored) && fs::exists(path / old, ignored)) {
     return make_error(ErrorCode::unsupported,
-                      fmt::format("{} has no {}, only adapter_model.bin", path.string(), kPeftWeightsFile),
-                      "save it again with PEFT, which writes safetensors by default");
+                      fmt::format("{} has no {}, only {}", path.string(), weights_file, old),
+                      hub ? "save it again with use_safetensors=True"
+                          : "save it again with PEFT, which writes safetensors by default");
   }
-  QUERN_TRY(TensorArchive weights, TensorArchive::open(path / kPeftWeightsFile));
+  QUERN_TRY(TensorArchive weights, TensorArchive::open(path / weights_file));
   return PeftFolder{std::move(config), std::move(weights), path};
 }
 
@@ -280,7 +298,7 @@ Error PeftFolder::misfit(const std::string& what) const {
 Result<void> write_peft_folder(const fs::path& folder, const PeftConfig& config,
                                std::vector<NamedTensor> tensors) {
   QUERN_CHECK(make_directories(folder));
-  QUERN_CHECK(write_safetensors(folder / kPeftWeightsFile, std::move(tensors)));
+  QUERN_CHECK(write_safetensors(folder / weights_file_of(config), std::move(tensors)));
   return write_file_atomic(folder / kPeftConfigFile, write_peft_config(config).dump(2) + "\n");
 }
 

@@ -1,5 +1,6 @@
 // Adapters as PEFT publishes them: adapter_config.json beside adapter_model.safetensors. Layout:
-// https://huggingface.co/docs/peft/developer_guides/checkpoint
+// https://huggingface.co/docs/peft/developer_guides/checkpoint. Bottlenecks, which PEFT has not, as AdapterHub's library
+// publishes them (formats/adapter_hub.h): a folder of the same first file.
 #pragma once
 
 #include <filesystem>
@@ -20,8 +21,8 @@ inline constexpr std::string_view kPeftPrefix = "base_model.model.";
 // PEFT's task_type of adapters of reward models, which hold the score, a whole tensor (modules_to_save).
 inline constexpr std::string_view kScoringTask = "SEQ_CLS";
 
-// PEFT's peft_type: LORA; PROMPT_TUNING, as which P_TUNING is read; PREFIX_TUNING.
-enum class PeftMethod { lora, prompt, prefix };
+// PEFT's peft_type: LORA; PROMPT_TUNING, as which P_TUNING is read; PREFIX_TUNING. BOTTLENECK is AdapterHub's.
+enum class PeftMethod { lora, prompt, prefix, bottleneck };
 std::string_view name_of(PeftMethod method);
 
 // Of methods that put virtual tokens before every text, and of the model they were learnt with.
@@ -33,6 +34,23 @@ struct PeftVirtualTokens {
   bool projected = false;      // of a prefix: it was learnt through a two-layer perceptron
   int64_t projection = 0;      // encoder_hidden_size: its inner width
   std::string init_text = {};  // whose tokens the first values were those of; empty: of random tokens
+};
+
+// Of bottlenecks, as AdapterHub's BnConfig has them.
+struct PeftBottleneck {
+  std::string name = "quern";       // the adapter's, in the names of tensors
+  int64_t width = 0;                // of what is between the maps; 0: channels / reduction
+  double reduction = 16.0;          // reduction_factor
+  std::string activation = "relu";  // non_linearity: transformers' name of it
+  double scale = 1.0;
+  bool attention = true;      // mh_adapter: behind attention
+  bool mlp = true;            // output_adapter: behind the MLP
+  bool reads_stream = false;  // original_ln_before: the residual stream is added to what enters
+  std::map<int64_t, double> layer_reductions = {};  // of layers that have one of their own
+  std::vector<int64_t> leave_out = {};              // layers without
+  int64_t channels = 0;                             // hidden_size of the model
+  std::string family = {};                          // its model_type
+  std::string model_class = {};
 };
 
 // Settings of an adapter. Those of LoRA: of a module that `ranks` or `alphas` name (by the end of its path), theirs hold.
@@ -50,6 +68,7 @@ struct PeftConfig {
   std::map<std::string, double> alphas = {};
   PeftMethod method = PeftMethod::lora;
   PeftVirtualTokens tokens = {};  // of prompt and prefix
+  PeftBottleneck bottleneck = {};
 
   int64_t rank_of(std::string_view module) const;
   double scale_of(std::string_view module, int64_t rank) const;

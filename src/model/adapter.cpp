@@ -1,6 +1,7 @@
 #include "model/adapter.h"
 
 #include "base/exception.h"
+#include "model/bottleneck.h"
 #include "model/lora.h"
 #include "model/virtual_tokens.h"
 
@@ -26,6 +27,8 @@ Result<std::unique_ptr<nn::Adapter>> make_adapter(const Decoder& model, const fo
       return any(make_prompt(model, settings.tokens.count, text, seed));
     case formats::PeftMethod::prefix:
       return any(make_prefix(model, settings.tokens, text, seed));
+    case formats::PeftMethod::bottleneck:
+      return any(make_bottleneck(model.config(), settings, seed));
   }
   throw InternalError("[adapter] unknown method");
 }
@@ -38,6 +41,8 @@ Result<std::unique_ptr<nn::Adapter>> load_adapter(const Decoder& model, const fo
       return any(load_prompt(model.config(), folder));
     case formats::PeftMethod::prefix:
       return any(load_prefix(model.config(), folder));
+    case formats::PeftMethod::bottleneck:
+      return any(load_bottleneck(model.config(), folder));
   }
   throw InternalError("[adapter] unknown method");
 }
@@ -47,6 +52,8 @@ Result<void> save_adapter(const nn::Adapter& adapter, const ModelConfig& config,
                           bool final) {
   if (const auto* lora = dynamic_cast<const nn::LoraAdapter*>(&adapter))
     return save_lora(*lora, config, settings, folder);
+  if (const auto* bottleneck = dynamic_cast<const nn::BottleneckAdapter*>(&adapter))
+    return save_bottleneck(*bottleneck, config, settings, folder);
   if (const auto* prompt = dynamic_cast<const nn::SoftPrompt*>(&adapter))
     return save_prompt(*prompt, config, settings, folder);
   return save_prefix(dynamic_cast<const nn::Prefix&>(adapter), config, settings, folder, final);

@@ -189,6 +189,14 @@ namespace {
 
 Result<void> check_merges(const formats::PeftFolder& folder) {
   if (folder.config.method == formats::PeftMethod::lora) return {};
+  if (folder.config.method == formats::PeftMethod::bottleneck) {
+    return make_error(
+        ErrorCode::unsupported,
+        fmt::format("{} (bottlenecks) cannot be merged: what stands behind attention and MLP is "
+                    "not linear, and is no change of a weight",
+                    folder.path.string()),
+        "use it beside the model: --adapter");
+  }
   return make_error(
       ErrorCode::unsupported,
       fmt::format("{} ({}) cannot be merged: its {} virtual tokens stand before every text, and "

@@ -181,7 +181,7 @@ Result<nn::LoraAdapter> load_modules(const nn::Module& model, const ModelConfig&
     return make_error(ErrorCode::unsupported,
                       fmt::format("{}: expected a LoRA, got {}", folder.path.string(),
                                   formats::name_of(folder.config.method)),
-                      "virtual tokens are for models that write, beside them: --adapter");
+                      "virtual tokens and bottlenecks are for models that write, beside them: --adapter");
   }
   QUERN_TRY(const std::vector<Site> sites, sites_of(model, config));
   QUERN_TRY(const Family* family, find_family(config.family));

@@ -16,6 +16,12 @@ Tensor Adapter::change(const Parameter&, const Tensor&, const Tensor&, const Ten
   return y;
 }
 
+bool Adapter::follows(int64_t, Branch) const { return false; }
+
+Tensor Adapter::follow(int64_t, Branch, const Tensor& y, const Tensor&, const DropoutState&) const {
+  return y;
+}
+
 Tensor Adapter::embeddings(const Tensor& x, const Tensor&) const { return x; }
 Tensor Adapter::keys(int64_t, const Tensor& k, const Tensor&) const { return k; }
 Tensor Adapter::values(int64_t, const Tensor& v, const Tensor&) const { return v; }
@@ -67,6 +73,16 @@ Tensor adapted(const Parameter& weight, const Tensor& bias, const Tensor& x, con
       [&](const Adapter& adapter) { return adapter.changes(weight); },
       [&](const Adapter& adapter, const auto& rows_of) {
         return adapter.change(weight, bias, rows_of(x), rows_of(y), context.dropout);
+      });
+}
+
+Tensor followed(int64_t layer, Branch branch, const Tensor& y, const Tensor& stream,
+                const ForwardContext& context) {
+  return by_rows(
+      y, y.shape().rows(), autograd::recording({&y, &stream}), context,
+      [&](const Adapter& adapter) { return adapter.follows(layer, branch); },
+      [&](const Adapter& adapter, const auto& rows_of) {
+        return adapter.follow(layer, branch, rows_of(y), rows_of(stream), context.dropout);
       });
 }
 

@@ -1,11 +1,15 @@
-// Adapters: what tuning adds to a model that stays as it is. They change what linear maps make (nn/lora.h), or put virtual
-// tokens before every text (nn/soft_prompt.h, nn/prefix.h), which stand where tokens do: they have positions, keys and values.
+// Adapters: what tuning adds to a model that stays as it is. They change what linear maps make (nn/lora.h) or what attention
+// and MLP do (nn/bottleneck.h), or put virtual tokens before every text (nn/soft_prompt.h, nn/prefix.h), which stand where
+// tokens do: they have positions, keys and values.
 #pragma once
 
 #include "nn/context.h"
 #include "nn/module.h"
 
 namespace quern::nn {
+
+// Of a layer: what joins the residual stream.
+enum class Branch : uint8_t { attention, mlp };
 
 // Its parameters are named as in PEFT's files. The model must outlive it and stay where it is. Thread-safe when it is frozen.
 class Adapter : public Module {
@@ -14,6 +18,11 @@ class Adapter : public Module {
   // y [..., out], what the map of `weight` with `bias` (which may be undefined) makes of x [..., in], changed; y itself
   // where the adapter leaves the map alone.
   virtual Tensor change(const Parameter& weight, const Tensor& bias, const Tensor& x, const Tensor& y,
+                        const DropoutState& dropout) const;
+
+  virtual bool follows(int64_t layer, Branch branch) const;
+  // y [..., C], what a branch of a layer made and would add to `stream` [..., C], changed.
+  virtual Tensor follow(int64_t layer, Branch branch, const Tensor& y, const Tensor& stream,
                         const DropoutState& dropout) const;
 
   // How many stand before every text. Virtual token i has the id V + i after those of the vocabulary.
@@ -33,6 +42,10 @@ Tensor adapted(const Parameter& weight, const Tensor& bias, const Tensor& x, con
                const ForwardContext& context);
 // Whether any of them changes the map.
 bool is_adapted(const Parameter& weight, const ForwardContext& context);
+
+// y, what a branch of a layer made, changed by the adapters of its rows.
+Tensor followed(int64_t layer, Branch branch, const Tensor& y, const Tensor& stream,
+                const ForwardContext& context);
 
 // Takes virtual tokens out of `tokens` (i32 [B, T]), whose vocabulary is of `vocab`: 0 stands in their places, and
 // context.virtual_tokens says which was where; undefined where there is none. Throws ShapeError for one that the adapter of

@@ -1,5 +1,6 @@
 #include "nn/block.h"
 
+#include "nn/adapter.h"
 #include "nn/dropout.h"
 #include "ops/binary.h"
 
@@ -27,8 +28,9 @@ Block::Block(const BlockSpec& spec, std::shared_ptr<Rotary> rotary)
   }
 }
 
-Tensor Block::attend(const Tensor& x, const ForwardContext& context) const {
-  return dropout(attention_.forward(x, context), dropout_, context.dropout, 1 + 2 * layer_);
+Tensor Block::attend(const Tensor& x, const Tensor& stream, const ForwardContext& context) const {
+  const Tensor y = dropout(attention_.forward(x, context), dropout_, context.dropout, 1 + 2 * layer_);
+  return followed(static_cast<int64_t>(layer_), Branch::attention, y, stream, context);
 }
 
 Tensor Block::read_source(const Tensor& x, const ForwardContext& context) const {
@@ -36,32 +38,33 @@ Tensor Block::read_source(const Tensor& x, const ForwardContext& context) const 
                  kCrossSites + layer_);
 }
 
-Tensor Block::feed_forward(const Tensor& x, const ForwardContext& context) const {
-  const Tensor y = std::visit([&](const auto& mlp) { return mlp.forward(x, context); }, mlp_);
-  return dropout(y, dropout_, context.dropout, 2 + 2 * layer_);
+Tensor Block::feed_forward(const Tensor& x, const Tensor& stream, const ForwardContext& context) const {
+  const Tensor made = std::visit([&](const auto& mlp) { return mlp.forward(x, context); }, mlp_);
+  const Tensor y = dropout(made, dropout_, context.dropout, 2 + 2 * layer_);
+  return followed(static_cast<int64_t>(layer_), Branch::mlp, y, stream, context);
 }
 
 Tensor Block::forward(const Tensor& x, const ForwardContext& context) const {
   if (layout_ == BlockLayout::post_norm) {
-    Tensor h = attention_norm_.forward(ops::add(x, attend(x, context)));
+    Tensor h = attention_norm_.forward(ops::add(x, attend(x, x, context)));
     if (cross_attention_) h = cross_norm_->forward(ops::add(h, read_source(h, context)));
-    return mlp_norm_->forward(ops::add(h, feed_forward(h, context)));
+    return mlp_norm_->forward(ops::add(h, feed_forward(h, h, context)));
   }
   if (layout_ == BlockLayout::branch_norm) {
-    const Tensor h = ops::add(x, attention_norm_.forward(attend(x, context)));
-    return ops::add(h, mlp_norm_->forward(feed_forward(h, context)));
+    const Tensor h = ops::add(x, attention_norm_.forward(attend(x, x, context)));
+    return ops::add(h, mlp_norm_->forward(feed_forward(h, h, context)));
   }
   if (layout_ == BlockLayout::sandwich) {
-    const Tensor attended = attend(attention_norm_.forward(x), context);
+    const Tensor attended = attend(attention_norm_.forward(x), x, context);
     const Tensor h = ops::add(x, attention_post_norm_->forward(attended));
-    return ops::add(h, mlp_post_norm_->forward(feed_forward(mlp_norm_->forward(h), context)));
+    return ops::add(h, mlp_post_norm_->forward(feed_forward(mlp_norm_->forward(h), h, context)));
   }
   const Tensor normed = attention_norm_.forward(x);
-  Tensor h = ops::add(x, attend(normed, context));
+  Tensor h = ops::add(x, attend(normed, x, context));
   if (cross_attention_) h = ops::add(h, read_source(cross_norm_->forward(h), context));
-  if (layout_ == BlockLayout::parallel) return ops::add(h, feed_forward(normed, context));
+  if (layout_ == BlockLayout::parallel) return ops::add(h, feed_forward(normed, h, context));
   const Tensor& entering = layout_ == BlockLayout::parallel_norms ? x : h;
-  return ops::add(h, feed_forward(mlp_norm_->forward(entering), context));
+  return ops::add(h, feed_forward(mlp_norm_->forward(entering), h, context));
 }
 
 void Block::visit(const Visitor& visitor, const std::string& prefix) {

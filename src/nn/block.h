@@ -42,9 +42,10 @@ class Block final : public Module {
   void visit(const Visitor& visitor, const std::string& prefix = {}) override;
 
  private:
-  Tensor attend(const Tensor& x, const ForwardContext& context) const;
+  // What branches make of x and are about to add to `stream`.
+  Tensor attend(const Tensor& x, const Tensor& stream, const ForwardContext& context) const;
   Tensor read_source(const Tensor& x, const ForwardContext& context) const;
-  Tensor feed_forward(const Tensor& x, const ForwardContext& context) const;
+  Tensor feed_forward(const Tensor& x, const Tensor& stream, const ForwardContext& context) const;
 
   BlockLayout layout_;
   double dropout_;

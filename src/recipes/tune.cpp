@@ -202,15 +202,16 @@ Result<train::TrainSummary> tune_by_rows(TuneConfig& config, const TrainHow& how
 
 void AdapterConfig::fields(Fields& f) {
   f.add("method", method,
-        "lora: train an adapter beside the model; prompt: embeddings before every text; prefix: keys and "
-        "values before it; none: the model itself",
+        "lora: train an adapter beside the model; bottleneck: narrow maps behind attention and MLP; prompt: "
+        "embeddings before every text; prefix: keys and values before it; none: the model itself",
         {{"lora", Method::lora},
          {"prompt", Method::prompt},
          {"prefix", Method::prefix},
+         {"bottleneck", Method::bottleneck},
          {"none", Method::none}});
   f.add("rank", settings.rank, "rows of A").range(1, 4096);
   f.add("alpha", settings.alpha, "the adapter is scaled by alpha / rank").at_least(0);
-  f.add("dropout", settings.dropout, "of what enters A").range(0, 0.9);
+  f.add("dropout", settings.dropout, "of what enters A; of what a bottleneck adds").range(0, 0.9);
   f.add("targets", settings.targets,
         "linear maps, by the ends of their paths; all-linear: every one in the blocks");
   f.add("rank_stabilised", settings.rank_stabilised, "scale by alpha / sqrt(rank)");
@@ -224,14 +225,29 @@ void AdapterConfig::fields(Fields& f) {
   f.add("projection", settings.tokens.projection,
         "prefix: inner width of a perceptron that makes it while it learns; 0: none")
       .range(0, 1 << 20);
+  f.add("width", settings.bottleneck.width,
+        "bottleneck: of what is between its maps; 0: by adapter.reduction")
+      .range(0, 1 << 20);
+  f.add("reduction", settings.bottleneck.reduction, "bottleneck: the width of the model divided by its own")
+      .range(1e-3, 1 << 20);
+  f.add("activation", settings.bottleneck.activation, "bottleneck: between its maps")
+      .one_of({"relu", "silu", "gelu", "gelu_new", "tanh", "sigmoid", "relu2", "linear"});
+  f.add("places", places, "bottleneck: behind which branches of each layer it stands",
+        {{"both", Places::both}, {"attention", Places::attention}, {"mlp", Places::mlp}});
+  f.add("reads_stream", settings.bottleneck.reads_stream,
+        "bottleneck: the residual stream is added to what enters it");
+  f.add("scale", settings.bottleneck.scale, "bottleneck: of what it adds").range(-1e3, 1e3);
   f.add("from", from, "adapter folder to go on from; its settings hold");
 }
 
 Result<void> AdapterConfig::check_method(const Fields& loaded) {
   using formats::PeftMethod;
-  settings.method = method == Method::prompt   ? PeftMethod::prompt
-                    : method == Method::prefix ? PeftMethod::prefix
-                                               : PeftMethod::lora;
+  settings.method = method == Method::prompt       ? PeftMethod::prompt
+                    : method == Method::prefix     ? PeftMethod::prefix
+                    : method == Method::bottleneck ? PeftMethod::bottleneck
+                                                   : PeftMethod::lora;
+  settings.bottleneck.attention = places != Places::mlp;
+  settings.bottleneck.mlp = places != Places::attention;
   const auto refuse = [&](std::initializer_list<const char*> keys, const char* methods) -> Result<void> {
     for (const char* key : keys) {
       if (!loaded.is_set(fmt::format("adapter.{}", key))) continue;
@@ -241,12 +257,24 @@ Result<void> AdapterConfig::check_method(const Fields& loaded) {
     }
     return {};
   };
+  if (method != Method::lora && method != Method::none) {
+    QUERN_CHECK(
+        refuse({"rank", "alpha", "targets", "rank_stabilised", "magnitudes", "b_learning_rate"}, "lora"));
+  }
   if (has_virtual_tokens()) {
-    QUERN_CHECK(refuse(
-        {"rank", "alpha", "dropout", "targets", "rank_stabilised", "magnitudes", "b_learning_rate"}, "lora"));
+    QUERN_CHECK(refuse({"dropout"}, "lora or bottleneck"));
     settings.dropout = 0.0;
   } else {
     QUERN_CHECK(refuse({"virtual_tokens", "init_text"}, "prompt or prefix"));
+  }
+  if (method != Method::bottleneck) {
+    QUERN_CHECK(
+        refuse({"width", "reduction", "activation", "places", "reads_stream", "scale"}, "bottleneck"));
+  }
+  if (settings.bottleneck.width > 0) {
+    if (loaded.is_set("adapter.reduction"))
+      return make_error(ErrorCode::invalid_argument, "adapter.width and adapter.reduction are both set",
+                        "each says the other: leave one out");
   }
   if (method != Method::prefix) QUERN_CHECK(refuse({"projection"}, "prefix"));
   settings.tokens.projected = settings.tokens.projection > 0;
@@ -260,8 +288,9 @@ Result<void> AdapterConfig::check_from(bool none, const Fields& loaded) {
     return make_error(ErrorCode::unsupported, "adapter.from is of adapters beside a model that writes",
                       "merge that adapter (quern merge), and train from the result");
   }
-  for (const char* key : {"rank", "alpha", "targets", "rank_stabilised", "magnitudes", "virtual_tokens",
-                          "init_text", "projection"}) {
+  for (const char* key :
+       {"rank", "alpha", "targets", "rank_stabilised", "magnitudes", "virtual_tokens", "init_text",
+        "projection", "width", "reduction", "activation", "places", "reads_stream", "scale"}) {
     if (loaded.is_set(fmt::format("adapter.{}", key))) {
       return make_error(ErrorCode::invalid_argument,
                         fmt::format("adapter.{} is set, and adapter.from has its own", key), "leave one out");
@@ -277,7 +306,7 @@ Result<void> AdapterConfig::take_settings() {
     return make_error(ErrorCode::conflict,
                       fmt::format("adapter.from, {}, is of {}, and adapter.method of {}", from,
                                   formats::name_of(folder.config.method), formats::name_of(settings.method)),
-                      "adapter.method is lora, prompt or prefix");
+                      "adapter.method is lora, prompt, prefix or bottleneck");
   }
   const std::string base = settings.base;
   settings = folder.config;
@@ -385,6 +414,10 @@ Result<void> TuneConfig::finish(const Fields& loaded) {
     return make_error(ErrorCode::unsupported,
                       fmt::format("task {} does not learn virtual tokens", usual.name),
                       "sft, dpo, orpo, simpo and kto do; or say adapter.method: lora");
+  }
+  if (adapter.method == AdapterConfig::Method::bottleneck && !usual.learns_bottlenecks) {
+    return make_error(ErrorCode::unsupported, fmt::format("task {} does not learn bottlenecks", usual.name),
+                      "its values and scores are learnt beside a LoRA: say adapter.method: lora");
   }
   if (!adapter.from.empty()) QUERN_CHECK(adapter.check_from(whole || usual.scores, loaded));
   // What PEFT and TRL begin with.

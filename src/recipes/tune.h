@@ -21,9 +21,11 @@ namespace quern::recipes {
 
 // The `adapter:` section.
 struct AdapterConfig {
-  enum class Method { lora, prompt, prefix, none };
+  enum class Method { lora, prompt, prefix, bottleneck, none };
+  enum class Places { both, attention, mlp };
   Method method = Method::lora;
-  std::string from;  // PEFT folder to go on from, whose settings hold; empty: a new adapter
+  Places places = Places::both;  // of bottlenecks
+  std::string from;              // PEFT folder to go on from, whose settings hold; empty: a new adapter
   formats::PeftConfig settings{.rank = 16, .alpha = 32.0, .targets = {"all-linear"}};
   double b_learning_rate = 1.0;  // of B, times that of all others: LoRA+ (arXiv 2402.12354)
 

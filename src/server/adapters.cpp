@@ -4,6 +4,7 @@
 
 #include "base/config.h"
 #include "base/exception.h"
+#include "nn/bottleneck.h"
 #include "nn/lora.h"
 #include "server/api_error.h"
 #include "server/api_format.h"
@@ -38,6 +39,8 @@ Json adapter_json(const ServedModel& model, const infer::LoadedAdapter& adapter)
   if (const auto* lora = dynamic_cast<const nn::LoraAdapter*>(adapter.weights.get())) {
     json["rank"] = adapter.config.rank;
     json["modules"] = lora->modules().size();
+  } else if (const auto* bottleneck = dynamic_cast<const nn::BottleneckAdapter*>(adapter.weights.get())) {
+    json["modules"] = bottleneck->modules().size();
   } else {
     json["virtual_tokens"] = adapter.weights->virtual_tokens();
   }

@@ -169,6 +169,49 @@ def test_virtual_tokens_are_tuned_as_by_peft(quern, model, examples, tmp_path, m
                       tmp_path / "run" / "adapter")
 
 
+class Bottlenecks(torch.nn.Module):
+    """The bottlenecks of a folder (AdapterHub's form) behind the branches of a Llama."""
+
+    def __init__(self, folder, model):
+        super().__init__()
+        how = json.loads((folder / "adapter_config.json").read_text())["config"]
+        self.activation, self.stream = getattr(torch.nn.functional, how["non_linearity"]), how["original_ln_before"]
+        self.values = torch.nn.ParameterDict({name.replace(".", "/"): value for name, value
+                                              in load_file(folder / "adapter.safetensors").items()})
+        for i, layer in enumerate(model.model.layers):
+            # What is about to be added to, of both branches, is what enters the norm before them.
+            for module, norm, branch in ((layer.self_attn.o_proj, layer.input_layernorm, "attention_adapters"),
+                                         (layer.mlp.down_proj, layer.post_attention_layernorm, "output_adapters")):
+                path = f"model/layers/{i}/{branch}/adapters/quern/"
+                if path + "adapter_up/bias" in self.values:
+                    norm.register_forward_pre_hook(lambda _, entering, path=path: setattr(self, path, entering[0]))
+                    module.register_forward_hook(lambda _, __, y, path=path: self.behind(path, y))
+
+    def behind(self, path, y):
+        value = lambda name: self.values[path + name]  # noqa: E731
+        entering = y + getattr(self, path) if self.stream else y
+        inner = self.activation(torch.nn.functional.linear(entering, value("adapter_down/0/weight"),
+                                                           value("adapter_down/0/bias")))
+        return y + torch.nn.functional.linear(inner, value("adapter_up/weight"), value("adapter_up/bias"))
+
+
+# Houlsby's and Pfeiffer's.
+@pytest.mark.parametrize("how", [{"adapter__activation": "silu"},
+                                 {"adapter__places": "mlp", "adapter__reads_stream": "true"}])
+def test_bottlenecks_are_tuned_as_in_torch(quern, model, examples, tmp_path, measured, how):
+    how = {"task": "sft", "adapter__method": "bottleneck", "adapter__width": 8, **how}
+    ours(quern, model, examples("completion"), tmp_path / "first", **how, train__lr=0, train__steps=1)
+    a = ours(quern, model, examples("completion"), tmp_path / "run", **how, train__lr=5e-3)
+    base = opened(model).requires_grad_(False)
+    base.bottlenecks = Bottlenecks(tmp_path / "first" / "adapter", base)
+    b = theirs(SFTTrainer, SFTConfig, base, tokenizer_of(model), "completion", tmp_path / "trl", 5e-3)
+    agree(a, b, measured)
+    learnt_here = opened(model)
+    learnt_here.bottlenecks = Bottlenecks(tmp_path / "run" / "adapter", learnt_here)
+    generation_agrees(quern, model, learnt_here.eval(), tokenizer_of(model), "The mill stands", measured, "--adapter",
+                      tmp_path / "run" / "adapter")
+
+
 # TRL smooths no labels of the loss it calls sigmoid.
 @pytest.mark.parametrize("loss, smoothing", [("sigmoid", 0.0), ("robust", 0.2), ("hinge", 0.0), ("ipo", 0.0)])
 def test_dpo_is_that_of_trl(quern, model, examples, tmp_path, measured, loss, smoothing):

@@ -64,6 +64,7 @@ TuningTask ppo_task() {
           .name = "ppo",
           .summary = "its own answers by their reward, beside a model of values",
           .sections = {"rollout.", "rewards.", "ppo."},
+          .learns_bottlenecks = false,
           .adapter_lr = 1e-5,
           .model_lr = 1e-6,
           .finish = finish_own_answers,

@@ -19,6 +19,7 @@ TuningTask reward_task() {
           .sections = {"reward."},
           .examples = data::TokenContent::preferences,
           .scores = true,
+          .learns_bottlenecks = false,
           .adapter_lr = 1e-4,
           .model_lr = 1e-5,
           .criterion = criterion};

@@ -52,6 +52,7 @@ struct TuningTask {
   data::TokenContent examples = data::TokenContent::text;  // what it learns from, unless that is prompts
   bool scores = false;                                     // what is tuned is a reward model
   bool learns_virtual_tokens = false;                      // adapters that put them before every text, too
+  bool learns_bottlenecks = true;                          // and those
   double adapter_lr = 2e-4, model_lr = 2e-5;               // unless somebody chose one
   // Settings of the task that nobody made in `loaded`, and what single fields cannot check. May be null.
   Result<void> (*finish)(TuneConfig& config, const Fields& loaded) = nullptr;

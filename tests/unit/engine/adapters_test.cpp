@@ -28,10 +28,9 @@ std::shared_ptr<const infer::LoadedAdapter> adapter_of(const infer::LoadedModel&
                            std::make_unique<const nn::LoraAdapter>(std::move(weights))});
 }
 
-// Virtual tokens of random values.
-std::shared_ptr<const infer::LoadedAdapter> virtual_of(const infer::LoadedModel& loaded, uint64_t id,
-                                                       formats::PeftMethod method, int64_t count) {
-  const formats::PeftConfig settings{.method = method, .tokens = {.count = count}};
+// One of random values.
+std::shared_ptr<const infer::LoadedAdapter> random_of(const infer::LoadedModel& loaded, uint64_t id,
+                                                      const formats::PeftConfig& settings) {
   std::unique_ptr<nn::Adapter> weights = model::make_adapter(loaded.model, settings, {}, id).value();
   weights->visit([&](const std::string& name, nn::Parameter& p) {
     Rng rng(id, name.size());
@@ -42,6 +41,18 @@ std::shared_ptr<const infer::LoadedAdapter> virtual_of(const infer::LoadedModel&
   weights->freeze();
   return std::make_shared<const infer::LoadedAdapter>(
       infer::LoadedAdapter{"adapter", "", settings, &loaded.model, id, std::move(weights)});
+}
+
+std::shared_ptr<const infer::LoadedAdapter> virtual_of(const infer::LoadedModel& loaded, uint64_t id,
+                                                       formats::PeftMethod method, int64_t count) {
+  return random_of(loaded, id, {.method = method, .tokens = {.count = count}});
+}
+
+std::shared_ptr<const infer::LoadedAdapter> bottleneck_of(const infer::LoadedModel& loaded, uint64_t id,
+                                                          bool reads_stream) {
+  return random_of(
+      loaded, id,
+      {.method = formats::PeftMethod::bottleneck, .bottleneck = {.width = 4, .reads_stream = reads_stream}});
 }
 
 class Adapters : public testing::TestWithParam<const char*> {};
@@ -58,12 +69,15 @@ TEST_P(Adapters, AnswerAsTheyDoAlone) {
       virtual_of(*loaded, 3, formats::PeftMethod::prompt, 70),
       adapter_of(*loaded, 2, true),
       virtual_of(*loaded, 4, formats::PeftMethod::prompt, 70),
-      virtual_of(*loaded, 5, formats::PeftMethod::prefix, 9)};
+      virtual_of(*loaded, 5, formats::PeftMethod::prefix, 9),
+      bottleneck_of(*loaded, 6, false),
+      bottleneck_of(*loaded, 7, true)};
+  constexpr uint64_t kEach = std::size(adapters);
   std::vector<Request> requests;
-  for (uint64_t i = 0; i < 12; ++i) {
+  for (uint64_t i = 0; i < 2 * kEach; ++i) {
     // The same texts for every adapter: nothing that one remembers is the other's.
-    requests.push_back(request_of(*loaded, 80 + 31 * static_cast<int64_t>(i / 6), 1 + i / 6, 40));
-    requests.back().adapter = adapters[i % 6];
+    requests.push_back(request_of(*loaded, 80 + 31 * static_cast<int64_t>(i / kEach), 1 + i / kEach, 40));
+    requests.back().adapter = adapters[i % kEach];
   }
   std::vector<Answer> alone;
   for (const Request& request : requests) {
@@ -73,7 +87,7 @@ TEST_P(Adapters, AnswerAsTheyDoAlone) {
     alone.push_back(client.answers[1]);
   }
   EXPECT_NE(alone[0].text, alone[1].text);
-  for (size_t i = 0; i < 6; ++i)
+  for (size_t i = 0; i < kEach; ++i)
     for (size_t j = 0; j < i; ++j) EXPECT_NE(alone[i].text, alone[j].text) << i << ' ' << j;
   for (const EngineOptions& options : {EngineOptions{}, EngineOptions{.limits = {.tokens = 16}}}) {
     Client client(loaded, options);
