@@ -4,8 +4,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "autograd/graph.h"
-#include "base/file.h"
+#include "base/json.h"
+#include "base/rng.h"
 #include "model/adapter.h"
 #include "model/load.h"
 #include "support/golden.h"
