@@ -66,8 +66,10 @@ TEST_P(RecordedBottleneck, EveryGradientAgrees) {
   for (const bool checkpoint : {false, true}) {
     const auto adapter = load_adapter(model_, files_).value();
     nn::set_trainable(*adapter, true);
+    const Tensor targets = ids("targets");
+    const Tensor weights = Tensor::full(targets.shape(), 1.0 / static_cast<double>(targets.numel()));
     const Tensor loss =
-        model_.loss(states_behind(model_, adapter.get(), ids("input_ids"), checkpoint), ids("targets"), {});
+        model_.loss(states_behind(model_, adapter.get(), ids("input_ids"), checkpoint), targets, weights);
     EXPECT_NEAR(loss.item(), recorded_.tensor("loss").value().item(), 1e-4);
     autograd::backward(loss);
     size_t compared = 0;
@@ -189,7 +191,7 @@ TEST(Bottleneck, OfAnotherModelIsRefused) {
     return adapter.ok() ? "" : adapter.error().message;
   };
   ModelConfig wider = config;
-  wider.hidden = 40;
+  wider.hidden = wider.embedding_size = 40;
   EXPECT_THAT(refused(wider),
               testing::HasSubstr("attention_adapters.adapter_down.0.weight: expected [5, 40], got"));
   ModelConfig deeper = config;
