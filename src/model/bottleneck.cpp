@@ -51,6 +51,7 @@ Result<nn::BottleneckSpec> spec_of(const ModelConfig& config, const PeftConfig& 
                                        &std::pair<std::string_view, Activation>::first);
   if (named == kInnerActivations.end()) {
     std::vector<std::string_view> known;
+    known.reserve(kInnerActivations.size());
     for (const auto& [name, activation] : kInnerActivations) known.push_back(name);
     return make_error(ErrorCode::invalid_argument,
                       fmt::format("no activation of a bottleneck is named '{}'", wanted.activation),
@@ -95,7 +96,8 @@ int64_t width_of(const PeftBottleneck& settings, int64_t channels) {
 
 // The reduction of which AdapterHub makes `width` again: it divides downwards, in floating point.
 double reduction_of(int64_t channels, int64_t width) {
-  if (channels % width == 0) return static_cast<double>(channels / width);
+  const int64_t whole = channels / width;
+  if (whole * width == channels) return static_cast<double>(whole);
   return static_cast<double>(channels) / (static_cast<double>(width) + 0.5);
 }
 
