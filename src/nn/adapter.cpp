@@ -91,7 +91,7 @@ Tensor take_virtual_tokens(const Tensor& tokens, int64_t vocab, ForwardContext& 
   if (std::ranges::none_of(context.adapters, has)) return tokens;
   const auto given = tokens.span<int32_t>();
   if (std::ranges::none_of(given, [&](int32_t id) { return id >= vocab; })) return tokens;
-  const Tensor text = tokens.clone();
+  Tensor text = tokens.clone();
   context.virtual_tokens = Tensor::full(tokens.shape(), -1, DType::i32);
   const auto ids = text.span<int32_t>(), which = context.virtual_tokens.span<int32_t>();
   const auto count = static_cast<int64_t>(ids.size());
