@@ -8,6 +8,7 @@
 #include "autograd/graph.h"
 #include "base/rng.h"
 #include "encoding/label_loss.h"
+#include "ops/embedding.h"
 
 namespace quern::encoding {
 
@@ -15,20 +16,6 @@ namespace {
 
 constexpr uint64_t kReplacements = 0x52544F;  // apart from the draws of masks
 constexpr int64_t kDrawnRows = 256;           // rows of logits at a time
-
-// Places of states [B, T, C] that are asked for, in their order.
-Tensor rows_of(const Tensor& states, std::span<const int64_t> places) {
-  const int64_t channels = states.dim(2);
-  const Tensor flat = states.reshaped({states.numel() / channels, channels});
-  Tensor rows({1, static_cast<int64_t>(places.size()), channels}, states.dtype());
-  const auto bytes = static_cast<size_t>(rows.bytes()) / places.size();
-  for (size_t i = 0; i < places.size(); ++i) {
-    const Tensor row = flat.sliced(places[i], places[i] + 1);
-    std::copy_n(static_cast<const std::byte*>(row.raw()), bytes,
-                static_cast<std::byte*>(rows.raw()) + i * bytes);
-  }
-  return rows;
-}
 
 }  // namespace
 
@@ -100,10 +87,13 @@ std::vector<TextTokens> ReplacedTokens::replace(std::span<const int64_t> chosen,
   sums_.hidden += static_cast<int64_t>(places.size());
   {
     const autograd::NoGrad no_grad;
-    const Tensor told = states.detached();
+    const Tensor told = states.detached().reshaped({states.dim(0) * states.dim(1), states.dim(2)});
     for (size_t begin = 0; begin < places.size(); begin += kDrawnRows) {
       const auto part = std::span(places).subspan(begin, std::min<size_t>(kDrawnRows, places.size() - begin));
-      const Tensor logits = generator_->head(rows_of(told, part)).to(DType::f32);
+      const std::vector<int32_t> rows(part.begin(), part.end());
+      const Tensor asked =
+          ops::embedding(Tensor::from(rows, {1, static_cast<int64_t>(rows.size())}), told, told.dtype());
+      const Tensor logits = generator_->head(asked).to(DType::f32);
       const auto vocab = static_cast<size_t>(logits.dim(2));
       for (size_t i = 0; i < part.size(); ++i) {
         const auto row = static_cast<size_t>(part[i] / targets.dim(1));

@@ -127,13 +127,12 @@ constexpr std::pair<std::string_view, PeftMethod> kMethods[] = {{"LORA", PeftMet
                                                                 {"PROMPT_TUNING", PeftMethod::prompt},
                                                                 // What its encoder made is all that is saved.
                                                                 {"P_TUNING", PeftMethod::prompt},
-                                                                {"PREFIX_TUNING", PeftMethod::prefix},
-                                                                {"BOTTLENECK", PeftMethod::bottleneck}};
+                                                                {"PREFIX_TUNING", PeftMethod::prefix}};
 
 Result<PeftMethod> read_method(const Json& json, const std::string& source) {
   QUERN_TRY(const std::string name, json_get<std::string>(json, "peft_type", source));
   for (const auto& [known, method] : kMethods)
-    if (name == known && method != PeftMethod::bottleneck) return method;
+    if (name == known) return method;
   return make_error(
       ErrorCode::unsupported,
       fmt::format("{}: peft_type: expected LORA, PROMPT_TUNING, P_TUNING or PREFIX_TUNING, got {}", source,
@@ -191,6 +190,7 @@ nlohmann::ordered_json write_virtual_tokens(const PeftConfig& config) {
 }  // namespace
 
 std::string_view name_of(PeftMethod method) {
+  if (method == PeftMethod::bottleneck) return "BOTTLENECK";  // PEFT has no such method
   return std::ranges::find(kMethods, method, &std::pair<std::string_view, PeftMethod>::second)->first;
 }
 

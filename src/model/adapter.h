@@ -10,9 +10,9 @@
 
 namespace quern::model {
 
-// A new adapter of settings.method, in f32, trainable. LoRA and bottlenecks: as make_lora and make_bottleneck. Virtual tokens: first what `text` is to the model,
-// their embeddings or their keys and values, again from its start where it is shorter, or cut; without a text, random tokens of
-// the vocabulary by `seed`. invalid_argument where virtual tokens leave no room in the context. The model must outlive the
+// A new adapter of settings.method, in f32, trainable. LoRA and bottlenecks: as make_lora and make_bottleneck. Virtual tokens:
+// first what `text` is to the model, their embeddings or their keys and values, again from its start where it is shorter, or
+// cut; without a text, random tokens of the vocabulary by `seed`. invalid_argument where virtual tokens leave no room in the context. The model must outlive the
 // adapter and stay where it is, and have no other now.
 Result<std::unique_ptr<nn::Adapter>> make_adapter(const Decoder& model, const formats::PeftConfig& settings,
                                                   std::span<const int32_t> text, uint64_t seed);

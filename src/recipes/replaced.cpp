@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "base/units.h"
 #include "encoding/replaced_tokens.h"
-#include "model/load.h"
+#include "recipes/encoders.h"
 #include "recipes/text_learning.h"
 
 namespace quern::recipes {
@@ -34,12 +34,7 @@ Result<Encoder> make_generator(const PretrainConfig& config, const MaskedConfig&
   // Other draws than those of the discriminator.
   const model::NewHead words{.head = Head::masked_lm, .seed = config.train.seed + 1};
   if (!masks.generator.empty()) {
-    std::vector<std::string> made;
-    QUERN_TRY(Encoder model,
-              model::load_encoder(masks.generator, words,
-                                  {.trainable = true, .compute_dtype = config.train.dtype}, made));
-    for (const std::string& name : made)
-      log::info("train", "new, since {} has none that fits: {}", masks.generator, name);
+    QUERN_TRY(Encoder model, open_encoder(masks.generator, words, config.train.dtype));
     if (model.config().vocab_size == discriminator.vocab_size) return model;
     return make_error(ErrorCode::conflict,
                       fmt::format("the generator has a vocabulary of {}, and the discriminator one of {}",

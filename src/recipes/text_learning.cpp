@@ -10,7 +10,7 @@
 #include "infer/language.h"
 #include "model/block_spec.h"
 #include "model/family.h"
-#include "model/load.h"
+#include "recipes/encoders.h"
 #include "recipes/training_run.h"
 
 namespace quern::recipes {
@@ -24,15 +24,7 @@ Result<text::Tokenizer> open_tokenizer(const std::filesystem::path& path) {
 Result<model::Encoder> make_text_encoder(const PretrainConfig& config, const text::Tokenizer& tokenizer,
                                          model::Head head) {
   const model::NewHead outputs{.head = head, .seed = config.train.seed};
-  if (!config.from.empty()) {
-    std::vector<std::string> made;
-    QUERN_TRY(model::Encoder model,
-              model::load_encoder(config.from, outputs,
-                                  {.trainable = true, .compute_dtype = config.train.dtype}, made));
-    for (const std::string& name : made)
-      log::info("train", "new, since {} has none that fits: {}", config.from, name);
-    return model;
-  }
+  if (!config.from.empty()) return open_encoder(config.from, outputs, config.train.dtype);
   model::ModelConfig wanted = config.model;
   QUERN_CHECK(model::check_kind(wanted, model::Kind::encoder));
   if (wanted.vocab_size == 0) wanted.vocab_size = tokenizer.vocab_size();
@@ -50,11 +42,11 @@ Result<void> check_vocabulary(int64_t vocab_size, const text::Tokenizer& tokeniz
                     "leave model.vocab_size out to take the tokenizer's");
 }
 
-Result<void> check_length(std::string_view what, int64_t length, int64_t positions) {
+Result<void> check_length(std::string_view what, int64_t length, int64_t positions, std::string_view hint) {
   if (length <= positions) return {};
   return make_error(ErrorCode::invalid_argument,
                     fmt::format("{} is {}, but the model has {} positions", what, length, positions),
-                    "shorten train.sequence, or raise model.max_positions");
+                    std::string(hint));
 }
 
 Result<train::TrainSummary> learn_texts(PretrainConfig config, const text::Tokenizer& tokenizer,

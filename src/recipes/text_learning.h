@@ -18,7 +18,8 @@ Result<text::Tokenizer> open_tokenizer(const std::filesystem::path& path);
 // conflict where the tokenizer has more tokens than a model of `vocab_size`.
 Result<void> check_vocabulary(int64_t vocab_size, const text::Tokenizer& tokenizer);
 // invalid_argument where `length`, of a text that is named `what`, is more than the positions that a model has.
-Result<void> check_length(std::string_view what, int64_t length, int64_t positions);
+Result<void> check_length(std::string_view what, int64_t length, int64_t positions,
+                          std::string_view hint = "shorten train.sequence, or raise model.max_positions");
 
 // An encoder with this head: a new one as `config` says, or one to go on with, whose new parts are told.
 Result<model::Encoder> make_text_encoder(const PretrainConfig& config, const text::Tokenizer& tokenizer,

@@ -271,10 +271,9 @@ Result<void> AdapterConfig::check_method(const Fields& loaded) {
     QUERN_CHECK(
         refuse({"width", "reduction", "activation", "places", "reads_stream", "scale"}, "bottleneck"));
   }
-  if (settings.bottleneck.width > 0) {
-    if (loaded.is_set("adapter.reduction"))
-      return make_error(ErrorCode::invalid_argument, "adapter.width and adapter.reduction are both set",
-                        "each says the other: leave one out");
+  if (settings.bottleneck.width > 0 && loaded.is_set("adapter.reduction")) {
+    return make_error(ErrorCode::invalid_argument, "adapter.width and adapter.reduction are both set",
+                      "each says the other: leave one out");
   }
   if (method != Method::prefix) QUERN_CHECK(refuse({"projection"}, "prefix"));
   settings.tokens.projected = settings.tokens.projection > 0;

@@ -5,7 +5,7 @@ import torch
 from agreement import generation_agrees
 from peft import LoraConfig, PeftModel, PrefixTuningConfig, PromptTuningConfig, get_peft_model
 from program import settings
-from texts import ordinary
+from texts import prose
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 # family: how PEFT adapts it
@@ -26,7 +26,7 @@ PROMPT = "The mill stands"
 def base(request, quern, tmp_path_factory):
     """A tiny model of a family."""
     folder = tmp_path_factory.mktemp(request.param)
-    (folder / "text.txt").write_text("".join(ordinary()[:2]))
+    (folder / "text.txt").write_text(prose())
     quern("tokenizer", "train", "--input", folder / "text.txt", "--vocab-size", 400, "--out", folder / "tokenizer")
     heads = {} if request.param == "gpt2" else {"model.kv_heads": 2, "model.intermediate": 96}
     quern("train", *settings({"out": folder / "run", "tokenizer": folder / "tokenizer", "data.inputs": folder / "text.txt",

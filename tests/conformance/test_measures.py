@@ -5,7 +5,7 @@ import pytest
 import tokenizers
 import torch
 from gguf import GGUFReader
-from texts import ordinary
+from texts import ordinary, prose
 from tokenizers.processors import TemplateProcessing
 from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedTokenizerFast
 
@@ -36,7 +36,7 @@ def folders(tmp_path_factory):
                 parameter += noise * torch.randn(parameter.shape, generator=generator)
         model.save_pretrained(root / name)
         tokenizer.save_pretrained(root / name)
-    (root / "text.txt").write_text(ordinary()[0])
+    (root / "text.txt").write_text(prose())
     return root
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from agreement import LOGPROB_TOLERANCE, generation_agrees, logprobs
 from program import settings
-from texts import ordinary
+from texts import prose
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 # name: settings of `model:`
@@ -50,7 +50,7 @@ SEQUENCE = 256
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
     path = tmp_path_factory.mktemp("corpus") / "text.txt"
-    path.write_text("".join(ordinary()[:2]))
+    path.write_text(prose())
     return path
 
 

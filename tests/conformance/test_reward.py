@@ -7,7 +7,7 @@ import torch
 from datasets import Dataset
 from peft import AutoPeftModelForSequenceClassification, PeftModel
 from program import settings
-from texts import ordinary
+from texts import prose
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from trl import RewardConfig, RewardTrainer
 
@@ -19,7 +19,7 @@ PAIRS, STEPS, LR = 16, 50, 1e-3
 def base(quern, tmp_path_factory):
     """A tiny LLaMA that writes, whose padding is no end token."""
     folder = tmp_path_factory.mktemp("base")
-    (folder / "text.txt").write_text("".join(ordinary()[:2]))
+    (folder / "text.txt").write_text(prose())
     quern("tokenizer", "train", "--input", folder / "text.txt", "--vocab-size", 400, "--out", folder / "tokenizer")
     quern("train", *settings({"out": folder / "run", "tokenizer": folder / "tokenizer", "data.inputs": folder / "text.txt",
                               "train.steps": 10, "train.batch": 4, "train.sequence": 128, "train.lr": 1e-2,
@@ -46,7 +46,7 @@ def scorer(base, tmp_path_factory):
 def pairs(quern, base, tmp_path_factory):
     """Preferences with margins, as rows and as quern reads them."""
     folder = tmp_path_factory.mktemp("pairs")
-    words = "".join(ordinary()[:2]).split()
+    words = prose().split()
     rows = [{"prompt": " ".join(words[9 * i : 9 * i + 4]), "chosen": " " + " ".join(words[9 * i + 4 : 9 * i + 9 - i % 4]),
              "rejected": " " + " ".join(words[5 * i + 900 : 5 * i + 903 + i % 5]), "margin": 0.25 * (i % 3)}
             for i in range(PAIRS)]

@@ -7,7 +7,7 @@ import struct
 import pytest
 from program import settings
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from texts import ordinary
+from texts import prose
 
 STEPS = 12
 
@@ -15,7 +15,7 @@ STEPS = 12
 @pytest.fixture(scope="module")
 def run(quern, tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
-    (folder / "text.txt").write_text(ordinary()[1])
+    (folder / "text.txt").write_text(prose())
     quern("tokenizer", "train", "--input", folder / "text.txt", "--vocab-size", 300, "--out", folder / "tokenizer")
     values = {"out": folder / "out", "tokenizer": folder / "tokenizer", "data.inputs": folder / "text.txt",
               "data.validation": 0.2, "data.split": "tail", "model.layers": 1, "model.heads": 2, "model.hidden": 32,

@@ -7,6 +7,8 @@
 #include "model/block_spec.h"
 #include "model/load.h"
 #include "nn/learn_only.h"
+#include "recipes/encoders.h"
+#include "recipes/text_learning.h"
 
 namespace quern::recipes {
 
@@ -21,10 +23,7 @@ Result<EncoderBase> open_encoder_base(const TuneConfig& config) {
 }
 
 Result<void> check_sequence(int64_t sequence, int64_t positions) {
-  if (sequence <= positions) return {};
-  return make_error(ErrorCode::invalid_argument,
-                    fmt::format("train.sequence is {}, but the model has {} positions", sequence, positions),
-                    "shorten train.sequence: longer texts are cut");
+  return check_length("train.sequence", sequence, positions, "shorten train.sequence: longer texts are cut");
 }
 
 Result<void> check_tokenizer(const std::string& from, const text::Tokenizer& tokenizer, int64_t vocab_size) {
@@ -54,15 +53,7 @@ void warn_of_cuts(int64_t cut, int64_t longest) {
 
 Result<std::shared_ptr<infer::LoadedEncoder>> open_learner(const TuneConfig& config, EncoderBase base,
                                                            const model::NewHead& head) {
-  std::vector<std::string> made;
-  QUERN_TRY(
-      model::Encoder model,
-      model::load_encoder(config.from, head, {.trainable = true, .compute_dtype = config.train.dtype}, made));
-  if (!made.empty()) {
-    std::string names;
-    for (const std::string& name : made) names += (names.empty() ? "" : ", ") + name;
-    log::info("train", "new, since {} has none that fits: {}", config.from, names);
-  }
+  QUERN_TRY(model::Encoder model, open_encoder(config.from, head, config.train.dtype));
   if (!config.learn.empty()) QUERN_CHECK(nn::learn_only(model, config.learn));
   return std::make_shared<infer::LoadedEncoder>(
       infer::LoadedEncoder{std::move(base.tokenizer), std::move(model)});

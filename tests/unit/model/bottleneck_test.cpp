@@ -13,6 +13,7 @@
 #include "model/load.h"
 #include "support/golden.h"
 #include "support/temp_dir.h"
+#include "unit/model/central_differences.h"
 #include "unit/model/tiny_models.h"
 
 namespace quern::model {
@@ -136,20 +137,7 @@ TEST(Bottleneck, HasTheGradientOfItsFunction) {
                           {});
       };
       autograd::backward(loss());
-      const autograd::NoGrad no_grad;
-      adapter.visit([&](const std::string& name, nn::Parameter& parameter) {
-        double* values = parameter.master().data<double>();
-        for (int64_t i = 0; i < parameter.master().numel(); i += 7) {
-          const double before = values[i], step = 1e-5;
-          values[i] = before + step;
-          const double above = loss().item();
-          values[i] = before - step;
-          const double below = loss().item();
-          values[i] = before;
-          EXPECT_NEAR(parameter.grad().data<double>()[i], (above - below) / (2.0 * step), 1e-7)
-              << family << ' ' << name << ' ' << i;
-        }
-      });
+      expect_differences_of_values(adapter, 7, family, [&] { return loss().item(); });
     }
   }
 }

@@ -53,4 +53,24 @@ inline void expect_central_differences(nn::Module& model, const std::map<std::st
   });
 }
 
+// The same of single values, every `stride`th of each parameter of an adapter, whose gradients it holds; `where` is for people.
+inline void expect_differences_of_values(nn::Module& module, int64_t stride, const std::string& where,
+                                         const std::function<double()>& loss) {
+  const autograd::NoGrad no_grad;
+  constexpr double kStep = 1e-5;
+  module.visit([&](const std::string& name, nn::Parameter& parameter) {
+    double* values = parameter.master().data<double>();
+    for (int64_t i = 0; i < parameter.master().numel(); i += stride) {
+      const double before = values[i];
+      values[i] = before + kStep;
+      const double above = loss();
+      values[i] = before - kStep;
+      const double below = loss();
+      values[i] = before;
+      EXPECT_NEAR(parameter.grad().data<double>()[i], (above - below) / (2.0 * kStep), 1e-7)
+          << where << ' ' << name << ' ' << i;
+    }
+  });
+}
+
 }  // namespace quern::model
