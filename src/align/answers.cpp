@@ -28,7 +28,8 @@ Answers::Answers(const model::Decoder& model, const data::SupervisedBatch& batch
                  const nn::ForwardContext& context, double temperature)
     : batch_(batch), sums_(batch.sequences.size(), 0.0) {
   const autograd::TrainingKernels kernels;
-  losses_ = model.row_losses(at_temperature(model.hidden(batch.tokens, context), temperature), batch.targets);
+  losses_ = model.row_losses(at_temperature(model.hidden(batch.tokens, context), temperature), batch.targets,
+                             context.adapters);
   const auto losses = losses_.span<float>();
   const auto sequence = batch.sequence.span<int32_t>();
   for (size_t i = 0; i < losses.size(); ++i)

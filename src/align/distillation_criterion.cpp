@@ -5,7 +5,6 @@
 #include "autograd/graph.h"
 #include "autograd/training_kernels.h"
 #include "base/hash.h"
-#include "model/output_head.h"
 #include "ops/reshape.h"
 
 namespace quern::align {
@@ -50,17 +49,19 @@ void DistillationCriterion::add(const data::SupervisedBatch& batch, const nn::Fo
                                 double scale) {
   // The same kernels for both, and for evaluations.
   const autograd::TrainingKernels kernels;
+  const nn::ForwardContext of_teacher = teacher_.context(batch);
   Tensor teacher_states;
   {
     const autograd::NoGrad no_grad;
-    teacher_states = teacher_.model().hidden(batch.tokens, teacher_.context(batch));
+    teacher_states = teacher_.model().hidden(batch.tokens, of_teacher);
   }
   const int64_t rows = batch.targets.numel();
   ops::DistillationOptions options = options_;
   options.weights = batch.weights.reshaped({rows});  // those of the mean over the step
   const ops::Distilled found = ops::linear_distillation(
-      as_rows(student_->hidden(batch.tokens, context)), model::output_head(*student_),
-      as_rows(teacher_states), model::output_head(teacher_.model()), batch.targets.reshaped({rows}), options);
+      as_rows(student_->hidden(batch.tokens, context)), student_->output_head(context.adapters),
+      as_rows(teacher_states), teacher_.model().output_head(of_teacher.adapters),
+      batch.targets.reshaped({rows}), options);
   sums_.loss += found.loss.item() * step_targets_;
   sums_.hard += sum_of(found.hard);
   sums_.divergence += sum_of(found.divergence);

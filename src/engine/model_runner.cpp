@@ -60,7 +60,7 @@ Tensor ModelRunner::run(std::span<const Row> rows) {
 Tensor ModelRunner::run_alike(std::span<const Row> rows, int64_t text_length) {
   std::vector<nn::KvPiece> pieces;
   std::vector<int32_t> tokens;
-  std::vector<nn::AdapterRows> adapters;
+  std::vector<nn::AdapterRows> adapters, adapters_of_wanted;
   std::vector<int64_t> wanted;  // rows of the states
   for (const Row& row : rows) {
     pieces.push_back({.blocks = row.blocks, .begin = row.begin, .count = row.count});
@@ -72,6 +72,10 @@ Tensor ModelRunner::run_alike(std::span<const Row> rows, int64_t text_length) {
           !adapters.empty() && adapters.back().adapter == row.adapter && adapters.back().end == begin;
       if (!goes_on) adapters.push_back({row.adapter, begin, begin});
       adapters.back().end = begin + row.count;
+    }
+    if (row.adapter != nullptr) {
+      const auto first = static_cast<int64_t>(wanted.size());
+      adapters_of_wanted.push_back({row.adapter, first, first + row.wanted});
     }
     for (int64_t i = row.wanted; i > 0; --i) wanted.push_back(static_cast<int64_t>(tokens.size()) - i);
   }
@@ -90,7 +94,7 @@ Tensor ModelRunner::run_alike(std::span<const Row> rows, int64_t text_length) {
         static_cast<const char*>(states.raw()) + static_cast<size_t>(wanted[static_cast<size_t>(i)]) * bytes,
         bytes);
   }
-  return model_.logits(chosen).to(DType::f32);
+  return model_.logits(chosen, adapters_of_wanted).to(DType::f32);
 }
 
 }  // namespace quern::engine

@@ -22,7 +22,6 @@ const std::pair<const char*, Json> kIdle[] = {{"bias", "none"},
                                               {"lora_bias", false},
                                               {"layer_replication", nullptr},
                                               {"modules_to_save", nullptr},
-                                              {"trainable_token_indices", nullptr},
                                               {"target_parameters", nullptr},
                                               {"use_qalora", false},
                                               {"alora_invocation_tokens", nullptr}};
@@ -76,6 +75,30 @@ Result<void> read_targets(const Json& json, const std::string& source, PeftConfi
     return {};
   }
   return read(json, source, "target_modules", config.targets);
+}
+
+Result<std::vector<int32_t>> read_token_ids(const Json& list, const std::string& source,
+                                            const std::string& key) {
+  std::vector<int32_t> ids;
+  const auto is_id = [](const Json& id) { return id.is_number_unsigned() && id <= int64_t{1} << 30; };
+  if (!list.is_array() || !std::ranges::all_of(list, is_id))
+    return wrong(source, key, "a list of token ids", list);
+  for (const Json& id : list) ids.push_back(id.get<int32_t>());
+  return ids;
+}
+
+Result<void> read_token_rows(const Json& json, const std::string& source, PeftConfig& config) {
+  constexpr const char* kKey = "trainable_token_indices";
+  const auto found = json.find(kKey);
+  if (found == json.end() || found->is_null() || (found->is_array() && found->empty())) return {};
+  if (!found->is_object()) {
+    QUERN_TRY(config.token_rows[""], read_token_ids(*found, source, kKey));
+    return {};
+  }
+  for (const auto& [table, list] : found->items()) {
+    QUERN_TRY(config.token_rows[table], read_token_ids(list, source, fmt::format("{}.{}", kKey, table)));
+  }
+  return {};
 }
 
 // PEFT lists both names that it knows of heads, whichever the model has.
@@ -222,6 +245,7 @@ Result<PeftConfig> read_peft_config(const Json& json, const std::string& source)
   QUERN_CHECK(read(json, source, "use_rslora", config.rank_stabilised));
   QUERN_CHECK(read(json, source, "use_dora", config.magnitudes));
   QUERN_CHECK(read_targets(json, source, config));
+  QUERN_CHECK(read_token_rows(json, source, config));
   QUERN_CHECK(read_pattern(json, source, "rank_pattern", check_rank, config.ranks));
   QUERN_CHECK(read_pattern(json, source, "alpha_pattern", check_alpha, config.alphas));
   return config;
@@ -246,6 +270,11 @@ nlohmann::ordered_json write_peft_config(const PeftConfig& config) {
                               {"init_lora_weights", true},
                               {"inference_mode", true}};
   if (config.scores()) json["modules_to_save"] = {"score"};
+  if (config.token_rows.size() == 1 && config.token_rows.contains("")) {
+    json["trainable_token_indices"] = config.token_rows.at("");
+  } else if (!config.token_rows.empty()) {
+    json["trainable_token_indices"] = config.token_rows;
+  }
   if (config.base.empty()) json["base_model_name_or_path"] = nullptr;
   // PEFT's own are whole where they can be.
   if (config.alpha == std::floor(config.alpha)) json["lora_alpha"] = static_cast<int64_t>(config.alpha);

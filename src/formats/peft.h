@@ -66,6 +66,9 @@ struct PeftConfig {
       {};  // ends of paths; one expression or a word such as all-linear stand alone
   std::map<std::string, int64_t> ranks = {};
   std::map<std::string, double> alphas = {};
+  // Tokens with rows of their own (trainable_token_indices), by the ends of the paths of the tables; "": of the embeddings,
+  // and of a head that is tied to them.
+  std::map<std::string, std::vector<int32_t>> token_rows = {};
   PeftMethod method = PeftMethod::lora;
   PeftVirtualTokens tokens = {};  // of prompt and prefix
   PeftBottleneck bottleneck = {};

@@ -150,8 +150,9 @@ Tensor Decoder::embeddings(const Tensor& ids, DType dtype) const {
 Tensor Decoder::hidden(const Tensor& tokens, const nn::ForwardContext& context) const {
   expect_inputs(tokens, context);
   nn::ForwardContext inside = context;
-  if (adapter_ && context.adapters.empty()) inside.adapters = std::span(&everywhere_, 1);
-  Tensor x = embeddings(nn::take_virtual_tokens(tokens, config_.vocab_size, inside), compute_dtype_);
+  inside.adapters = or_own(context.adapters);
+  const Tensor text = nn::take_virtual_tokens(tokens, config_.vocab_size, inside);
+  Tensor x = nn::with_own_embeddings(embeddings(text, compute_dtype_), text, config_.embedding_scale, inside);
   if (context.embedding_noise.defined()) x = ops::add(x, ops::cast(context.embedding_noise, x.dtype()));
   x = nn::with_virtual_embeddings(x, inside);
   if (embedding_projection_) x = embedding_projection_->forward(x, context);
@@ -177,30 +178,43 @@ std::shared_ptr<const nn::Source> Decoder::source(const Tensor& states, std::vec
   return std::make_shared<const nn::Source>(std::move(source));
 }
 
-Tensor Decoder::logits(const Tensor& states) const {
+Tensor Decoder::logits(const Tensor& states, Adapters adapters) const {
   expect_head();
   const ops::LinearMap map{head().value(), head_bias(), head().strips()};
-  const Tensor logits =
-      ops::linear_group(ops::cast(states, wide_of(states.dtype())), std::span(&map, 1)).front();
+  const Tensor wide = ops::cast(states, wide_of(states.dtype()));
+  const Tensor logits = ops::linear_group(wide, std::span(&map, 1)).front();
+  const int64_t rows = states.shape().rows();
+  nn::put_own_logits(wide.reshaped({rows, wide.dim(-1)}), head_bias(), or_own(adapters),
+                     logits.reshaped({rows, logits.dim(-1)}));
   return config_.logit_softcap > 0.0 ? ops::softcap(logits, config_.logit_softcap) : logits;
 }
 
-Tensor Decoder::loss(const Tensor& states, const Tensor& targets, const Tensor& weights) const {
+ops::OutputHead Decoder::output_head(Adapters adapters) const {
   expect_head();
-  const int64_t rows = states.shape().rows();
-  return ops::linear_cross_entropy(ops::reshape(states, {rows, states.dim(-1)}), head().value(),
-                                   targets.reshaped({rows}),
-                                   {.weights = weights.defined() ? weights.reshaped({rows}) : Tensor(),
-                                    .bias = head_bias(),
-                                    .softcap = config_.logit_softcap});
+  ops::OutputHead head{this->head().value(), head_bias(), config_.logit_softcap};
+  if (const nn::TokenRows* own = nn::head_rows(or_own(adapters)))
+    head.replaced = {own->ids(), own->rows().value()};
+  return head;
 }
 
-Tensor Decoder::row_losses(const Tensor& states, const Tensor& targets) const {
-  expect_head();
+Tensor Decoder::loss(const Tensor& states, const Tensor& targets, const Tensor& weights,
+                     Adapters adapters) const {
   const int64_t rows = states.shape().rows();
-  return ops::linear_row_losses(ops::reshape(states, {rows, states.dim(-1)}), head().value(),
+  const ops::OutputHead head = output_head(adapters);
+  return ops::linear_cross_entropy(ops::reshape(states, {rows, states.dim(-1)}), head.weight,
+                                   targets.reshaped({rows}),
+                                   {.weights = weights.defined() ? weights.reshaped({rows}) : Tensor(),
+                                    .bias = head.bias,
+                                    .softcap = head.softcap,
+                                    .replaced = head.replaced});
+}
+
+Tensor Decoder::row_losses(const Tensor& states, const Tensor& targets, Adapters adapters) const {
+  const int64_t rows = states.shape().rows();
+  const ops::OutputHead head = output_head(adapters);
+  return ops::linear_row_losses(ops::reshape(states, {rows, states.dim(-1)}), head.weight,
                                 targets.reshaped({rows}),
-                                {.bias = head_bias(), .softcap = config_.logit_softcap});
+                                {.bias = head.bias, .softcap = head.softcap, .replaced = head.replaced});
 }
 
 void Decoder::set_cache_dtype(DType dtype) {

@@ -9,6 +9,7 @@
 #include "nn/block.h"
 #include "nn/embedding.h"
 #include "nn/relative_positions.h"
+#include "ops/output_head.h"
 
 namespace quern::model {
 
@@ -63,17 +64,25 @@ class Decoder final : public nn::Module {
   // What cross-attention reads of an encoder's states [B, S, C], of which lengths[b] are text. Precondition: the config
   // has cross_attention.
   std::shared_ptr<const nn::Source> source(const Tensor& states, std::vector<int64_t> lengths) const;
+  // Those of a pass, as it names them, or set_adapter()'s where it names none. Heads know them, too: adapters may have rows of
+  // their own there.
+  using Adapters = std::span<const nn::AdapterRows>;
   // Logits [..., V] of states, soft-capped where the config says so; f32 for 16-bit states. For
-  // generation and scoring of chosen rows: training uses loss(), which never holds [B, T, V].
-  Tensor logits(const Tensor& states) const;
+  // generation and scoring of chosen rows: training uses loss(), which never holds [B, T, V]. `adapters` count the rows of
+  // these states.
+  Tensor logits(const Tensor& states, Adapters adapters = {}) const;
+  // What makes logits, for losses that are none of those below. Its tensors take gradients as those of the model and the
+  // adapter do. Adapters of losses are of all rows, or of none.
+  ops::OutputHead output_head(Adapters adapters = {}) const;
   // Sum over rows of weights[i] * cross-entropy(logits(states)[i], targets[i]): a wide scalar, recorded by
   // the tape. targets: i32, one per row of states, negative to ignore; weights: wide, one per row, or
   // undefined for ones.
-  Tensor loss(const Tensor& states, const Tensor& targets, const Tensor& weights) const;
+  Tensor loss(const Tensor& states, const Tensor& targets, const Tensor& weights,
+              Adapters adapters = {}) const;
 
   // wide [N]: the cross-entropy of each of the N rows of states, 0 where the target is negative; recorded by the tape.
   // The negative is the log-probability of the target: what objectives over whole answers are made of.
-  Tensor row_losses(const Tensor& states, const Tensor& targets) const;
+  Tensor row_losses(const Tensor& states, const Tensor& targets, Adapters adapters = {}) const;
 
   // What keys and values of caches are kept in: default_cache_dtype of the compute dtype unless set. Throws ShapeError on
   // a dtype that check_cache_dtype refuses.
@@ -91,6 +100,9 @@ class Decoder final : public nn::Module {
   Decoder(const ModelConfig& config, std::shared_ptr<nn::Embedding> embedding);
   const std::shared_ptr<nn::Rotary>& rotary_of(int64_t layer) const;  // null where nothing turns
   void expect_head() const;
+  Adapters or_own(Adapters adapters) const {
+    return adapter_ && adapters.empty() ? Adapters(&everywhere_, 1) : adapters;
+  }
   void expect_inputs(const Tensor& tokens, const nn::ForwardContext& context) const;
   Tensor head_bias() const { return head_bias_ ? head_bias_->value() : Tensor(); }
   const nn::Parameter& head() const { return head_ ? head_->weight() : embedding_->weight(); }

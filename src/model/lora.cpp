@@ -8,6 +8,7 @@
 
 #include "model/family.h"
 #include "model/tensor_layout.h"
+#include "model/token_rows.h"
 #include "ops/cast.h"
 
 namespace quern::model {
@@ -110,6 +111,7 @@ Result<std::map<std::string, Files>> files_of(const formats::PeftFolder& folder)
     std::string_view path = entry.name;
     if (path.starts_with(formats::kPeftPrefix)) path.remove_prefix(formats::kPeftPrefix.size());
     if (folder.config.scores() && path == kScoreName) continue;
+    if (path.ends_with(nn::TokenRows::kPeftName)) continue;
     const auto take = [&](std::string_view suffix, const formats::TensorEntry* Files::*member) {
       if (!path.ends_with(suffix)) return false;
       files[std::string(path.substr(0, path.size() - suffix.size()))].*member = &entry;
@@ -194,7 +196,8 @@ Result<nn::LoraAdapter> load_modules(const nn::Module& model, const ModelConfig&
           fmt::format("it changes {}, and the model has no such linear map but {}", path, kinds_of(sites)));
     QUERN_CHECK(load_module(adapter, config, folder, *site, tensors));
   }
-  if (adapter.modules().empty()) return folder.misfit("it holds no tensors");
+  QUERN_CHECK(load_token_rows(adapter, model, config, folder));
+  if (adapter.modules().empty() && adapter.tables().empty()) return folder.misfit("it holds no tensors");
   adapter.freeze();
   return adapter;
 }
@@ -223,11 +226,13 @@ std::vector<NamedTensor> tensors_of(const nn::LoraAdapter& adapter, const ModelC
     tensors.push_back({path + std::string(kB), join(name, b)});
     if (!magnitude.empty()) tensors.push_back({path + std::string(kMagnitude), join(name, magnitude)});
   }
+  std::ranges::move(token_row_tensors(adapter), std::back_inserter(tensors));
   return tensors;
 }
 
-// `settings` as PEFT reads them: a list that says all-linear is none for it.
-PeftConfig with_targets(PeftConfig settings, const nn::LoraAdapter& adapter) {
+// `settings` as PEFT reads them: a list that says all-linear is none for it, and rows of tokens are those of tables.
+PeftConfig published(PeftConfig settings, const nn::LoraAdapter& adapter) {
+  settings.token_rows = token_row_ids(adapter);
   if (!is_all(settings)) return settings;
   std::set<std::string> ends;
   for (const nn::LoraModule& module : adapter.modules())
@@ -256,6 +261,7 @@ Result<nn::LoraAdapter> make_lora(const nn::Module& model, const ModelConfig& co
       if (part.magnitude) part.magnitude->assign(nn::row_lengths(module, part));
     }
   }
+  QUERN_CHECK(make_token_rows(adapter, model, config, settings));
   return adapter;
 }
 
@@ -287,7 +293,7 @@ Result<nn::LoraAdapter> load_lora(RewardModel& model, const formats::PeftFolder&
 
 Result<void> save_lora(const nn::LoraAdapter& adapter, const ModelConfig& config, const PeftConfig& settings,
                        const std::filesystem::path& folder) {
-  return formats::write_peft_folder(folder, with_targets(settings, adapter), tensors_of(adapter, config));
+  return formats::write_peft_folder(folder, published(settings, adapter), tensors_of(adapter, config));
 }
 
 Result<void> save_lora(const nn::LoraAdapter& adapter, const RewardModel& model, PeftConfig settings,
@@ -295,15 +301,17 @@ Result<void> save_lora(const nn::LoraAdapter& adapter, const RewardModel& model,
   settings.task = formats::kScoringTask;
   std::vector<NamedTensor> tensors = tensors_of(adapter, model.config());
   tensors.push_back({std::string(kScoreFile), model.score().master().detached()});
-  return formats::write_peft_folder(folder, with_targets(settings, adapter), std::move(tensors));
+  return formats::write_peft_folder(folder, published(settings, adapter), std::move(tensors));
 }
 
 void merge_lora(nn::Module& model, const nn::LoraAdapter& adapter, std::optional<DType> dtype) {
   model.visit([&](const std::string&, nn::Parameter& parameter) {
-    if (!adapter.changes(parameter)) return;
+    const auto table = std::ranges::find(adapter.tables(), &parameter, &nn::TokenTable::weight);
+    const bool has_rows = table != adapter.tables().end();
+    if (!has_rows && !adapter.changes(parameter)) return;
     const DType before = parameter.master().dtype();
-    parameter.assign(
-        ops::cast(adapter.merged(parameter), dtype.value_or(is_block(before) ? DType::f16 : before)));
+    const Tensor merged = has_rows ? table->rows.merged(parameter.master()) : adapter.merged(parameter);
+    parameter.assign(ops::cast(merged, dtype.value_or(is_block(before) ? DType::f16 : before)));
   });
 }
 

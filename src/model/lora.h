@@ -14,8 +14,9 @@ namespace quern::model {
 inline constexpr std::string_view kAllLinear = "all-linear";
 
 // A new adapter of `model`, the model that `config` describes: of the modules that settings.targets name by the ends of
-// their paths, or all for kAllLinear. In f32, trainable, with first values from `seed`: it changes nothing yet. invalid_argument
-// for a target that names nothing, with what there is. The model must outlive the adapter and stay where it is.
+// their paths, or all for kAllLinear; and of the tokens settings.token_rows[""] rows of its own, in the embeddings and in the
+// head. In f32, trainable, with first values from `seed`: it changes nothing yet. invalid_argument
+// for a target that names nothing, with what there is, and for tokens that the model has not. The model must outlive the adapter and stay where it is.
 Result<nn::LoraAdapter> make_lora(const nn::Module& model, const ModelConfig& config,
                                   const formats::PeftConfig& settings, uint64_t seed);
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "autograd/graph.h"
 #include "base/exception.h"
@@ -84,6 +85,36 @@ Tensor followed(int64_t layer, Branch branch, const Tensor& y, const Tensor& str
       [&](const Adapter& adapter, const auto& rows_of) {
         return adapter.follow(layer, branch, rows_of(y), rows_of(stream), context.dropout);
       });
+}
+
+Tensor with_own_embeddings(const Tensor& x, const Tensor& tokens, double scale,
+                           const ForwardContext& context) {
+  return by_rows(
+      x, tokens.numel(), autograd::recording({&x}), context,
+      [](const Adapter& adapter) { return adapter.embedding_rows() != nullptr; },
+      [&](const Adapter& adapter, const auto& rows_of) {
+        return adapter.embedding_rows()->embeddings(rows_of(x), rows_of(tokens), scale);
+      });
+}
+
+void put_own_logits(const Tensor& states, const Tensor& bias, std::span<const AdapterRows> adapters,
+                    const Tensor& logits) {
+  for (const AdapterRows& part : adapters) {
+    const int64_t last = std::min(part.end, logits.dim(0));
+    if (part.begin >= last || part.adapter->head_rows() == nullptr) continue;
+    part.adapter->head_rows()->put_logits(states.sliced(part.begin, last), bias,
+                                          logits.sliced(part.begin, last));
+  }
+}
+
+const TokenRows* head_rows(std::span<const AdapterRows> adapters) {
+  for (const AdapterRows& part : adapters) {
+    if (part.begin >= part.end || part.adapter->head_rows() == nullptr) continue;
+    if (part.begin > 0 || part.end < std::numeric_limits<int64_t>::max())
+      throw InternalError("[adapter] losses are of one adapter for all rows");
+    return part.adapter->head_rows();
+  }
+  return nullptr;
 }
 
 Tensor take_virtual_tokens(const Tensor& tokens, int64_t vocab, ForwardContext& context) {

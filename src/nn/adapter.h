@@ -5,6 +5,7 @@
 
 #include "nn/context.h"
 #include "nn/module.h"
+#include "nn/token_rows.h"
 
 namespace quern::nn {
 
@@ -24,6 +25,10 @@ class Adapter : public Module {
   // y [..., C], what a branch of a layer made and would add to `stream` [..., C], changed.
   virtual Tensor follow(int64_t layer, Branch branch, const Tensor& y, const Tensor& stream,
                         const DropoutState& dropout) const;
+
+  // Tokens whose embeddings, and whose rows of the head that makes logits, are the adapter's own; null: none.
+  virtual const TokenRows* embedding_rows() const { return nullptr; }
+  virtual const TokenRows* head_rows() const { return nullptr; }
 
   // How many stand before every text. Virtual token i has the id V + i after those of the vocabulary.
   virtual int64_t virtual_tokens() const { return 0; }
@@ -46,6 +51,16 @@ bool is_adapted(const Parameter& weight, const ForwardContext& context);
 // y, what a branch of a layer made, changed by the adapters of its rows.
 Tensor followed(int64_t layer, Branch branch, const Tensor& y, const Tensor& stream,
                 const ForwardContext& context);
+
+// x, the embeddings of `tokens` out of the model's table times `scale`, with those that the adapters of the rows have.
+Tensor with_own_embeddings(const Tensor& x, const Tensor& tokens, double scale,
+                           const ForwardContext& context);
+// Puts the logits of tokens whose rows of the head are the adapters' own into logits [n, V] of states [n, C], both wide;
+// bias: wide [V], or undefined. Not for what is recorded: see head_rows().
+void put_own_logits(const Tensor& states, const Tensor& bias, std::span<const AdapterRows> adapters,
+                    const Tensor& logits);
+// Those of the adapter that all rows have; null: they have none. Throws InternalError where an adapter of some rows has any.
+const TokenRows* head_rows(std::span<const AdapterRows> adapters);
 
 // Takes virtual tokens out of `tokens` (i32 [B, T]), whose vocabulary is of `vocab`: 0 stands in their places, and
 // context.virtual_tokens says which was where; undefined where there is none. Throws ShapeError for one that the adapter of

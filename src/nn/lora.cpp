@@ -74,6 +74,20 @@ void LoraAdapter::add(std::string name, std::span<const Parameter* const> weight
   modules_.push_back(std::move(module));
 }
 
+void LoraAdapter::add(TokenTable table) {
+  const Shape &whole = table.weight->shape(), &own = table.rows.rows().shape();
+  const auto fits = [&](int32_t id) { return id >= 0 && id < whole[0]; };
+  if (whole.rank() != 2 || whole[1] != own[1] || !std::ranges::all_of(table.rows.ids(), fits))
+    throw ShapeError("[lora] expected rows of tokens of a table " + whole.to_string() + ", got " +
+                     own.to_string());
+  tables_.push_back(std::move(table));
+}
+
+const TokenRows* LoraAdapter::rows_of(bool TokenTable::*use) const {
+  const auto found = std::ranges::find_if(tables_, [&](const TokenTable& table) { return table.*use; });
+  return found == tables_.end() ? nullptr : &found->rows;
+}
+
 Tensor LoraAdapter::change(const Parameter& weight, const Tensor& bias, const Tensor& x, const Tensor& y,
                            const DropoutState& state) const {
   const auto place = places_.find(&weight);
@@ -128,6 +142,8 @@ void LoraAdapter::visit(const Visitor& visitor, const std::string& prefix) {
       if (part.magnitude) visitor(fmt::format("{}.lora_magnitude_vector{}", path, number), *part.magnitude);
     }
   }
+  for (TokenTable& table : tables_)
+    table.rows.visit(visitor, prefix + table.name + std::string(TokenRows::kPeftName));
 }
 
 }  // namespace quern::nn

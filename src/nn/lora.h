@@ -35,6 +35,14 @@ struct LoraModule {
   std::vector<Part> parts;
 };
 
+// A table of the model, under its path in the published one ("model.embed_tokens"), some of whose rows are the adapter's own.
+struct TokenTable {
+  std::string name;
+  const Parameter* weight;    // [V, C], of the model
+  bool embeds, makes_logits;  // both where the head is tied
+  TokenRows rows;
+};
+
 // y = x·W^T + scale · (x·A^T)·B^T + bias for each map it changes; with magnitudes m, the rows of W + scale · B·A get the
 // length m, whose gradient does not flow into the length they had.
 class LoraAdapter final : public Adapter {
@@ -43,22 +51,32 @@ class LoraAdapter final : public Adapter {
   // the caller's. Throws ShapeError unless `weights` are matrices of one width.
   void add(std::string name, std::span<const Parameter* const> weights, const LoraSpec& spec);
 
+  // Throws ShapeError unless the rows are as wide as the table, and below its end.
+  void add(TokenTable table);
+
   bool changes(const Parameter& weight) const override { return places_.contains(&weight); }
   Tensor change(const Parameter& weight, const Tensor& bias, const Tensor& x, const Tensor& y,
                 const DropoutState& dropout) const override;
+  const TokenRows* embedding_rows() const override { return rows_of(&TokenTable::embeds); }
+  const TokenRows* head_rows() const override { return rows_of(&TokenTable::makes_logits); }
   void freeze() override;
   // f32 [out, in]: what W becomes. Precondition: changes(weight).
   Tensor merged(const Parameter& weight) const;
 
   std::vector<LoraModule>& modules() { return modules_; }
   const std::vector<LoraModule>& modules() const { return modules_; }
+  std::vector<TokenTable>& tables() { return tables_; }
+  const std::vector<TokenTable>& tables() const { return tables_; }
   void visit(const Visitor& visitor, const std::string& prefix = {}) override;
 
  private:
   struct Place {
     size_t module, part;
   };
+  const TokenRows* rows_of(bool TokenTable::*use) const;
+
   std::vector<LoraModule> modules_;
+  std::vector<TokenTable> tables_;
   std::unordered_map<const Parameter*, Place> places_;
 };
 

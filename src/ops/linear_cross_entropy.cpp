@@ -12,15 +12,8 @@ namespace quern::ops {
 
 namespace {
 
-// Calls f.operator()<T>() with the type of a wide tensor.
-template <class F>
-void visit_wide(const Tensor& x, F&& f) {
-  if (x.dtype() == DType::f64) return f.template operator()<double>();
-  f.template operator()<float>();
-}
-
 OutputHead head_of(const Tensor& w, const CrossEntropyOptions& options) {
-  return {w, options.bias, options.softcap};
+  return {w, options.bias, options.softcap, options.replaced};
 }
 
 void check(const char* op, const Tensor& h, const Tensor& w, const Tensor& targets,
@@ -99,7 +92,7 @@ Tensor run(const Tensor& h, const Tensor& w, const Tensor& targets, const Tensor
 Tensor linear_cross_entropy(const Tensor& h, const Tensor& w, const Tensor& targets,
                             const CrossEntropyOptions& options) {
   check("linear_cross_entropy", h, w, targets, options);
-  const bool recorded = autograd::recording({&h, &w, &options.bias});
+  const bool recorded = autograd::recording({&h, &w, &options.bias, &options.replaced.rows});
   RowGradients gradients;
   if (recorded) gradients = wanted_gradients(h, head_of(w, options), options.weights);
   const Tensor losses =
@@ -109,7 +102,7 @@ Tensor linear_cross_entropy(const Tensor& h, const Tensor& w, const Tensor& targ
   // Saved for backward: the gradients, which only wait for dy.
   gradients.weights = Tensor();
   autograd::record(
-      loss, "linear_cross_entropy", {h, w, options.bias},
+      loss, "linear_cross_entropy", {h, w, options.bias, options.replaced.rows},
       [gradients](const Tensor& dy, BackwardContext& inputs) { give(gradients, dy.item(), inputs); });
   return loss;
 }
@@ -119,8 +112,8 @@ Tensor linear_row_losses(const Tensor& h, const Tensor& w, const Tensor& targets
   check("linear_row_losses", h, w, targets, options);
   expect(!options.weights.defined(), "linear_row_losses", "no weights, got {}", options.weights);
   Tensor losses = run(h, w, targets, {}, options, {});
-  if (!autograd::recording({&h, &w, &options.bias})) return losses;
-  autograd::record(losses, "linear_row_losses", {h, w, options.bias},
+  if (!autograd::recording({&h, &w, &options.bias, &options.replaced.rows})) return losses;
+  autograd::record(losses, "linear_row_losses", {h, w, options.bias, options.replaced.rows},
                    [h, w, targets, options](const Tensor& dy, BackwardContext& inputs) {
                      const RowGradients gradients = wanted_gradients(h, head_of(w, options), dy);
                      run(h, w, targets, gradients.weights, options, gradients);

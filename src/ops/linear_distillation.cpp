@@ -144,7 +144,7 @@ Distilled linear_distillation(const Tensor& h, const OutputHead& head, const Ten
                               const OutputHead& teacher, const Tensor& targets,
                               const DistillationOptions& o) {
   check(h, head, teacher_h, teacher, targets, o);
-  const bool recorded = autograd::recording({&h, &head.weight, &head.bias});
+  const bool recorded = autograd::recording({&h, &head.weight, &head.bias, &head.replaced.rows});
   const DType wide = wide_of(h.dtype());
   RowGradients gradients;
   if (recorded) gradients = wanted_gradients(h, head, o.weights);
@@ -154,9 +154,7 @@ Distilled linear_distillation(const Tensor& h, const OutputHead& head, const Ten
                    .agrees = Tensor::zeros({h.dim(0)}, DType::i32)};
   const std::vector<int64_t> rows = rows_in_loss(targets, recorded ? gradients.weights : o.weights);
   const int64_t at_once = rows_at_once(h, head, teacher, o.chunk_rows);
-  const Tensor teacher_w = is_block(teacher.weight.dtype()) && !rows.empty()
-                               ? cast(teacher.weight, teacher_h.dtype())
-                               : teacher.weight;
+  const OutputHead ready_teacher = rows.empty() ? teacher : ready_head(teacher, teacher_h.dtype());
   const Tensor buffer(
       {std::min(at_once, std::max<int64_t>(1, static_cast<int64_t>(rows.size()))), teacher.weight.dim(0)},
       wide);
@@ -165,7 +163,7 @@ Distilled linear_distillation(const Tensor& h, const OutputHead& head, const Ten
       [&](std::span<const int64_t> chunk, const Tensor& logits, const Tensor& weights) {
         const int64_t n = logits.dim(0);
         const Tensor theirs = buffer.sliced(0, n), wanted = gathered(targets, chunk);
-        matmul(gathered(teacher_h, chunk), teacher_w, {.b = true}, theirs, false, teacher.bias);
+        make_logits(gathered(teacher_h, chunk), ready_teacher, theirs);
         const Tensor hard({n}, wide), divergence({n}, wide), agrees({n}, DType::i32);
         distil_rows(
             {logits, theirs, head.softcap, teacher.softcap, wanted, weights, hard, divergence, agrees}, o);
@@ -181,7 +179,7 @@ Distilled linear_distillation(const Tensor& h, const OutputHead& head, const Ten
   gradients.weights = Tensor();
   // Saved for backward: the gradients, which only wait for dy.
   autograd::record(
-      result.loss, kDistillation, {h, head.weight, head.bias},
+      result.loss, kDistillation, {h, head.weight, head.bias, head.replaced.rows},
       [gradients](const Tensor& dy, BackwardContext& inputs) { give(gradients, dy.item(), inputs); });
   return result;
 }

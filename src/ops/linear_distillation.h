@@ -37,7 +37,7 @@ struct Distilled {
 // forward_kl; jensen_shannon is the generalised one of GKD (Agarwal et al. 2023, arXiv 2306.13649). Where one vocabulary is
 // longer than the other (rows of padding), distributions in the divergence are over the tokens that both have. A row with a
 // negative target or a weight of 0 is left out: no loss, no gradient, no logits of either; [N, V] never exists. Throws
-// ShapeError. Differentiable in h and the weight and bias of `head`.
+// ShapeError. Differentiable in h and the tensors of `head`.
 Distilled linear_distillation(const Tensor& h, const OutputHead& head, const Tensor& teacher_h,
                               const OutputHead& teacher, const Tensor& targets,
                               const DistillationOptions& options);

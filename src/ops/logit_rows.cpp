@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <cstring>
+#include <utility>
 
 #include "ops/cast.h"
 
@@ -43,16 +44,48 @@ size_t row_bytes(const Tensor& x) {
   return static_cast<size_t>(x.numel() / x.dim(0)) * static_cast<size_t>(size_of(x.dtype()));
 }
 
-// Those of a chunk whose gradient by the logits is `dlogits`.
-void add_gradients(const Tensor& dlogits, const Tensor& h, const Tensor& w, const RowGradients& into,
+// The logits [n, V] of tokens whose rows are replaced.
+void replace_logits(const Tensor& h, const OutputHead& head, const Tensor& logits) {
+  const auto& [ids, rows] = head.replaced;
+  const Tensor own({h.dim(0), rows.dim(0)}, logits.dtype());
+  matmul(h, rows, {.b = true}, own);
+  visit_wide(logits, [&]<class T>() {
+    const T* from = own.data<T>();
+    for (int64_t r = 0; r < h.dim(0); ++r) {
+      T* const to = logits.data<T>() + r * logits.dim(1);
+      for (const int32_t id : ids) to[id] = *from++ + (head.bias.defined() ? head.bias.data<T>()[id] : T{0});
+    }
+  });
+}
+
+// The gradients [n, k] of the logits of replaced rows, which the head's own have none of: 0 takes their places.
+Tensor take_columns(const Tensor& dlogits, const std::vector<int32_t>& ids) {
+  Tensor taken({dlogits.dim(0), static_cast<int64_t>(ids.size())}, dlogits.dtype());
+  visit_wide(dlogits, [&]<class T>() {
+    T* to = taken.data<T>();
+    for (int64_t r = 0; r < dlogits.dim(0); ++r) {
+      T* const from = dlogits.data<T>() + r * dlogits.dim(1);
+      for (const int32_t id : ids) *to++ = std::exchange(from[id], T{0});
+    }
+  });
+  return taken;
+}
+
+// Those of a chunk whose gradient by the logits is `dlogits`; the head is ready.
+void add_gradients(const Tensor& dlogits, const Tensor& h, const OutputHead& head, const RowGradients& into,
                    bool first) {
+  const auto& [ids, rows] = head.replaced;
   if (into.dbias.defined()) {
     backend::run(&KernelTable::sum_rows, backend::SumRowsArgs{dlogits.dim(0), dlogits.dim(1), dlogits.raw(),
                                                               into.dbias.raw(), true, dlogits.dtype()});
   }
+  const Tensor own = rows.defined() ? in_dtype(take_columns(dlogits, ids), h.dtype()) : Tensor();
   const Tensor narrow = in_dtype(dlogits, h.dtype());
-  if (into.dh.defined()) matmul(narrow, w, {}, into.dh);
+  if (into.dh.defined()) matmul(narrow, head.weight, {}, into.dh);
   if (into.dw.defined()) matmul(narrow, h, {.a = true}, into.dw, !first);
+  if (!own.defined()) return;
+  if (into.dh.defined()) matmul(own, rows, {}, into.dh, true);
+  if (into.drows.defined()) matmul(own, h, {.a = true}, into.drows, !first);
 }
 
 }  // namespace
@@ -71,6 +104,14 @@ void check_logit_rows(std::string_view op, const Tensor& h, const OutputHead& he
     expect(target < w.dim(0), op, "targets below {}, got {}", w.dim(0), target);
   }
   expect_optional(op, "bias", head.bias, {w.dim(0)}, wide_of(h.dtype()));
+  const auto& [ids, rows] = head.replaced;
+  if (rows.defined()) {
+    expect_float(op, "replaced rows", rows);
+    expect(rows.shape() == Shape{static_cast<int64_t>(ids.size()), h.dim(1)}, op,
+           "a row of {} channels for each of {} tokens, got {}", h.dim(1), ids.size(), rows);
+    for (const int32_t id : ids)
+      expect(id >= 0 && id < w.dim(0), op, "replaced rows below {}, got {}", w.dim(0), id);
+  }
   expect_optional(op, "weights", weights, {h.dim(0)}, wide_of(h.dtype()));
 }
 
@@ -91,7 +132,21 @@ RowGradients wanted_gradients(const Tensor& h, const OutputHead& head, const Ten
   if (autograd::requires_grad(h)) g.dh = Tensor(h.shape(), h.dtype());
   if (autograd::requires_grad(head.weight)) g.dw = Tensor(head.weight.shape(), wide_of(h.dtype()));
   if (autograd::requires_grad(head.bias)) g.dbias = Tensor::zeros(head.bias.shape(), wide_of(h.dtype()));
+  if (autograd::requires_grad(head.replaced.rows))
+    g.drows = Tensor(head.replaced.rows.shape(), wide_of(h.dtype()));
   return g;
+}
+
+OutputHead ready_head(const OutputHead& head, DType dtype) {
+  OutputHead ready = head;
+  if (is_block(head.weight.dtype())) ready.weight = cast(head.weight, dtype);
+  if (head.replaced.rows.defined()) ready.replaced.rows = in_dtype(head.replaced.rows, dtype);
+  return ready;
+}
+
+void make_logits(const Tensor& h, const OutputHead& head, const Tensor& logits) {
+  matmul(h, head.weight, {.b = true}, logits, false, head.bias);
+  if (head.replaced.rows.defined()) replace_logits(h, head, logits);
 }
 
 void for_logit_rows(const Tensor& h, const OutputHead& head, std::span<const int64_t> rows, int64_t at_once,
@@ -101,24 +156,25 @@ void for_logit_rows(const Tensor& h, const OutputHead& head, std::span<const int
   if (count == 0) {
     if (gradients.dh.defined()) gradients.dh.zero();
     if (gradients.dw.defined()) gradients.dw.zero();
+    if (gradients.drows.defined()) gradients.drows.zero();
     return;
   }
-  const Tensor w = is_block(head.weight.dtype()) ? cast(head.weight, h.dtype()) : head.weight;
+  const OutputHead ready = ready_head(head, h.dtype());
   const Tensor states = all ? h : gathered(h, rows);
   const Tensor weights =
       all || !gradients.weights.defined() ? gradients.weights : gathered(gradients.weights, rows);
   RowGradients part = gradients;
   if (!all && gradients.dh.defined()) part.dh = Tensor({count, h.dim(1)}, h.dtype());
-  const Tensor buffer({std::min(at_once, count), w.dim(0)}, wide_of(h.dtype()));
+  const Tensor buffer({std::min(at_once, count), ready.weight.dim(0)}, wide_of(h.dtype()));
   for (int64_t begin = 0; begin < count; begin += at_once) {
     const int64_t end = std::min(begin + at_once, count);
     const Tensor logits = buffer.sliced(0, end - begin), chunk = states.sliced(begin, end);
-    matmul(chunk, w, {.b = true}, logits, false, head.bias);
+    make_logits(chunk, ready, logits);
     loss(rows.subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin)), logits,
          weights.defined() ? weights.sliced(begin, end) : Tensor());
     RowGradients of_chunk = part;
     if (part.dh.defined()) of_chunk.dh = part.dh.sliced(begin, end);
-    if (weights.defined()) add_gradients(logits, chunk, w, of_chunk, begin == 0);
+    if (weights.defined()) add_gradients(logits, chunk, ready, of_chunk, begin == 0);
   }
   if (all || !gradients.dh.defined()) return;
   gradients.dh.zero();
@@ -126,7 +182,7 @@ void for_logit_rows(const Tensor& h, const OutputHead& head, std::span<const int
 }
 
 void give(const RowGradients& gradients, double scale, BackwardContext& inputs) {
-  const std::array all{gradients.dh, gradients.dw, gradients.dbias};
+  const std::array all{gradients.dh, gradients.dw, gradients.dbias, gradients.drows};
   for (size_t i = 0; i < all.size(); ++i) {
     if (!all[i].defined()) continue;
     if (const double factor = scale * gradients.factor; factor != 1.0) axpby(factor, all[i], 0.0, all[i]);

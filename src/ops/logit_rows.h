@@ -18,6 +18,7 @@ struct RowGradients {
   Tensor dh = {};       // [N, C] in the dtype of the states
   Tensor dw = {};       // wide [V, C]
   Tensor dbias = {};    // wide [V]
+  Tensor drows = {};    // wide [n, C]: of the rows that replace some of the head's
   double factor = 1.0;  // that is still to come
 };
 
@@ -28,8 +29,21 @@ void check_logit_rows(std::string_view op, const Tensor& h, const OutputHead& he
 // Rows whose weight is not 0 and whose target is not negative. weights: undefined for ones.
 std::vector<int64_t> rows_in_loss(const Tensor& targets, const Tensor& weights);
 
-// Those that h, the head's weight and its bias ask for. weights: undefined for ones.
+// Those that h and the tensors of the head ask for. weights: undefined for ones.
 RowGradients wanted_gradients(const Tensor& h, const OutputHead& head, const Tensor& weights);
+
+// Calls f.operator()<T>() with the type of a wide tensor.
+template <class F>
+void visit_wide(const Tensor& x, F&& f) {
+  if (x.dtype() == DType::f64) return f.template operator()<double>();
+  f.template operator()<float>();
+}
+
+// The head as products with states of `dtype` read it: without blocks, replaced rows of that dtype.
+OutputHead ready_head(const OutputHead& head, DType dtype);
+
+// Makes the wide logits [n, V], soft-cap still to come, of states h [n, C] and a head that is ready for them.
+void make_logits(const Tensor& h, const OutputHead& head, const Tensor& logits);
 
 // What a loss makes of the wide logits [n, V], soft-cap still to come, of the n rows `rows` of h. Where `weights` (wide [n])
 // are defined it leaves the gradient of the sum of weights * losses in place of the logits.
@@ -40,7 +54,7 @@ using RowLoss =
 void for_logit_rows(const Tensor& h, const OutputHead& head, std::span<const int64_t> rows, int64_t at_once,
                     const RowGradients& gradients, const RowLoss& loss);
 
-// Hands the gradients, times `scale`, to the inputs h, weight and bias of a recorded op.
+// Hands the gradients, times `scale`, to the inputs of a recorded op: h, and weight, bias and replaced.rows of the head.
 void give(const RowGradients& gradients, double scale, BackwardContext& inputs);
 
 // sum of weights * losses, a wide scalar []; weights: undefined for ones.

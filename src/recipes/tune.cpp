@@ -105,11 +105,35 @@ Result<align::PromptSets> open_prompts(const TuneConfig& config, const infer::La
   return prompts;
 }
 
+// The ids of adapter.tokens.
+Result<std::vector<int32_t>> ids_of(const std::vector<std::string>& tokens,
+                                    const infer::LoadedModel& loaded) {
+  std::vector<int32_t> ids;
+  for (const std::string& token : tokens) {
+    const std::optional<text::TokenId> id = loaded.tokenizer.token_to_id(token);
+    if (!id || *id >= loaded.model.config().vocab_size) {
+      return make_error(
+          ErrorCode::invalid_argument,
+          fmt::format(
+              "adapter.tokens: '{}' is {}", token,
+              id ? fmt::format("token {}, and the model has {}", *id, loaded.model.config().vocab_size)
+                 : "no token of the model"),
+          "'quern convert MODEL --to hf --add-token TEXT' brings one; words are named as the vocabulary "
+          "writes them");
+    }
+    ids.push_back(*id);
+  }
+  return ids;
+}
+
 // A new adapter, or the one to go on from.
 Result<std::unique_ptr<nn::Adapter>> open_adapter(const TuneConfig& config,
                                                   const infer::LoadedModel& loaded) {
-  const formats::PeftConfig& settings = config.adapter.settings;
+  formats::PeftConfig settings = config.adapter.settings;
   if (config.adapter.from.empty()) {
+    if (!config.adapter.tokens.empty()) {
+      QUERN_TRY(settings.token_rows[""], ids_of(config.adapter.tokens, loaded));
+    }
     return model::make_adapter(loaded.model, settings, loaded.tokenizer.encode(settings.tokens.init_text),
                                config.train.seed);
   }
@@ -216,6 +240,8 @@ void AdapterConfig::fields(Fields& f) {
         "linear maps, by the ends of their paths; all-linear: every one in the blocks");
   f.add("rank_stabilised", settings.rank_stabilised, "scale by alpha / sqrt(rank)");
   f.add("magnitudes", settings.magnitudes, "DoRA: learn the lengths of the rows, too");
+  f.add("tokens", tokens,
+        "lora: tokens whose vectors learn, too, as new ones must (quern convert --add-token)");
   f.add("b_learning_rate", b_learning_rate, "LoRA+: the learning rate of B, times that of the others")
       .range(1e-3, 1e3);
   f.add("virtual_tokens", settings.tokens.count, "prompt and prefix: how many stand before every text")
@@ -258,8 +284,8 @@ Result<void> AdapterConfig::check_method(const Fields& loaded) {
     return {};
   };
   if (method != Method::lora && method != Method::none) {
-    QUERN_CHECK(
-        refuse({"rank", "alpha", "targets", "rank_stabilised", "magnitudes", "b_learning_rate"}, "lora"));
+    QUERN_CHECK(refuse(
+        {"rank", "alpha", "targets", "rank_stabilised", "magnitudes", "tokens", "b_learning_rate"}, "lora"));
   }
   if (has_virtual_tokens()) {
     QUERN_CHECK(refuse({"dropout"}, "lora or bottleneck"));
@@ -288,7 +314,7 @@ Result<void> AdapterConfig::check_from(bool none, const Fields& loaded) {
                       "merge that adapter (quern merge), and train from the result");
   }
   for (const char* key :
-       {"rank", "alpha", "targets", "rank_stabilised", "magnitudes", "virtual_tokens", "init_text",
+       {"rank", "alpha", "targets", "rank_stabilised", "magnitudes", "tokens", "virtual_tokens", "init_text",
         "projection", "width", "reduction", "activation", "places", "reads_stream", "scale"}) {
     if (loaded.is_set(fmt::format("adapter.{}", key))) {
       return make_error(ErrorCode::invalid_argument,

@@ -27,7 +27,8 @@ struct AdapterConfig {
   Places places = Places::both;  // of bottlenecks
   std::string from;              // PEFT folder to go on from, whose settings hold; empty: a new adapter
   formats::PeftConfig settings{.rank = 16, .alpha = 32.0, .targets = {"all-linear"}};
-  double b_learning_rate = 1.0;  // of B, times that of all others: LoRA+ (arXiv 2402.12354)
+  std::vector<std::string> tokens = {};  // whose vectors learn, too: what settings.token_rows are for
+  double b_learning_rate = 1.0;          // of B, times that of all others: LoRA+ (arXiv 2402.12354)
 
   void fields(Fields& f);
   // Of settings that the method has not: invalid_argument. Tells `settings` the method.

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <exception>
 #include <mutex>
 
@@ -74,6 +75,54 @@ Result<void> Tokenizer::Impl::read_config() {
 }
 
 std::string Tokenizer::to_json() const { return impl_->pipeline.to_json(); }
+
+namespace {
+
+// An entry of "added_tokens", but for its id; also of "added_tokens_decoder" in tokenizer_config.json.
+Json added_token(const std::string& content, bool special) {
+  return {{"content", content}, {"single_word", false}, {"lstrip", false},
+          {"rstrip", false},    {"normalized", false},  {"special", special}};
+}
+
+}  // namespace
+
+Result<Tokenizer> Tokenizer::with_tokens(std::span<const std::string> tokens, bool special) const {
+  QUERN_TRY(Pipeline pipeline, read_tokenizer_json(to_json()));
+  Json config = impl_->config.empty() ? Json() : Json::parse(impl_->config);
+  auto id = static_cast<TokenId>(vocab_size());
+  Json& list = pipeline.document["added_tokens"];
+  if (!list.is_array()) list = Json::array();
+  for (const std::string& content : tokens) {
+    const auto known = token_to_id(content);
+    const bool again = std::ranges::count(tokens, content) > 1;
+    if (known || again || content.empty() || valid_utf8_prefix(content) != content.size()) {
+      return make_error(ErrorCode::invalid_argument,
+                        fmt::format("a new token: '{}' {}", content,
+                                    known             ? fmt::format("is token {} already", *known)
+                                    : again           ? "is there twice"
+                                    : content.empty() ? "is empty"
+                                                      : "is not UTF-8"));
+    }
+    Json entry = {{"id", id}};
+    entry.update(added_token(content, special));
+    list.push_back(std::move(entry));
+    if (config.is_object() && config.contains("added_tokens_decoder"))
+      config["added_tokens_decoder"][std::to_string(id)] = added_token(content, special);
+    ++id;
+  }
+  QUERN_CHECK(make_components(pipeline));
+  QUERN_TRY(Tokenizer more, from_pipeline(std::move(pipeline), config.is_object() ? config.dump(2) : "",
+                                          impl_->template_is_file ? std::string_view(impl_->chat_template)
+                                                                  : std::string_view()));
+  for (const std::string& content : tokens) {
+    const std::string written = more.decode(std::vector{*more.token_to_id(content)});
+    if (written.find(content) != std::string::npos) continue;
+    return make_error(ErrorCode::invalid_argument,
+                      fmt::format("a new token: '{}' would be written as '{}'", content, written),
+                      "the tokenizer's decoder takes its letters for bytes: choose another spelling");
+  }
+  return more;
+}
 
 Result<void> Tokenizer::save(const std::filesystem::path& folder) const {
   QUERN_CHECK(make_directories(folder));

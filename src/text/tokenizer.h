@@ -76,6 +76,11 @@ class Tokenizer {
   static Result<Tokenizer> from_pipeline(Pipeline pipeline, std::string_view config_json = {},
                                          std::string_view chat_template = {});
 
+  // With `tokens` after those that it has: each found whole in text before anything else happens to it; where they are `special`,
+  // left out of text for people, and not found in what is not trusted. invalid_argument for an empty text, one that is a token
+  // already, the same twice, or one that decode() would write otherwise: byte-level decoders read letters such as é as bytes.
+  Result<Tokenizer> with_tokens(std::span<const std::string> tokens, bool special) const;
+
   // Writes tokenizer.json, and tokenizer_config.json and chat_template.jinja if it has them, into the folder.
   Result<void> save(const std::filesystem::path& folder) const;
   std::string to_json() const;

@@ -3,7 +3,6 @@
 #include <cmath>
 
 #include "autograd/graph.h"
-#include "model/output_head.h"
 #include "ops/linear_cross_entropy.h"
 #include "ops/reshape.h"
 
@@ -28,12 +27,13 @@ void SupervisedCriterion::add(const data::SupervisedBatch& batch, const nn::Forw
 Tensor SupervisedCriterion::smoothed_loss(const Tensor& states, const data::SupervisedBatch& batch,
                                           double smoothing) const {
   const int64_t rows = batch.targets.numel();
-  const ops::OutputHead head = model::output_head(*model_);
+  const ops::OutputHead head = model_->output_head();
   return ops::linear_cross_entropy(ops::reshape(states, {rows, states.dim(-1)}), head.weight,
                                    batch.targets.reshaped({rows}),
                                    {.weights = batch.weights.reshaped({rows}),
                                     .bias = head.bias,
                                     .softcap = head.softcap,
+                                    .replaced = head.replaced,
                                     .label_smoothing = smoothing});
 }
 

@@ -78,6 +78,33 @@ def test_adapter_is_merged_as_by_peft(quern, base, adapter, theirs, measured, tm
     assert said[0] == said[1]
 
 
+def test_rows_of_tokens_are_used_and_merged_as_by_peft(quern, base, measured, tmp_path):
+    family, folder = base
+    if family not in ("gpt2", "llama"):
+        pytest.skip("tied and untied heads show it")
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    ids = sorted(set(tokenizer(PROMPT)["input_ids"]))[:3]
+    rows = ids if family == "gpt2" else {"embed_tokens": ids, "lm_head": ids}
+    open_base = lambda: AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)  # noqa: E731
+    model = get_peft_model(open_base(), LoraConfig(task_type="CAUSAL_LM", trainable_token_indices=rows,
+                                                   **(ADAPTERS[family] | {"r": 2})))
+    generator = torch.Generator().manual_seed(5)
+    with torch.no_grad():
+        for name, value in model.named_parameters():
+            if "lora_B" in name or "trainable_tokens" in name:
+                value.add_(0.1 * torch.randn(value.shape, generator=generator))
+    model.save_pretrained(tmp_path / "adapter")
+    theirs = PeftModel.from_pretrained(open_base(), tmp_path / "adapter").eval()
+    generation_agrees(quern, folder, theirs, tokenizer, PROMPT, measured, "--adapter", tmp_path / "adapter")
+    quern("merge", folder, "--adapter", tmp_path / "adapter", "-o", tmp_path / "merged", "--dtype", "f32")
+    merged = AutoModelForCausalLM.from_pretrained(tmp_path / "merged", dtype=torch.float32).eval()
+    prompt = torch.tensor([tokenizer(PROMPT)["input_ids"]])
+    with torch.no_grad():
+        difference = (merged(prompt).logits - theirs(prompt).logits).abs().max().item()
+    measured("logit difference", difference)
+    assert difference < 1e-4
+
+
 @pytest.mark.parametrize("method", VIRTUAL_TOKENS)
 def test_virtual_tokens_are_used_as_by_peft(quern, base, method, measured, tmp_path):
     family, folder = base

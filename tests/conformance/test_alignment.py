@@ -131,6 +131,23 @@ def test_adapters_are_tuned_as_by_peft(quern, model, examples, tmp_path, measure
     agree(a, b, measured)
 
 
+def test_rows_of_tokens_are_tuned_as_by_peft(quern, model, examples, tmp_path, measured):
+    tokenizer = tokenizer_of(model)
+    ids = sorted(set(tokenizer("The mill stands")["input_ids"]))[:4]
+    how = {"task": "sft", "adapter__method": "lora", "adapter__rank": 4, "adapter__alpha": 8,
+           "adapter__tokens": json.dumps(tokenizer.convert_ids_to_tokens(ids), ensure_ascii=False)}
+    ours(quern, model, examples("completion"), tmp_path / "first", **how, train__lr=0, train__steps=1)
+    a = ours(quern, model, examples("completion"), tmp_path / "run", **how, train__lr=2e-3)
+    begun = PeftModel.from_pretrained(opened(model), tmp_path / "first" / "adapter", is_trainable=True)
+    # What TRL computes logits and loss with in one asks PEFT's wrapper of the head for its bias.
+    begun.get_output_embeddings().bias = None
+    b = theirs(SFTTrainer, SFTConfig, begun, tokenizer, "completion", tmp_path / "trl", 2e-3)
+    agree(a, b, measured)
+    learnt_here = PeftModel.from_pretrained(opened(model), tmp_path / "run" / "adapter").eval()
+    generation_agrees(quern, model, learnt_here, tokenizer, "The mill stands", measured, "--adapter",
+                      tmp_path / "run" / "adapter")
+
+
 # With a learning rate of the size of what is learnt: embeddings, keys and values, weights. A larger one saturates what
 # follows, norms or tanh, whose gradients are then no more than rounding.
 VIRTUAL_TOKENS = {

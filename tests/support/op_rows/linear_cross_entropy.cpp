@@ -59,6 +59,27 @@ OpCase row_losses_case(const char* name, const LossExtents& e, int32_t ignored, 
   return c;
 }
 
+// The same with the last inputs as rows in place of some of w: of both losses, with a bias.
+OpCase replaced_case(const char* name, const LossExtents& e, std::vector<int32_t> ids, bool of_rows,
+                     const CrossEntropyOptions& options = {}) {
+  OpCase c = loss_case(name, e, 2, Rows::plain);
+  c.inputs = [plain = c.inputs, e, ids](Rng& rng, DType dtype) {
+    std::vector<Tensor> inputs = plain(rng, dtype);
+    inputs.push_back(random(rng, {e.vocab}, wide_of(dtype)));
+    inputs.push_back(random(rng, {static_cast<int64_t>(ids.size()), e.channels}, dtype));
+    return inputs;
+  };
+  c.run = [=](std::span<const Tensor> in) {
+    CrossEntropyOptions with_rows = options;
+    with_rows.bias = in[3];
+    with_rows.replaced = {ids, in[4]};
+    return of_rows ? linear_row_losses(in[0], in[1], in[2], with_rows)
+                   : linear_cross_entropy(in[0], in[1], in[2], with_rows);
+  };
+  c.frozen = {};
+  return c;
+}
+
 }  // namespace
 
 OpRow linear_cross_entropy_row() {
@@ -75,6 +96,10 @@ OpRow linear_cross_entropy_row() {
                     loss_case("label smoothing", {7, 6, 9}, 1, Rows::weighted, {.label_smoothing = 0.2}),
                     loss_case("one class", {3, 4, 1}, 0, Rows::plain),
                     loss_case("odd vocabulary", {9, 17, 333}, 0, Rows::plain),
+                    replaced_case("replaced rows", {11, 6, 13}, {12, 0, 5}, false, {.chunk_rows = 4}),
+                    replaced_case("every row replaced", {5, 6, 2}, {1, 0}, false),
+                    replaced_case("losses of rows, replaced rows", {11, 6, 13}, {3}, true,
+                                  {.softcap = 1.5, .chunk_rows = 4}),
                     row_losses_case("losses of rows", {12, 9, 4}, 4, false),
                     row_losses_case("losses of rows, bias", {5, 4, 7}, 1, true),
                     row_losses_case("losses of rows, chunks", {11, 6, 13}, 2, false, {.chunk_rows = 4}),

@@ -35,7 +35,11 @@ std::shared_ptr<model::RewardModel> tiny_model() {
   auto decoder = std::make_shared<model::Decoder>(model::Decoder::create(tiny_config(), 3).value());
   decoder->drop_head();
   auto reward = std::make_shared<model::RewardModel>(decoder);
-  reward->score().assign(Tensor::full({1, 16}, 0.1));
+  // Not the same number for all channels, of which a norm leaves the sum 0.
+  Tensor score({1, 16}, DType::f32);
+  Rng rng(4, 0);
+  for (float& value : score.span<float>()) value = static_cast<float>(0.3 * rng.normal());
+  reward->score().assign(score);
   reward->score().set_trainable(true);
   return reward;
 }

@@ -283,6 +283,29 @@ TEST(Tokenizer, ReadsRolesAndTemplateFromTheConfig) {
   EXPECT_FALSE(Tokenizer::from_json(json.dump(), "[]").ok());
 }
 
+TEST(Tokenizer, TakesNewTokens) {
+  Json json = document();
+  json["added_tokens"].push_back({{"id", 6}, {"content", "<end>"}, {"special", true}});
+  const Tokenizer old =
+      Tokenizer::from_json(json.dump(), R"({"added_tokens_decoder": {}, "eos_token": "<end>"})", "a template")
+          .value();
+  const std::vector<std::string> words{"ab b", "日"}, marks{"<tool>"};
+  const Tokenizer more = old.with_tokens(words, false).value().with_tokens(marks, true).value();
+  EXPECT_EQ(more.vocab_size(), 10);
+  EXPECT_THAT(more.encode("aab b<tool>日<end>"), testing::ElementsAre(0, 7, 9, 8, 6));
+  EXPECT_EQ(more.encode("<tool>", {.allow_special = false}).size(), old.encode("<tool>").size());
+  EXPECT_EQ(more.decode(more.encode("aab b<tool>日"), {.skip_special_tokens = true}), "aab b日");
+  EXPECT_EQ(more.special_ids().eos, 6);
+  EXPECT_EQ(more.chat_template(), "a template");
+  EXPECT_EQ(Json::parse(more.config_json())["added_tokens_decoder"]["9"]["content"], "<tool>");
+  EXPECT_EQ(Tokenizer::from_json(more.to_json()).value().encode("<tool>日"), more.encode("<tool>日"));
+  EXPECT_EQ(old.vocab_size(), 7);
+  for (const std::vector<std::string>& bad :
+       {std::vector<std::string>{"ab"}, {"<end>"}, {"x", "x"}, {""}, {"é"}, {"\xff"}}) {
+    EXPECT_EQ(old.with_tokens(bad, true).error().code, ErrorCode::invalid_argument) << bad[0];
+  }
+}
+
 TEST(StreamDecoder, HoldsBackHalfACharacter) {
   StreamDecoder stream(load(document()));
   EXPECT_EQ(stream.push(0), "a");
