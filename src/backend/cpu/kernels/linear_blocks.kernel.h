@@ -2,6 +2,7 @@
 // its groups in order of k with the same operations, whatever the number of rows: a row's bits are its own.
 #pragma once
 
+#include "base/balanced_for.h"
 #include "backend/cpu/kernels/activation.kernel.h"
 #include "backend/cpu/kernels/strip_product.kernel.h"
 #include "backend/cpu/scratch.h"
@@ -178,8 +179,8 @@ inline void linear_blocks_of(const LinearBlocksArgs& a) {
   const StripRange<T> range{a, x};
   const int64_t grain = kProductGrain / (a.m * a.k * kStripRows + 1) + 1;
   if (packed) {
-    // All parts as one run of strips, cut evenly.
-    parallel_for(strips, grain, [&](int64_t begin, int64_t end) {
+    // All parts as one run of strips.
+    balanced_for(strips, grain, [&](int64_t begin, int64_t end) {
       for (int p = 0; p < products; ++p) {
         const int64_t count = strip_count(a.parts[p].n);
         const int64_t from = begin > 0 ? begin : 0, to = end < count ? end : count;
