@@ -149,12 +149,12 @@ struct TrainRun {
 };
 
 TrainRun train(const std::string& name, const PpoOptions& options, int64_t steps, bool adapts,
-               bool resume = false, int64_t stop_after = 0) {
+               bool resume = false, int64_t stop_after = 0, double lr = 1e-2) {
   TrainRun run;
   run.models = std::make_unique<Models>(adapts);
   train::TrainOptions how;
   how.steps = steps;
-  how.schedule.lr = 1e-2;
+  how.schedule.lr = lr;
   how.schedule.warmup = 0;
   how.optimizer.weight_decay = 0.0;
   how.eval_every = 0;
@@ -205,17 +205,18 @@ TEST(Ppo, GoesOnToTheSameBits) {
   }
 }
 
-// With a heavy weight, the distance to the reference stays small although letters are wanted.
+// With a heavy weight, the distance to the reference stays small although letters are wanted. At a rate at which rounding does
+// not decide which answers are drawn.
 TEST(Ppo, IsHeldToTheReference) {
   const auto kl_after = [](double weight, const std::string& name) {
-    const TrainRun run = train(name, {.kl = {.weight = weight}}, 24, false);
+    const TrainRun run = train(name, {.kl = {.weight = weight}}, 60, false, false, 0, 3e-3);
     EXPECT_TRUE(run.summary.ok());
     Ppo ppo = run.models->ppo({.kl = {.weight = weight}});
     return figure(ppo.accumulate({}).value().figures, "kl");
   };
   const double free = kl_after(0.0, "free"), held = kl_after(1.0, "held");
   EXPECT_GT(free, 1.0);
-  EXPECT_LT(held, 0.5 * free);
+  EXPECT_LT(held, 0.25 * free);
 }
 
 // tools/goldens/ppo.py records what TRL's trainer makes of log-probabilities, values and scores.

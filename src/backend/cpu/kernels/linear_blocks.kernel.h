@@ -2,10 +2,10 @@
 // its groups in order of k with the same operations, whatever the number of rows: a row's bits are its own.
 #pragma once
 
-#include "base/balanced_for.h"
 #include "backend/cpu/kernels/activation.kernel.h"
 #include "backend/cpu/kernels/strip_product.kernel.h"
 #include "backend/cpu/scratch.h"
+#include "base/balanced_for.h"
 #ifdef QUERN_STRIP_TILES
 #include "backend/cpu/kernels/strip_tiles.kernel.h"
 #endif
