@@ -10,6 +10,10 @@ namespace quern {
 int num_threads();
 // Process-wide; call between kernels, not during one. Precondition: n >= 1.
 void set_num_threads(int n);
+// Ends the threads that wait for work from the calling one, which gets new ones when it has some again. libgomp lets threads sleep
+// sooner where it counts more of them than CPUs, and the system then wakes them on the CPU of the one that calls, beside
+// an idle one: a thread that has loaded a model which another runs must not keep its own.
+void release_threads();
 
 // Calls body(begin, end) over disjoint pieces that cover [0, count), in parallel when there is more than
 // `grain` of work. Pieces are for outputs only: a reduction must not depend on how the range was cut. An

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/exception.h"
+#include "base/threads.h"
 
 namespace quern::engine {
 
@@ -149,6 +150,10 @@ void EncoderThread::run() {
     const Round round = plan();
     lock.unlock();
     settle(round, compute(round));
+    lock.lock();
+    if (!jobs_.empty()) continue;
+    lock.unlock();
+    release_threads();  // another model may be asked next
     lock.lock();
   }
 }

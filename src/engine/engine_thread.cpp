@@ -5,6 +5,8 @@
 #include <chrono>
 #include <utility>
 
+#include "base/threads.h"
+
 namespace quern::engine {
 
 namespace {
@@ -83,6 +85,7 @@ void EngineThread::run() {
     take(std::move(asked), cancelled);
     if (stop) engine_->cancel_all(seconds());
     engine_->step(seconds(), seconds);
+    if (engine_->empty()) release_threads();  // another model may be asked next
     lock.lock();
     stats_ = engine_->stats();
     idle_ = engine_->empty() && asked_.empty() && cancelled_.empty();

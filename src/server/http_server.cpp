@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "base/threads.h"
 #include "server/api_error.h"
 #include "server/http_connection.h"
 
@@ -180,6 +181,7 @@ void HttpServer::Impl::forget(const std::shared_ptr<HttpConnection>& connection)
 void HttpServer::Impl::handle(HttpRequest request, std::shared_ptr<HttpReply> reply) {
   asio::post(*workers, [this, request = std::move(request), reply = std::move(reply)]() mutable {
     handler(std::move(request), std::move(reply));
+    release_threads();  // of long texts that were read on many
   });
 }
 

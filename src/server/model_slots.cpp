@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/threads.h"
 #include "base/units.h"
 #include "server/api_format.h"
 
@@ -20,7 +21,9 @@ Error away(const std::string& name) {
 std::string bytes_text(int64_t bytes) { return human_bytes(static_cast<uint64_t>(bytes)); }
 
 Result<ServedModel> try_open(const ModelSource& source) try {
-  return source.open();
+  Result<ServedModel> opened = source.open();
+  release_threads();  // what runs the model has its own
+  return opened;
 } catch (const Exception& broken) {
   return broken.error();
 } catch (const std::bad_alloc&) {

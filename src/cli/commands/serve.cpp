@@ -11,6 +11,7 @@
 #include "base/duration.h"
 #include "base/interrupt.h"
 #include "base/terminal.h"
+#include "base/threads.h"
 #include "base/units.h"
 #include "cli/access_options.h"
 #include "cli/model_options.h"
@@ -226,6 +227,7 @@ Result<void> serve(Arguments& arguments, const Context& context) {
   models.set_meter(front->meter());
   QUERN_CHECK(open_models(arguments, context, front->metrics(), models));
   for (const std::string& adapter : arguments.adapters) QUERN_CHECK(open_adapter(adapter, models));
+  release_threads();  // engines have threads of their own
   server::Router router = server::api_routes(models);
   server::add_adapters(router, models,
                        {.folder = arguments.adapter_folder, .changed = [&] { front->forget_answers(); }});
