@@ -33,6 +33,21 @@ std::unique_ptr<Reward> length_reward(int64_t least, int64_t most);
 // anything else.
 std::unique_ptr<Reward> command_reward(std::vector<std::string> argv, double seconds);
 
+struct CodeRewardOptions {
+  std::vector<std::string> run = {"python3", "-I", "-"};  // reads a program from its standard input
+  std::string last = "print('{}')";         // the line behind the tests; {} is a word that no answer can know
+  double seconds = 10.0;                    // for each answer
+  int64_t memory_bytes = int64_t{1} << 30;  // of addresses
+};
+// 1 where the program in the answer (code_in), followed by the tests of the prompt's row ("tests", or MBPP's "test_list") and by
+// `last`, ends with status 0 and that word: an answer that ends the program before its tests passes none. It runs here, with the rights of this process, in as much time and memory as is given: what must not be trusted needs a
+// sandbox in `run`. invalid_argument where an empty program fails, and for a row without tests; errors of run_program for a program
+// that cannot be started.
+Result<std::unique_ptr<Reward>> code_reward(CodeRewardOptions options);
+
+// The code of an answer: its last block between ```, or else all of it.
+std::string_view code_in(std::string_view text);
+
 // The number that a text gives as its answer: the first behind the last "####", as GSM8K has it; else the last in the
 // last \boxed{}; else the last of the text. In one spelling: an optional minus sign, digits without leading zeros, and a
 // fraction without trailing ones where it is not 0. "$1,234.50" is "1234.5".

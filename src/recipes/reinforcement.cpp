@@ -64,6 +64,16 @@ void RewardsConfig::Length::fields(Fields& f) {
   f.add("most", most, "tokens").at_least(0);
 }
 
+void RewardsConfig::Code::fields(Fields& f) {
+  add_weight(f, weight,
+             "answers whose code passes the tests of the row (\"tests\"); it runs with your rights");
+  f.add("run", run, "what reads a program from its standard input; put a sandbox before it");
+  f.add("last", last,
+        "the line behind the tests, which writes the word {}: who ends the program before it passes none");
+  f.add("timeout", timeout, "seconds for each answer").range(0.01, 3600);
+  f.add("memory", memory, "MiB of addresses for each").range(16, 1 << 20);
+}
+
 void RewardsConfig::Command::fields(Fields& f) {
   add_weight(f, weight,
              "what a program says: it reads a line of JSON for each answer (prompt, answer, reference) and "
@@ -83,13 +93,14 @@ void RewardsConfig::fields(Fields& f) {
   f.group("regex", regex);
   f.group("json_schema", json_schema);
   f.group("length", length);
+  f.group("code", code);
   f.group("command", command);
   f.group("model", model);
 }
 
 bool RewardsConfig::any() const {
   return exact.weight != 0.0 || numeric.weight != 0.0 || regex.weight != 0.0 || json_schema.weight != 0.0 ||
-         length.weight != 0.0 || command.weight != 0.0 || model.weight != 0.0;
+         length.weight != 0.0 || code.weight != 0.0 || command.weight != 0.0 || model.weight != 0.0;
 }
 
 Result<void> RewardsConfig::check() const {
@@ -100,6 +111,12 @@ Result<void> RewardsConfig::check() const {
   }
   if (regex.weight != 0.0 && regex.pattern.empty()) return missing("regex.pattern");
   if (json_schema.weight != 0.0 && json_schema.file.empty()) return missing("json_schema.file");
+  if (code.weight != 0.0 && code.run.empty()) return missing("code.run");
+  if (code.weight != 0.0 && code.last.find("{}") == std::string::npos) {
+    return make_error(ErrorCode::invalid_argument,
+                      fmt::format("rewards.code.last: expected {{}} in it, got {}", code.last),
+                      "a line that writes a word, such as print('{}')");
+  }
   if (command.weight != 0.0 && command.run.empty()) return missing("command.run");
   if (model.weight != 0.0 && model.path.empty()) return missing("model.path");
   return {};
@@ -122,6 +139,12 @@ Result<align::Rewards> RewardsConfig::open(const infer::Language* language, DTyp
   }
   if (length.weight != 0.0)
     rewards.add("length", length.weight, align::length_reward(length.least, length.most));
+  if (code.weight != 0.0) {
+    Result<std::unique_ptr<align::Reward>> reward = align::code_reward(
+        {.run = code.run, .last = code.last, .seconds = code.timeout, .memory_bytes = code.memory << 20});
+    if (!reward.ok()) return std::move(reward).error().within("rewards.code.run");
+    rewards.add("code", code.weight, *std::move(reward));
+  }
   if (command.weight != 0.0)
     rewards.add("command", command.weight, align::command_reward(command.run, command.timeout));
   if (model.weight != 0.0) {

@@ -46,6 +46,14 @@ struct RewardsConfig {
     int64_t least = 1, most = 256;
     void fields(Fields& f);
   } length;
+  struct Code {
+    double weight = 0.0;
+    std::vector<std::string> run = {"python3", "-I", "-"};
+    std::string last = "print('{}')";
+    double timeout = 10.0;
+    int64_t memory = 1024;  // MiB
+    void fields(Fields& f);
+  } code;
   struct Command {
     double weight = 0.0;
     std::vector<std::string> run;

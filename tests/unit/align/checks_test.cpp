@@ -124,5 +124,44 @@ TEST(CommandReward, SaysWhatIsWrong) {
   EXPECT_EQ(late.error().code, ErrorCode::deadline);
 }
 
+TEST(CodeIn, IsTheLastBlock) {
+  EXPECT_EQ(code_in("x = 1"), "x = 1");
+  EXPECT_EQ(code_in("First ```a```, then\n```python\nx = 2\n```\nand\n```\nx = 3\n```."), "x = 3\n");
+  EXPECT_EQ(code_in("```python\nx = 2\n``` and ```sh\nopen"), "x = 2\n");
+  EXPECT_EQ(code_in("```"), "```");
+  EXPECT_EQ(code_in("``````"), "``````");
+}
+
+TEST(CodeReward, RunsTheTestsOfTheRow) {
+  const auto reward = code_reward({.seconds = 5.0, .memory_bytes = int64_t{256} << 20}).value();
+  Prompt prompt;
+  prompt.row = {{"tests", {"assert f(2) == 4", "assert f(-1) == -2"}}};
+  std::vector<Answered> answers;
+  for (const char* text :
+       {"def f(x): return 2 * x", "Here:\n```python\ndef f(x):\n  return x + x\n```\nDone.",
+        "def f(x): return 4", "def f(x) return", "print('done'); quit()", "import os; os._exit(0)", "",
+        "def f(x): return len('x' * (1 << 30))", "print('x' * (1 << 22))\nf = lambda x: 2 * x"})
+    answers.push_back({&prompt, text, 1});
+  EXPECT_THAT(reward->score(answers).value(), ElementsAre(1, 1, 0, 0, 0, 0, 0, 0, 0));
+  const auto hasty = code_reward({.seconds = 0.5}).value();
+  answers = {{&prompt, "while True: pass", 1}};
+  EXPECT_THAT(hasty->score(answers).value(), ElementsAre(0));
+}
+
+TEST(CodeReward, SaysWhatIsMissing) {
+  const auto reward = code_reward({}).value();
+  Prompt prompt;
+  prompt.text = "Double it.";
+  for (const nlohmann::ordered_json& tests :
+       {nlohmann::ordered_json(nullptr), nlohmann::ordered_json({1, 2})}) {
+    prompt.row = {{"tests", tests}};
+    const Answered answer{&prompt, "x = 1", 1};
+    EXPECT_THAT(reward->score(std::span(&answer, 1)).error().message,
+                HasSubstr("\"Double it.\" has no tests"));
+  }
+  EXPECT_THAT(code_reward({.run = {"no-such-program"}}).error().message,
+              HasSubstr("no-such-program does not run an empty program"));
+}
+
 }  // namespace
 }  // namespace quern::align
