@@ -46,9 +46,9 @@ size_t row_bytes(const Tensor& x) {
 
 // The logits [n, V] of tokens whose rows are replaced.
 void replace_logits(const Tensor& h, const OutputHead& head, const Tensor& logits) {
-  const auto& [ids, rows] = head.replaced;
-  const Tensor own({h.dim(0), rows.dim(0)}, logits.dtype());
-  matmul(h, rows, {.b = true}, own);
+  const std::vector<int32_t>& ids = head.replaced.ids;
+  const Tensor own({h.dim(0), static_cast<int64_t>(ids.size())}, logits.dtype());
+  matmul(h, head.replaced.rows, {.b = true}, own);
   visit_wide(logits, [&]<class T>() {
     const T* from = own.data<T>();
     for (int64_t r = 0; r < h.dim(0); ++r) {
@@ -74,12 +74,13 @@ Tensor take_columns(const Tensor& dlogits, const std::vector<int32_t>& ids) {
 // Those of a chunk whose gradient by the logits is `dlogits`; the head is ready.
 void add_gradients(const Tensor& dlogits, const Tensor& h, const OutputHead& head, const RowGradients& into,
                    bool first) {
-  const auto& [ids, rows] = head.replaced;
+  const Tensor& rows = head.replaced.rows;
   if (into.dbias.defined()) {
     backend::run(&KernelTable::sum_rows, backend::SumRowsArgs{dlogits.dim(0), dlogits.dim(1), dlogits.raw(),
                                                               into.dbias.raw(), true, dlogits.dtype()});
   }
-  const Tensor own = rows.defined() ? in_dtype(take_columns(dlogits, ids), h.dtype()) : Tensor();
+  const Tensor own =
+      rows.defined() ? in_dtype(take_columns(dlogits, head.replaced.ids), h.dtype()) : Tensor();
   const Tensor narrow = in_dtype(dlogits, h.dtype());
   if (into.dh.defined()) matmul(narrow, head.weight, {}, into.dh);
   if (into.dw.defined()) matmul(narrow, h, {.a = true}, into.dw, !first);
@@ -104,8 +105,8 @@ void check_logit_rows(std::string_view op, const Tensor& h, const OutputHead& he
     expect(target < w.dim(0), op, "targets below {}, got {}", w.dim(0), target);
   }
   expect_optional(op, "bias", head.bias, {w.dim(0)}, wide_of(h.dtype()));
-  const auto& [ids, rows] = head.replaced;
-  if (rows.defined()) {
+  const std::vector<int32_t>& ids = head.replaced.ids;
+  if (const Tensor& rows = head.replaced.rows; rows.defined()) {
     expect_float(op, "replaced rows", rows);
     expect(rows.shape() == Shape{static_cast<int64_t>(ids.size()), h.dim(1)}, op,
            "a row of {} channels for each of {} tokens, got {}", h.dim(1), ids.size(), rows);
