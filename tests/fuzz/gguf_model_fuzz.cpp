@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <string>
 
+#include "backend/api/backend.h"
 #include "base/exception.h"
 #include "infer/gguf_tokenizer.h"
 #include "infer/sentence_form.h"
@@ -41,6 +42,12 @@ void tokenize(const formats::GgufMetadata& metadata) {
 }
 
 }  // namespace
+
+// Weights of another dtype are widened when they are loaded.
+extern "C" int LLVMFuzzerInitialize(int*, char***) {
+  backend::register_backends();
+  return 0;
+}
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   // Readers map files: this one is in memory.
