@@ -40,8 +40,9 @@ struct CodeRewardOptions {
   int64_t memory_bytes = int64_t{1} << 30;  // of addresses
 };
 // 1 where the program in the answer (code_in), followed by the tests of the prompt's row ("tests", or MBPP's "test_list") and by
-// `last`, ends with status 0 and that word: an answer that ends the program before its tests passes none. It runs here, with the rights of this process, in as much time and memory as is given: what must not be trusted needs a
-// sandbox in `run`. invalid_argument where an empty program fails, and for a row without tests; errors of run_program for a program
+// `last`, ends with status 0 and that word: an answer that ends the program before its tests passes none. It runs here, with the
+// rights of this process, in as much time and memory as is given: what must not be trusted needs a sandbox in `run`.
+// Precondition: {} stands in `last`. invalid_argument where an empty program fails, and for a row without tests; errors of run_program for a program
 // that cannot be started.
 Result<std::unique_ptr<Reward>> code_reward(CodeRewardOptions options);
 

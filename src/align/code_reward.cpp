@@ -63,9 +63,8 @@ class CodeReward final : public Reward {
   Program with_last_line(std::string text) const {
     Program program{std::move(text), {}};
     program.last = fmt::format("{:016x}", hash64(program.text));
-    const size_t place = options_.last.find("{}");
     std::string line = options_.last;
-    program.text += (place == line.npos ? line : line.replace(place, 2, program.last)) + "\n";
+    program.text += line.replace(line.find("{}"), 2, program.last) + "\n";
     return program;
   }
 

@@ -65,7 +65,6 @@ class LoraAdapter final : public Adapter {
 
   std::vector<LoraModule>& modules() { return modules_; }
   const std::vector<LoraModule>& modules() const { return modules_; }
-  std::vector<TokenTable>& tables() { return tables_; }
   const std::vector<TokenTable>& tables() const { return tables_; }
   void visit(const Visitor& visitor, const std::string& prefix = {}) override;
 

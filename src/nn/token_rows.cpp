@@ -5,6 +5,7 @@
 #include "autograd/graph.h"
 #include "ops/cast.h"
 #include "ops/linear.h"
+#include "ops/logit_rows.h"
 #include "ops/replace_rows.h"
 #include "ops/scale.h"
 
@@ -26,19 +27,7 @@ Tensor TokenRows::embeddings(const Tensor& x, const Tensor& tokens, double scale
 
 void TokenRows::put_logits(const Tensor& states, const Tensor& bias, const Tensor& logits) const {
   const autograd::NoGrad no_grad;
-  const Tensor own = ops::linear(states, ops::cast(rows_.value(), states.dtype()));
-  const int64_t count = own.dim(1), vocab = logits.dim(1);
-  const auto put = [&]<class T>() {
-    for (int64_t r = 0; r < own.dim(0); ++r) {
-      for (int64_t i = 0; i < count; ++i) {
-        const int32_t id = ids_[static_cast<size_t>(i)];
-        const T added = bias.defined() ? bias.data<T>()[id] : T{0};
-        logits.data<T>()[r * vocab + id] = own.data<T>()[r * count + i] + added;
-      }
-    }
-  };
-  if (own.dtype() == DType::f64) return put.template operator()<double>();
-  put.template operator()<float>();
+  ops::put_logits(ops::linear(states, ops::cast(rows_.value(), states.dtype())), ids_, bias, logits);
 }
 
 Tensor TokenRows::merged(const Tensor& table) const {

@@ -44,20 +44,6 @@ size_t row_bytes(const Tensor& x) {
   return static_cast<size_t>(x.numel() / x.dim(0)) * static_cast<size_t>(size_of(x.dtype()));
 }
 
-// The logits [n, V] of tokens whose rows are replaced.
-void replace_logits(const Tensor& h, const OutputHead& head, const Tensor& logits) {
-  const std::vector<int32_t>& ids = head.replaced.ids;
-  const Tensor own({h.dim(0), static_cast<int64_t>(ids.size())}, logits.dtype());
-  matmul(h, head.replaced.rows, {.b = true}, own);
-  visit_wide(logits, [&]<class T>() {
-    const T* from = own.data<T>();
-    for (int64_t r = 0; r < h.dim(0); ++r) {
-      T* const to = logits.data<T>() + r * logits.dim(1);
-      for (const int32_t id : ids) to[id] = *from++ + (head.bias.defined() ? head.bias.data<T>()[id] : T{0});
-    }
-  });
-}
-
 // The gradients [n, k] of the logits of replaced rows, which the head's own have none of: 0 takes their places.
 Tensor take_columns(const Tensor& dlogits, const std::vector<int32_t>& ids) {
   Tensor taken({dlogits.dim(0), static_cast<int64_t>(ids.size())}, dlogits.dtype());
@@ -145,9 +131,24 @@ OutputHead ready_head(const OutputHead& head, DType dtype) {
   return ready;
 }
 
+void put_logits(const Tensor& own, const std::vector<int32_t>& ids, const Tensor& bias,
+                const Tensor& logits) {
+  visit_wide(logits, [&]<class T>() {
+    const T* from = own.data<T>();
+    for (int64_t r = 0; r < own.dim(0); ++r) {
+      T* const to = logits.data<T>() + r * logits.dim(1);
+      for (const int32_t id : ids) to[id] = *from++ + (bias.defined() ? bias.data<T>()[id] : T{0});
+    }
+  });
+}
+
 void make_logits(const Tensor& h, const OutputHead& head, const Tensor& logits) {
   matmul(h, head.weight, {.b = true}, logits, false, head.bias);
-  if (head.replaced.rows.defined()) replace_logits(h, head, logits);
+  const auto& [ids, rows] = head.replaced;
+  if (!rows.defined()) return;
+  const Tensor own({h.dim(0), rows.dim(0)}, logits.dtype());
+  matmul(h, rows, {.b = true}, own);
+  put_logits(own, ids, head.bias, logits);
 }
 
 void for_logit_rows(const Tensor& h, const OutputHead& head, std::span<const int64_t> rows, int64_t at_once,

@@ -42,6 +42,10 @@ void visit_wide(const Tensor& x, F&& f) {
 // The head as products with states of `dtype` read it: without blocks, replaced rows of that dtype.
 OutputHead ready_head(const OutputHead& head, DType dtype);
 
+// `own` [n, k], what rows of the tokens `ids` make of n states, with the bias [V] where it is defined, becomes the logits of these
+// tokens in `logits` [n, V]; all wide.
+void put_logits(const Tensor& own, const std::vector<int32_t>& ids, const Tensor& bias, const Tensor& logits);
+
 // Makes the wide logits [n, V], soft-cap still to come, of states h [n, C] and a head that is ready for them.
 void make_logits(const Tensor& h, const OutputHead& head, const Tensor& logits);
 

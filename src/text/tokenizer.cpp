@@ -87,6 +87,7 @@ Json added_token(const std::string& content, bool special) {
 }  // namespace
 
 Result<Tokenizer> Tokenizer::with_tokens(std::span<const std::string> tokens, bool special) const {
+  if (tokens.empty()) return *this;
   QUERN_TRY(Pipeline pipeline, read_tokenizer_json(to_json()));
   Json config = impl_->config.empty() ? Json() : Json::parse(impl_->config);
   auto id = static_cast<TokenId>(vocab_size());
