@@ -3,12 +3,14 @@
 
     PEER/bin/python bench/scenarios/tuning_against_peft.py build/release/quern MODEL.gguf [--dtype bf16] [--steps 6]
 
-MODEL.gguf is the model of a chat (SmolLM2-135M-Instruct, say); its weights in 16 bits are tuned by both, and the file as it
-is, quantised, by ours alone (QLoRA; wanted: a third of PEFT's memory); ours also with train.checkpointing, where blocks are
-computed again on the way back. Each step reads --rows rows of --sequence tokens that are all learnt; the first step of a
-run does not count. The Python needs torch, transformers and peft.
+MODEL.gguf is the model of a chat (SmolLM2-135M-Instruct, say); its weights in 16 bits are tuned by both, the file as it is,
+quantised, by ours alone, and a folder in NF4 with double quantisation by ours and, where bitsandbytes is there, by PEFT (QLoRA;
+wanted: a third of the memory of PEFT in 16 bits); ours also with train.checkpointing, where blocks are computed again on
+the way back. Each step reads --rows rows of --sequence tokens that are all learnt; the first step of a run does not count.
+The Python needs torch, transformers and peft.
 """
 import argparse
+import importlib.util
 import json
 import os
 import random
@@ -88,7 +90,9 @@ def prepare(options, work):
     folder = work / "folder"
     subprocess.run([options.quern, "convert", options.model, "--to", "hf", "--dtype", "bf16" if options.dtype == "bf16" else "f32",
                     "-o", folder, "-q"], check=True, stdout=subprocess.DEVNULL)
-    return folder
+    nf4 = work / "nf4"
+    subprocess.run([options.quern, "quantize", folder, "--type", "nf4", "-o", nf4, "-q"], check=True, stdout=subprocess.DEVNULL)
+    return folder, nf4
 
 
 def main():
@@ -107,19 +111,26 @@ def main():
         return peer(options, options.peer)
     with tempfile.TemporaryDirectory() as temporary:
         work = Path(temporary)
-        folder = prepare(options, work)
-        runs = {"quern": [], "quern, checkpointing": [], "quern, quantised": [], "quern, both": [], "PEFT": []}
+        folder, nf4 = prepare(options, work)
+        runs = {"quern": [], "quern, checkpointing": [], "quern, quantised": [], "quern, quantised, checkpointing": [],
+                "quern, NF4": [], "quern, NF4, checkpointing": [], "PEFT": []}
+        if importlib.util.find_spec("bitsandbytes"):
+            runs["PEFT, NF4"] = []
         for _ in range(options.rounds):
             runs["quern"].append(ours(options, work, folder))
             runs["PEFT"].append(theirs(options, folder))
             runs["quern, checkpointing"].append(ours(options, work, folder, True))
             runs["quern, quantised"].append(ours(options, work, options.model))
-            runs["quern, both"].append(ours(options, work, options.model, True))
+            runs["quern, quantised, checkpointing"].append(ours(options, work, options.model, True))
+            runs["quern, NF4"].append(ours(options, work, nf4))
+            runs["quern, NF4, checkpointing"].append(ours(options, work, nf4, True))
+            if "PEFT, NF4" in runs:
+                runs["PEFT, NF4"].append(theirs(options, nf4))
         rate = {name: statistics.median(r for r, _ in values) for name, values in runs.items()}
         memory = {name: statistics.median(m for _, m in values) for name, values in runs.items()}
         print(f"LoRA of rank 16, {options.rows} rows of {options.sequence} tokens, {options.dtype}, {options.threads} threads")
         for name in runs:
-            print(f"{name:21}{rate[name]:9.1f} tokens/s{rate[name] / rate['PEFT']:7.2f}x"
+            print(f"{name:32}{rate[name]:9.1f} tokens/s{rate[name] / rate['PEFT']:7.2f}x"
                   f"{memory[name] / 2**20:9.0f} MiB{memory[name] / memory['PEFT']:7.2f}x")
         print("wanted: at least 1.5x the tokens/s and 0.5x the memory; quantised, 0.33x the memory")
 

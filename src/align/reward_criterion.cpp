@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "autograd/graph.h"
+#include "autograd/training_kernels.h"
 #include "ops/embedding.h"
 #include "ops/reshape.h"
 
@@ -11,6 +12,7 @@ namespace quern::align {
 
 TextRewards::TextRewards(const model::RewardModel& model, const data::SupervisedBatch& batch,
                          const nn::ForwardContext& context) {
+  const autograd::TrainingKernels kernels;
   const Tensor states = model.decoder().hidden(batch.tokens, context);
   const int64_t time = batch.tokens.dim(1);
   const auto tokens = batch.tokens.span<int32_t>();

@@ -78,18 +78,6 @@ struct Partial {
   }
 };
 
-// Makes `folder` of the tokenizer's files and of what `save_model` leaves in the folder that it is given.
-Result<void> write_folder(const fs::path& folder, const text::Tokenizer& tokenizer,
-                          const std::function<Result<void>(const fs::path&)>& save_model) {
-  std::error_code ignored;
-  const Partial partial{folder.parent_path() / fmt::format(".{}.tmp", folder.filename().string())};
-  fs::remove_all(partial.path, ignored);
-  QUERN_CHECK(save_model(partial.path));
-  QUERN_CHECK(tokenizer.save(partial.path));
-  fs::remove_all(folder, ignored);
-  return rename_durably(partial.path, folder);
-}
-
 Result<void> expect_replaceable(const fs::path& folder, bool replace) {
   std::error_code ignored;
   if (fs::exists(folder, ignored) && !(replace && fs::exists(folder / formats::kConfigFile, ignored))) {
@@ -101,25 +89,38 @@ Result<void> expect_replaceable(const fs::path& folder, bool replace) {
 
 }  // namespace
 
+Result<void> write_hf_folder(const fs::path& folder, bool replace, const text::Tokenizer& tokenizer,
+                             const std::function<Result<void>(const fs::path&)>& save_model) {
+  QUERN_CHECK(expect_replaceable(folder, replace));
+  std::error_code ignored;
+  const Partial partial{folder.parent_path() / fmt::format(".{}.tmp", folder.filename().string())};
+  fs::remove_all(partial.path, ignored);
+  QUERN_CHECK(save_model(partial.path));
+  QUERN_CHECK(tokenizer.save(partial.path));
+  fs::remove_all(folder, ignored);
+  return rename_durably(partial.path, folder);
+}
+
+Result<fs::path> find_source(const fs::path& path) {
+  std::error_code ignored;
+  if (fs::is_regular_file(path, ignored)) return path;
+  QUERN_TRY(const formats::ModelFolder found, formats::ModelFolder::open(path));
+  return found.path();
+}
+
 Result<void> save_as_hf(const fs::path& path, const fs::path& folder, std::optional<DType> dtype,
                         bool replace, Progress& progress, const fs::path& adapter) {
   QUERN_CHECK(expect_replaceable(folder, replace));
-  std::error_code ignored;
-  QUERN_TRY(const fs::path source, [&]() -> Result<fs::path> {
-    if (fs::is_regular_file(path, ignored)) return path;
-    QUERN_TRY(const formats::ModelFolder found, formats::ModelFolder::open(path));
-    return found.path();
-  }());
+  QUERN_TRY(const fs::path source, find_source(path));
   QUERN_TRY(const infer::Language language, infer::open_language(source));
-  return write_folder(folder, language.tokenizer,
-                      [&](const fs::path& to) { return save_any(source, to, dtype, adapter, progress); });
+  return write_hf_folder(folder, replace, language.tokenizer,
+                         [&](const fs::path& to) { return save_any(source, to, dtype, adapter, progress); });
 }
 
 Result<void> save_as_hf(const model::Decoder& model, const text::Tokenizer& tokenizer, const fs::path& folder,
                         DType dtype, bool replace, Progress& progress) {
-  QUERN_CHECK(expect_replaceable(folder, replace));
-  return write_folder(folder, tokenizer,
-                      [&](const fs::path& to) { return model::save_model(model, to, dtype, &progress); });
+  return write_hf_folder(folder, replace, tokenizer,
+                         [&](const fs::path& to) { return model::save_model(model, to, dtype, &progress); });
 }
 
 }  // namespace quern::convert

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 
 #include "base/progress.h"
@@ -23,5 +24,13 @@ Result<void> save_as_hf(const std::filesystem::path& path, const std::filesystem
 // The same of a decoder that is at hand, and the tokenizer that belongs to it.
 Result<void> save_as_hf(const model::Decoder& model, const text::Tokenizer& tokenizer,
                         const std::filesystem::path& folder, DType dtype, bool replace, Progress& progress);
+
+// Makes `folder` of the tokenizer's files and of what `save_model` leaves in the folder that it is given; the same conflicts.
+Result<void> write_hf_folder(const std::filesystem::path& folder, bool replace,
+                             const text::Tokenizer& tokenizer,
+                             const std::function<Result<void>(const std::filesystem::path&)>& save_model);
+
+// The folder of a model at `path`, or the file itself.
+Result<std::filesystem::path> find_source(const std::filesystem::path& path);
 
 }  // namespace quern::convert

@@ -6,8 +6,13 @@
 #include <cmath>
 #include <memory>
 
+#include "convert/hf_target.h"
+#include "infer/language.h"
+#include "model/load.h"
+#include "model/save.h"
 #include "ops/cast.h"
 #include "quant/quantize.h"
+#include "tensor/block_formats.h"
 
 namespace quern::convert {
 
@@ -102,6 +107,35 @@ Result<QuantizeReport> quantize(formats::GgufContents source, const QuantizeOpti
   }
   source.metadata.set("general.file_type", options.type->id);
   QUERN_CHECK(formats::write_gguf(path, source, progress));
+  return report;
+}
+
+Result<QuantizeReport> quantize_to_nf4(const std::filesystem::path& source,
+                                       const std::filesystem::path& folder, bool replace,
+                                       Progress& progress) {
+  QUERN_TRY(const std::filesystem::path found, find_source(source));
+  QUERN_TRY(const infer::Language language, infer::open_language(found));
+  QUERN_TRY(const model::Decoder model, model::load_model(found));
+  const DType plain = model.config().dtype;
+  QuantizeReport report;
+  DType before = plain;
+  nn::visit(model, [&](const std::string&, const nn::Parameter& parameter) {
+    const Tensor& master = parameter.master();
+    if (is_block(master.dtype())) before = master.dtype();
+    report.elements += master.numel();
+    report.bytes_before += master.bytes();
+    report.bytes_after += bytes_of(plain, master.numel());
+  });
+  const auto made = [&](const std::string& name, const Tensor& exact, const Tensor& coded) {
+    report.tensors.push_back({name, exact.shape(), before, DType::nf4, DType::nf4});
+    measure(exact, coded, report.tensors.back());
+    const int64_t scales = coded.numel() / BlockNF4::kElements, groups = (scales + 255) / 256;
+    report.bytes_after +=
+        coded.bytes() + scales + groups * size_of(DType::f32) - bytes_of(plain, coded.numel());
+  };
+  QUERN_CHECK(write_hf_folder(folder, replace, language.tokenizer, [&](const std::filesystem::path& to) {
+    return model::save_model_in_nf4(model, to, plain, &progress, made);
+  }));
   return report;
 }
 

@@ -52,4 +52,10 @@ struct QuantizeReport {
 Result<QuantizeReport> quantize(formats::GgufContents source, const QuantizeOptions& options,
                                 const std::filesystem::path& path, Progress& progress);
 
+// Writes the decoder at `source`, a model folder or a GGUF file, as a Hugging Face folder with the matrices of its layers in NF4
+// (model::save_model_in_nf4) and all else in the dtype of the model. The report has those matrices alone, by their names in
+// the folder. Errors as save_as_hf; unsupported for what is no decoder.
+Result<QuantizeReport> quantize_to_nf4(const std::filesystem::path& source,
+                                       const std::filesystem::path& folder, bool replace, Progress& progress);
+
 }  // namespace quern::convert

@@ -22,7 +22,7 @@ TensorEntry entry_of(std::string name, const PackedWeight& weight) {
           .dtype_name = name_of(weight.dtype),
           .dtype = weight.dtype,
           .shape = {extents.begin(), extents.end()},
-          .end = static_cast<uint64_t>(bytes_of(weight.dtype, weight.shape.numel()))};
+          .end = static_cast<uint64_t>(bytes_of(weight.dtype, weight.shape.numel()) + weight.scale_bytes)};
 }
 
 std::string without(const std::string& name, std::string_view ending) {

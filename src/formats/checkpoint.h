@@ -1,5 +1,5 @@
 // The weights of a Hugging Face folder as a model sees them: those that a quantiser packed (GPTQ, AWQ, bitsandbytes) stand
-// under the names of the weights they replace, and are unpacked when they are asked for.
+// under the names of the weights they replace, and are unpacked when they are asked for, but for NF4, a dtype of its own.
 #pragma once
 
 #include <map>
@@ -27,6 +27,8 @@ class Checkpoint {
   const std::filesystem::path& path() const { return archive_.path(); }
   // Nothing where weights are as they are.
   const std::optional<QuantizationConfig>& quantization() const { return quantization_; }
+  // Whether a quantiser packed it: then it is [out, in], also where the family transposes its weights.
+  bool is_packed(std::string_view name) const { return packed_.contains(name); }
   // A bias of zeros beside a packed weight: some tools write one for every weight.
   bool is_idle_bias(std::string_view name) const;
 

@@ -12,6 +12,7 @@
 #include "formats/hf_folder.h"
 #include "model/block_spec.h"
 #include "model/families/gguf_names.h"
+#include "model/four_bit.h"
 #include "model/gguf_config.h"
 #include "model/lora.h"
 #include "model/tensor_layout.h"
@@ -56,6 +57,16 @@ class Misfit {
 
   Names missing_, misshapen_, unexpected_;
 };
+
+// Whether parts of a file's tensor are copies.
+bool moves_elements(const TensorName& name) { return name.transposed || (name.groups > 1 && !name.stacked); }
+
+// `name` as it is in `archive`: a matrix that a quantiser packed is [out, in] in every family.
+template <class Archive>
+TensorName name_in(const Archive& archive, const std::string& entry, TensorName name) {
+  if constexpr (requires { archive.is_packed(entry); }) name.transposed &= !archive.is_packed(entry);
+  return name;
+}
 
 // What a parameter keeps of a mapped tensor. Vectors are f32 always: ops take them wide.
 Tensor kept(const Tensor& part, bool is_copy, bool trainable) {
@@ -121,13 +132,14 @@ Result<void> assign(nn::Module& model, const Archive& archive, const std::vector
   model.visit([&](const std::string& name, nn::Parameter& parameter) { parameters[name] = &parameter; });
   Misfit misfit;
   std::set<std::string> used;
-  for (const TensorName& name : names) {
-    const Entry* entry = contents.find(name.file);
+  for (const TensorName& published : names) {
+    const Entry* entry = contents.find(published.file);
     if (!entry) {
-      misfit.missing(name.file);
+      misfit.missing(published.file);
       continue;
     }
     used.insert(entry->name);
+    const TensorName name = name_in(archive, entry->name, published);
     std::vector<Shape> shapes;
     for (const std::string& parameter : name.parameters) shapes.push_back(parameters.at(parameter)->shape());
     QUERN_TRY(Tensor tensor, archive.tensor(entry->name));
@@ -139,10 +151,13 @@ Result<void> assign(nn::Module& model, const Archive& archive, const std::vector
       misfit.misshapen(entry->name, wanted, entry->describe());
       continue;
     }
+    // Bytes without their scales cannot be moved.
+    if (has_scales_beside(tensor.dtype()) && moves_elements(name))
+      tensor = ops::cast(tensor, ops::plain_dtype(tensor));
     const std::vector<Tensor> parts = split(name, tensor, shapes);
     for (size_t i = 0; i < parts.size(); ++i) {
       nn::Parameter& parameter = *parameters.at(name.parameters[i]);
-      parameter.assign(kept(parts[i], name.transposed || (name.groups > 1 && !name.stacked), trainable));
+      parameter.assign(kept(parts[i], moves_elements(name), trainable));
       parameter.set_trainable(trainable);
     }
   }
@@ -209,6 +224,7 @@ template <class Model, class Archive>
 Result<Model> load_as(const ModelConfig& config, const Archive& archive, const LoadOptions& options) {
   QUERN_TRY(Model model, Model::create(config));
   QUERN_CHECK(load_weights(model, model.config(), archive, options.trainable));
+  if (options.four_bit) QUERN_CHECK(hold_in_nf4(model, config.dtype));
   if (!options.adapter.empty()) {
     QUERN_TRY(const formats::PeftFolder folder, formats::PeftFolder::open(options.adapter));
     QUERN_CHECK(check_merges(folder));
@@ -253,6 +269,7 @@ Result<ModelConfig> with_head_of(ModelConfig config, const formats::Checkpoint& 
   QUERN_TRY(const Tensor embeddings, archive.tensor(contents.find(table)->name));
   QUERN_TRY(const Tensor own, archive.tensor(contents.find(projection)->name));
   config.tied_embeddings = own.shape() == embeddings.shape() && own.dtype() == embeddings.dtype() &&
+                           !has_scales_beside(own.dtype()) &&
                            std::memcmp(own.raw(), embeddings.raw(), static_cast<size_t>(own.bytes())) == 0;
   return config;
 }

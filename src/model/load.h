@@ -18,6 +18,9 @@ struct LoadOptions {
   bool trainable = false;
   // Of activations (see Decoder::set_compute_dtype).
   DType compute_dtype = DType::f32;
+  // Matrices of the layers become NF4 as they are loaded (hold_in_nf4), rounded to the dtype of the model. Not with
+  // `trainable`.
+  bool four_bit = false;
   // Lays out block-quantised matrices for fast products (see Decoder::pack) and lets go of their mapped bytes.
   bool pack = false;
   // A PEFT folder that is merged into the weights; empty: none.

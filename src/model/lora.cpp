@@ -7,6 +7,7 @@
 #include <set>
 
 #include "model/family.h"
+#include "model/four_bit.h"
 #include "model/tensor_layout.h"
 #include "model/token_rows.h"
 #include "ops/cast.h"
@@ -30,11 +31,6 @@ struct Site {
   int64_t in() const { return weights.front()->shape()[1]; }
 };
 
-bool is_linear(std::string_view parameter, const nn::Parameter& value) {
-  return value.shape().rank() == 2 && parameter.find("blocks.") != parameter.npos &&
-         parameter.ends_with(".weight");
-}
-
 Result<std::vector<Site>> sites_of(const nn::Module& model, const ModelConfig& config) {
   std::map<std::string, const nn::Parameter*> parameters;
   nn::visit(model, [&](const std::string& name, const nn::Parameter& p) { parameters[name] = &p; });
@@ -46,7 +42,7 @@ Result<std::vector<Site>> sites_of(const nn::Module& model, const ModelConfig& c
     Site site;
     for (const std::string& parameter : name.parameters) {
       const auto found = parameters.find(parameter);
-      if (found != parameters.end() && is_linear(parameter, *found->second))
+      if (found != parameters.end() && is_layer_matrix(parameter, found->second->shape()))
         site.weights.push_back(found->second);
     }
     if (site.weights.size() != name.parameters.size()) continue;
@@ -309,9 +305,9 @@ void merge_lora(nn::Module& model, const nn::LoraAdapter& adapter, std::optional
     const auto table = std::ranges::find(adapter.tables(), &parameter, &nn::TokenTable::weight);
     const bool has_rows = table != adapter.tables().end();
     if (!has_rows && !adapter.changes(parameter)) return;
-    const DType before = parameter.master().dtype();
+    const DType before = ops::plain_dtype(parameter.master());
     const Tensor merged = has_rows ? table->rows.merged(parameter.master()) : adapter.merged(parameter);
-    parameter.assign(ops::cast(merged, dtype.value_or(is_block(before) ? DType::f16 : before)));
+    parameter.assign(ops::cast(merged, dtype.value_or(before)));
   });
 }
 

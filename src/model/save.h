@@ -2,6 +2,8 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
+#include <string>
 
 #include "formats/gguf/contents.h"
 #include "model/encoder_decoder.h"
@@ -18,6 +20,13 @@ Result<void> save_model(const Encoder& model, const std::filesystem::path& folde
                         Progress* progress = nullptr);
 Result<void> save_model(const EncoderDecoder& model, const std::filesystem::path& folder, DType dtype,
                         Progress* progress = nullptr);
+// The same with the matrices of the layers in NF4 with double quantisation, as bitsandbytes packs and transformers reads them
+// (load_in_4bit). Those whose rows are no whole blocks of 64 stay in `dtype`, and the config names them. `made`, when given,
+// is told of each: its name in the file, what it was, and NF4. Errors also of quant::quantize_nf4; unsupported for mixtures
+// of experts.
+using MadeFourBit = std::function<void(const std::string& name, const Tensor& exact, const Tensor& coded)>;
+Result<void> save_model_in_nf4(const Decoder& model, const std::filesystem::path& folder, DType dtype,
+                               Progress* progress = nullptr, const MadeFourBit& made = {});
 // Precondition: the decoder of `model` has no language head.
 Result<void> save_model(const RewardModel& model, const std::filesystem::path& folder, DType dtype,
                         Progress* progress = nullptr);

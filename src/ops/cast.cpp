@@ -8,7 +8,7 @@ namespace {
 Tensor decode(const Tensor& x) {
   Tensor y(x.shape(), DType::f32);
   backend::run(&KernelTable::decode_rows, backend::DecodeRowsArgs{x.shape().rows(), x.shape().cols(), x.raw(),
-                                                                  x.dtype(), y.data<float>()});
+                                                                  x.dtype(), y.data<float>(), x.scales()});
   return y;
 }
 }  // namespace
@@ -23,6 +23,11 @@ Tensor cast(const Tensor& x, DType dtype) {
   if (!autograd::recording({&x})) return y;
   autograd::record(y, "cast", {x}, [](const Tensor& dy, BackwardContext& inputs) { inputs.give(0, dy); });
   return y;
+}
+
+DType plain_dtype(const Tensor& x) {
+  if (has_scales_beside(x.dtype())) return x.scales().dtype;
+  return is_block(x.dtype()) ? DType::f16 : x.dtype();
 }
 
 }  // namespace quern::ops

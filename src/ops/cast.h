@@ -9,4 +9,7 @@ namespace quern::ops {
 // A block-quantised x is decoded (exactly to f32, and from there rounded to `dtype`) and gets no gradient.
 Tensor cast(const Tensor& x, DType dtype);
 
+// The floating dtype for what x holds: its own; of blocks f16, or that of their scales where they lie beside.
+DType plain_dtype(const Tensor& x);
+
 }  // namespace quern::ops

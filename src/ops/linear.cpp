@@ -68,7 +68,7 @@ void run_blocks(const Tensor& x, std::span<const LinearMap> maps, std::span<cons
   for (size_t i = 0; i < maps.size(); ++i) {
     const auto& [w, bias, strips] = maps[i];
     parts.push_back({w.dim(0), strips.defined() ? strips.raw() : w.raw(), w.dtype(), strips.defined(),
-                     bias.raw(), i < y.size() ? y[i].raw() : nullptr});
+                     bias.raw(), i < y.size() ? y[i].raw() : nullptr, w.scales()});
   }
   backend::run(&KernelTable::linear_blocks,
                backend::LinearBlocksArgs{rows.dim(0), rows.dim(1), rows.raw(), x.dtype(), parts.data(),
@@ -133,7 +133,7 @@ Tensor pack_strips(const Tensor& w) {
   const int64_t rows = w.shape().rows(), bytes = StripLayout{strip_format(w.dtype()), w.dim(-1)}.bytes();
   Tensor strips({strip_count(rows), bytes}, DType::u8);
   backend::run(&KernelTable::pack_strips,
-               backend::PackStripsArgs{rows, w.dim(-1), w.raw(), w.dtype(), strips.raw()});
+               backend::PackStripsArgs{rows, w.dim(-1), w.raw(), w.dtype(), strips.raw(), w.scales()});
   return strips;
 }
 

@@ -149,6 +149,7 @@ Result<TunedModel> open_tuned(const TuneConfig& config) {
   const model::LoadOptions how{
       .trainable = whole,
       .compute_dtype = config.train.dtype,
+      .four_bit = config.load_in_4bit,
       // Answers are given as fast as the model is served, unless they are drawn as they are learnt.
       .pack = !whole && task_of(config.task).has_prompts() && !config.rollout.options.decoded};
   TunedModel result;
@@ -388,6 +389,9 @@ void TuneConfig::fields(Fields& f) {
         "tuning: folder of `quern data prepare`; of tasks with prompts or rows, a folder with train.jsonl, "
         "or a "
         "file");
+  f.add("load_in_4bit", load_in_4bit,
+        "tuning of an adapter: matrices of the layers become NF4 with double quantisation as they are loaded "
+        "(QLoRA)");
   f.add("epochs", epochs, "tuning: times that each example is learnt, unless train.steps is set").at_least(0);
   f.add("packed", packed, "tuning: several examples in a row, each by itself");
   f.add("learn", learn,
@@ -427,6 +431,10 @@ Result<void> TuneConfig::finish(const Fields& loaded) {
   if (!learn.empty() && !whole) {
     return make_error(ErrorCode::invalid_argument, "learn is of runs without an adapter",
                       "add adapter.method: none, or say adapter.targets");
+  }
+  if (load_in_4bit && whole) {
+    return make_error(ErrorCode::invalid_argument, "load_in_4bit is of runs with an adapter",
+                      "weights that learn are f32: say adapter.method: lora");
   }
   for (const auto& [key, value] :
        {std::pair{"embedding_noise", embedding_noise}, {"label_smoothing", label_smoothing}}) {

@@ -96,6 +96,7 @@ struct TuneConfig {
   TrainTask task = TrainTask::sft;  // of tuning
   std::string out;
   std::string from;      // model folder or GGUF file
+  bool load_in_4bit = false;  // the model's layers, beside an adapter: QLoRA
   std::string examples;  // folder of `quern data prepare`, or of prompts, or a file of these
   double epochs = 1.0;   // unless train.steps is set
   bool packed = true;

@@ -35,6 +35,24 @@ constexpr Codebook<kCount, kSize> read_book(std::string_view digits, const int8_
 constinit const int8_t kIq4Levels[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
                                          1,    13,   25,  38,  53,  69,  89,  113};
 constinit const int8_t kFp4Levels[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
+constinit const float kNf4Levels[16] = {
+    -1.0f,
+    -0.6961928009986877f,
+    -0.5250730514526367f,
+    -0.39491748809814453f,
+    -0.28444138169288635f,
+    -0.18477343022823334f,
+    -0.09105003625154495f,
+    0.0f,
+    0.07958029955625534f,
+    0.16093020141124725f,
+    0.24611230194568634f,
+    0.33791524171829224f,
+    0.44070982933044434f,
+    0.5626170039176941f,
+    0.7229568362236023f,
+    1.0f,
+};
 
 constinit const Codebook<256, 8> kIq2XxsBook = read_book<256, 8>(kIq2XxsGroups, kThirds);
 constinit const Codebook<512, 8> kIq2XsBook = read_book<512, 8>(kIq2XsGroups, kThirds);

@@ -1,5 +1,5 @@
 // What an index in a block stands for: the levels of the 4-bit types that are not evenly spaced, and the
-// groups of 8 (or 4) magnitudes of IQ1, IQ2 and IQ3. Data of the GGUF format (the ggml library defines it).
+// groups of 8 (or 4) magnitudes of IQ1, IQ2 and IQ3. Data of the GGUF format (the ggml library defines it), and of NF4.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +8,8 @@ namespace quern {
 
 extern const int8_t kIq4Levels[16];  // of IQ4_NL and IQ4_XS, ascending
 extern const int8_t kFp4Levels[16];  // of MXFP4 and NVFP4: E2M1 numbers times two
+// Quantiles of the normal distribution, 0 among them (Dettmers et al. 2023, arXiv 2305.14314, appendix E), ascending.
+extern const float kNf4Levels[16];
 
 template <int kCount, int kSize>
 struct Codebook {

@@ -1,4 +1,5 @@
-// The blocks of the quantised dtypes, byte for byte as GGUF files hold them (little-endian, no padding).
+// The blocks of the quantised dtypes, byte for byte as files hold them (little-endian, no padding): those of GGUF, and NF4
+// of bitsandbytes.
 //
 // A row of a block-quantised tensor is a run of blocks; each holds kElements consecutive values as small
 // integers `q` with the scales to undo them. The comment of a struct gives the value of an element: d and m
@@ -169,6 +170,12 @@ struct BlockTQ2_0 {
   float16 d;
 };
 
+// scale * kNf4Levels[q], the scale beside (tensor/block_scales.h). Element 2j is the high nibble of byte j.
+struct BlockNF4 {
+  static constexpr int kElements = 64;
+  uint8_t qs[32];
+};
+
 static_assert(sizeof(BlockQ4_0) == 18 && sizeof(BlockQ4_1) == 20 && sizeof(BlockQ5_0) == 22);
 static_assert(sizeof(BlockQ5_1) == 24 && sizeof(BlockQ8_0) == 34 && sizeof(BlockIQ4_NL) == 18);
 static_assert(sizeof(BlockMXFP4) == 17 && sizeof(BlockNVFP4) == 36);
@@ -177,7 +184,7 @@ static_assert(sizeof(BlockQ5_K) == 176 && sizeof(BlockQ6_K) == 210 && sizeof(Blo
 static_assert(sizeof(BlockIQ2_XXS) == 66 && sizeof(BlockIQ2_XS) == 74 && sizeof(BlockIQ2_S) == 82);
 static_assert(sizeof(BlockIQ3_XXS) == 98 && sizeof(BlockIQ3_S) == 110);
 static_assert(sizeof(BlockIQ1_S) == 50 && sizeof(BlockIQ1_M) == 56);
-static_assert(sizeof(BlockTQ1_0) == 54 && sizeof(BlockTQ2_0) == 66);
+static_assert(sizeof(BlockTQ1_0) == 54 && sizeof(BlockTQ2_0) == 66 && sizeof(BlockNF4) == 32);
 
 // The packed scales. Inlined always, so that each instruction set of backend/cpu has its own.
 
@@ -278,6 +285,8 @@ template <>
 inline constexpr DType block_dtype<BlockTQ1_0> = DType::tq1_0;
 template <>
 inline constexpr DType block_dtype<BlockTQ2_0> = DType::tq2_0;
+template <>
+inline constexpr DType block_dtype<BlockNF4> = DType::nf4;
 
 // Calls f.template operator()<Block>() with the struct of a block-quantised dtype; throws InternalError for
 // the others.
@@ -331,6 +340,8 @@ decltype(auto) visit_block(DType dtype, F&& f) {
       return f.template operator()<BlockTQ1_0>();
     case DType::tq2_0:
       return f.template operator()<BlockTQ2_0>();
+    case DType::nf4:
+      return f.template operator()<BlockNF4>();
     default:
       throw_not_block(dtype);
   }

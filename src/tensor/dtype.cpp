@@ -57,6 +57,7 @@ constexpr DTypeRow kDTypes[] = {
     block_row<BlockIQ3_S>(DType::iq3_s, "IQ3_S"),
     block_row<BlockTQ1_0>(DType::tq1_0, "TQ1_0"),
     block_row<BlockTQ2_0>(DType::tq2_0, "TQ2_0"),
+    block_row<BlockNF4>(DType::nf4, "NF4"),
 };
 static_assert([] {
   for (int i = 0; i < kDTypeCount; ++i) {

@@ -44,10 +44,13 @@ enum class DType : uint8_t {
   iq3_s,
   tq1_0,
   tq2_0,
+  nf4,  // as bitsandbytes has it: the only one that is not of GGUF
 };
-inline constexpr int kDTypeCount = static_cast<int>(DType::tq2_0) + 1;
+inline constexpr int kDTypeCount = static_cast<int>(DType::nf4) + 1;
 
 constexpr bool is_block(DType d) { return d >= DType::q4_0; }
+// Whether its blocks hold no scales: these lie beside them (tensor/block_scales.h), and bytes alone stand for nothing.
+constexpr bool has_scales_beside(DType d) { return d == DType::nf4; }
 
 std::string_view name_of(DType dtype);  // "f32", "Q4_K"
 // In any case of letters: "q4_k" is Q4_K.

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <bit>
 #include <cstdlib>
+#include <deque>
 #include <map>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/exception.h"
@@ -25,30 +27,44 @@ int64_t rounded(int64_t size) {
   return (size + step - 1) / step * step;
 }
 
+// Blocks from this size on come from the system and go back to it: malloc would keep the holes they leave.
+constexpr int64_t kMapped = int64_t{256} << 10;
+
 std::byte* allocate_block(int64_t bytes) {
-  const auto alignment = static_cast<size_t>(huge_page_alignment(bytes, kAlignment));
-  const size_t padded = (static_cast<size_t>(bytes) + alignment - 1) / alignment * alignment;
-  void* data = std::aligned_alloc(alignment, padded);
-  if (data != nullptr) advise_huge_pages(data, bytes);
-  return static_cast<std::byte*>(data);
+  if (bytes >= kMapped) return map_memory(bytes);
+  return static_cast<std::byte*>(std::aligned_alloc(kAlignment, static_cast<size_t>(bytes)));
 }
 
+void free_block(std::byte* data, int64_t bytes) {
+  if (bytes >= kMapped)
+    unmap_memory(data, bytes);
+  else
+    std::free(data);
+}
+
+// What was given back is kept for a request of its size, as steps of one shape ask for the same again. Where shapes change,
+// as the lengths of examples do, sizes that nobody asks for any more would pile up: beyond kept_at_most() in all, those
+// that have been idle longest go before more is taken from the system.
 class Pool {
  public:
   std::byte* take(int64_t size) {
     const int64_t bytes = rounded(size);
+    std::vector<std::pair<std::byte*, int64_t>> idle;
     {
       const std::lock_guard lock(mutex_);
       stats_.live += bytes;
       stats_.peak = std::max(stats_.peak, stats_.live);
+      most_live_ = std::max(most_live_, stats_.live);
       auto& list = free_[bytes];
       if (!list.empty()) {
-        std::byte* data = list.back();
+        std::byte* data = list.back().data;
         list.pop_back();
         stats_.cached -= bytes;
         return data;
       }
+      while (stats_.cached > 0 && stats_.live + stats_.cached > kept_at_most()) idle.push_back(take_idlest());
     }
+    for (const auto& [data, length] : idle) free_block(data, length);
     std::byte* data = allocate_block(bytes);
     if (data == nullptr) {
       trim();
@@ -68,13 +84,13 @@ class Pool {
     const std::lock_guard lock(mutex_);
     stats_.live -= bytes;
     stats_.cached += bytes;
-    free_[bytes].push_back(data);
+    free_[bytes].push_back({data, ++time_});
   }
 
   void trim() {
     const std::lock_guard lock(mutex_);
     for (auto& [bytes, list] : free_) {
-      for (std::byte* data : list) std::free(data);
+      for (const Free& block : list) free_block(block.data, bytes);
       list.clear();
     }
     stats_.cached = 0;
@@ -91,8 +107,31 @@ class Pool {
   }
 
  private:
+  struct Free {
+    std::byte* data;
+    uint64_t since;  // time_ when it was given back
+  };
+
+  // In use and kept. Steps of one shape need some more than is ever in use at once, since sizes take turns.
+  int64_t kept_at_most() const { return most_live_ + most_live_ / 4; }
+
+  // Precondition: something is cached.
+  std::pair<std::byte*, int64_t> take_idlest() {
+    auto idlest = free_.end();
+    for (auto at = free_.begin(); at != free_.end(); ++at) {
+      if (at->second.empty()) continue;
+      if (idlest == free_.end() || at->second.front().since < idlest->second.front().since) idlest = at;
+    }
+    std::byte* data = idlest->second.front().data;
+    idlest->second.pop_front();
+    stats_.cached -= idlest->first;
+    return {data, idlest->first};
+  }
+
   std::mutex mutex_;
-  std::map<int64_t, std::vector<std::byte*>> free_;
+  std::map<int64_t, std::deque<Free>> free_;  // by size, the idlest first
+  uint64_t time_ = 0;
+  int64_t most_live_ = 0;
   MemoryStats stats_;
 };
 

@@ -25,7 +25,7 @@ inline constexpr int64_t kStripRows = 16;
 inline constexpr int64_t kStripGroup = 32;   // columns
 inline constexpr int64_t kStripSuper = 256;  // columns that share the f16 of fine scales
 
-enum class StripLevels : uint8_t { linear, iq4, fp4 };  // level(code): code, or a table's entry + zero
+enum class StripLevels : uint8_t { linear, iq4, fp4, nf4 };  // level(code): code, or a table's entry + zero
 enum class StripScale : uint8_t { f16, bf16, f32, fine };
 
 struct StripFormat {
@@ -70,6 +70,8 @@ struct StripFormat {
       return {4, fp4, 16, 32, bf16, false};
     case DType::nvfp4:
       return {4, fp4, 16, 16, f16, false};
+    case DType::nf4:
+      return {4, nf4, 128, 32, f16, false};
     default:
       return {8, linear, 128, 16, f32, false};
   }

@@ -58,20 +58,49 @@ void require_elements(const char* what, DType dtype) {
   }
 }
 
+void require_own_scales(const char* what, DType dtype) {
+  if (has_scales_beside(dtype)) {
+    throw ShapeError("[" + std::string(what) + "] expected a dtype whose blocks hold their scales, got " +
+                     std::string(name_of(dtype)));
+  }
+}
+
 }  // namespace
 
 Tensor::Tensor(Shape shape, DType dtype) : shape_(shape), dtype_(dtype) {
+  require_own_scales("tensor", dtype);
   require_whole_blocks("tensor", shape, dtype);
   storage_ = Storage::allocate(bytes());
 }
 
 Tensor::Tensor(std::shared_ptr<Storage> storage, int64_t byte_offset, Shape shape, DType dtype)
     : storage_(std::move(storage)), offset_(byte_offset), shape_(shape), dtype_(dtype) {
+  require_own_scales("tensor", dtype);
   require_whole_blocks("tensor", shape, dtype);
   if (byte_offset < 0 || byte_offset > storage_->size() || bytes() > storage_->size() - byte_offset) {
     throw ShapeError("[tensor] expected " + describe() + " at byte " + std::to_string(byte_offset) +
                      " to lie inside " + std::to_string(storage_->size()) + " bytes");
   }
+}
+
+Tensor Tensor::of_blocks(const Tensor& bytes, Shape shape, DType dtype,
+                         std::shared_ptr<const BlockScales> scales) {
+  require_whole_blocks("tensor", shape, dtype);
+  if (!has_scales_beside(dtype) || bytes.bytes() != bytes_of(dtype, shape.numel()) || !scales) {
+    throw ShapeError("[tensor] expected blocks of " + std::string(name_of(dtype)) + shape.to_string() +
+                     " and their scales, got " + bytes.describe());
+  }
+  Tensor tensor = bytes.detached();
+  tensor.shape_ = shape;
+  tensor.dtype_ = dtype;
+  tensor.scales_ = std::move(scales);
+  return tensor;
+}
+
+BlockScales Tensor::scales() const {
+  BlockScales scales = scales_ ? *scales_ : BlockScales();
+  scales.first += first_block_;
+  return scales;
 }
 
 Tensor Tensor::zeros(Shape shape, DType dtype) {
@@ -110,7 +139,9 @@ Tensor Tensor::sliced(int64_t begin, int64_t end) const {
   Tensor tensor = detached();
   tensor.shape_ = shape_.with(0, end - begin);
   require_whole_blocks("slice", tensor.shape_, dtype_);
-  tensor.offset_ += bytes_of(dtype_, begin * (dim(0) == 0 ? 0 : numel() / dim(0)));
+  const int64_t before = begin * (dim(0) == 0 ? 0 : numel() / dim(0));
+  tensor.offset_ += bytes_of(dtype_, before);
+  if (scales_) tensor.first_block_ += before / block_elements(dtype_);
   return tensor;
 }
 
@@ -121,7 +152,9 @@ Tensor Tensor::detached() const {
 }
 
 Tensor Tensor::clone() const {
-  Tensor tensor(shape_, dtype_);
+  Tensor tensor = detached();
+  tensor.storage_ = Storage::allocate(bytes());
+  tensor.offset_ = 0;
   if (bytes() > 0) std::memcpy(tensor.raw(), raw(), static_cast<size_t>(bytes()));
   return tensor;
 }
@@ -145,6 +178,7 @@ void Tensor::copy_from(const Tensor& other) const {
     }
   };
   if (dtype_ == other.dtype_) {
+    require_own_scales("copy", dtype_);
     if (bytes() > 0) std::memmove(raw(), other.raw(), static_cast<size_t>(bytes()));
     return;
   }

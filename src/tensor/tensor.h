@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "tensor/block_scales.h"
 #include "tensor/dtype.h"
 #include "tensor/shape.h"
 #include "tensor/storage.h"
@@ -24,7 +25,8 @@ class GradMeta {
 //
 // Of a block-quantised dtype, rows are runs of blocks: the last extent must be a multiple of the block, also after
 // reshaped() and sliced(), or ShapeError is thrown. The elements cannot be accessed, filled or converted here, only as
-// bytes: ops::cast decodes them, quant/ encodes them.
+// bytes: ops::cast decodes them, quant/ encodes them. Where the dtype has its scales beside its blocks, of_blocks() alone
+// makes tensors, and copy_from() is refused, since bytes without their scales would stand for other numbers.
 class Tensor {
  public:
   Tensor() = default;  // empty: defined() is false
@@ -32,6 +34,11 @@ class Tensor {
   Tensor(Shape shape, DType dtype);
   // Over existing bytes; throws ShapeError when [offset, offset + bytes) leaves the storage.
   Tensor(std::shared_ptr<Storage> storage, int64_t byte_offset, Shape shape, DType dtype);
+
+  // `bytes` as blocks of a dtype that has its scales beside: shares the elements, keeps `scales`. Throws ShapeError unless
+  // the bytes are as many as `shape` takes.
+  static Tensor of_blocks(const Tensor& bytes, Shape shape, DType dtype,
+                          std::shared_ptr<const BlockScales> scales);
 
   static Tensor zeros(Shape shape, DType dtype = DType::f32);
   static Tensor full(Shape shape, double value, DType dtype = DType::f32);
@@ -49,6 +56,8 @@ class Tensor {
   int64_t numel() const { return shape_.numel(); }
   DType dtype() const { return dtype_; }
   int64_t bytes() const { return bytes_of(dtype_, numel()); }
+  // From the first block on, where they lie beside; else nothing.
+  BlockScales scales() const;
 
   void* raw() const { return storage_ ? storage_->data() + offset_ : nullptr; }
   // Typed access; throws InternalError on another dtype.
@@ -93,6 +102,8 @@ class Tensor {
   int64_t offset_ = 0;
   Shape shape_{0};
   DType dtype_ = DType::f32;
+  std::shared_ptr<const BlockScales> scales_;
+  int64_t first_block_ = 0;  // of scales_
   std::shared_ptr<GradMeta> grad_meta_;
 };
 

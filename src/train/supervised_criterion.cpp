@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "autograd/graph.h"
+#include "autograd/training_kernels.h"
 #include "ops/linear_cross_entropy.h"
 #include "ops/reshape.h"
 
@@ -15,6 +16,8 @@ void SupervisedCriterion::begin_step(const data::SupervisedSampler&, const data:
 
 void SupervisedCriterion::add(const data::SupervisedBatch& batch, const nn::ForwardContext& context,
                               double scale) {
+  // Evaluations and what nothing is learnt of (the first maps of a quantised model) round as the rest does.
+  const autograd::TrainingKernels kernels;
   const Tensor states = model_->hidden(batch.tokens, context);
   const double smoothing = autograd::grad_enabled() ? label_smoothing_ : 0.0;
   // Weights are those of the mean over the step.

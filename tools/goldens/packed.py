@@ -2,7 +2,7 @@
 
 weights.safetensors: matrices as GPTQ and AWQ checkpoints pack them, by this script, and as bitsandbytes packs them,
 each with what it stands for (`NAME.expected`). llama_gptq: a tiny model with such weights, and the logits of the model it
-stands for. llama_nf4: one as transformers saves it.
+stands for. llama_nf4, gpt2_nf4: such as transformers saves them.
 """
 
 import copy
@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from bitsandbytes.functional import QuantState, dequantize_4bit, int8_vectorwise_quant, quantize_4bit
 from safetensors.torch import load_file, save_file
-from transformers import AutoModelForCausalLM, BitsAndBytesConfig, LlamaConfig
+from transformers import AutoModelForCausalLM, BitsAndBytesConfig, GPT2Config, LlamaConfig
 
 from recording import GOLDEN, randomize
 
@@ -75,6 +75,16 @@ def four_bit(seed, out, size, kind, twice, dtype):
     return dict(weight=packed, expected=dequantize_4bit(packed, state), **parts)
 
 
+def made_nf4(seed, out, size):
+    """Beside what it stands for, the matrix that it was made of: with blocks of zeros and of a single number."""
+    weight = torch.randn((out, size), generator=torch.Generator().manual_seed(seed)) * torch.logspace(-4, 1, out)[:, None]
+    weight[3, :64], weight[4, 64:128] = 0, 0
+    weight[4, 70] = -2.5
+    packed, state = quantize_4bit(weight.bfloat16(), blocksize=64, quant_type="nf4", compress_statistics=True)
+    parts = {f"weight.{name}": tensor for name, tensor in state.as_dict(packed=True).items()}
+    return dict(input=weight.bfloat16(), weight=packed, expected=dequantize_4bit(packed, state), **parts)
+
+
 def eight_bit(seed, out, size):
     weight = torch.randn((out, size), generator=torch.Generator().manual_seed(seed)).half()
     codes, scales, _ = int8_vectorwise_quant(weight)
@@ -99,6 +109,7 @@ def record_weights():
         "bnb.nf4": four_bit(1, 24, 40, "nf4", False, torch.float16),
         "bnb.nf4_twice": four_bit(2, 80, 256, "nf4", True, torch.bfloat16),
         "bnb.fp4": four_bit(3, 16, 64, "fp4", False, torch.float32),
+        "bnb.nf4_made": made_nf4(7, 90, 192),
         "bnb.int8": eight_bit(4, 16, 64),
         "bnb.int8_narrow": eight_bit(5, 16, 24),
     }
@@ -158,11 +169,18 @@ def record_gptq_model(ids):
     record_logits(model, folder, ids)
 
 
-def record_nf4_model(ids):
+def tiny_gpt2(seed):
+    """Its layers are Conv1D, which keep [in, out]: packed, they are [out, in] all the same."""
+    config = GPT2Config(vocab_size=61, n_embd=64, n_layer=1, n_head=2, n_positions=64, bos_token_id=0, eos_token_id=None)
+    model = AutoModelForCausalLM.from_config(config).eval()
+    randomize(model, seed)
+    return model
+
+
+def record_nf4_model(name, model, ids):
     """As transformers saves it; the logits, in f32, are of the weights as bitsandbytes decodes them. All matrices have whole
     blocks of columns: on CPUs bitsandbytes 0.50 decodes others wrongly, and its products lay them out wrongly."""
-    plain, folder = TARGET / "plain", TARGET / "llama_nf4"
-    model = tiny_llama(52, intermediate=128)
+    plain, folder = TARGET / "plain", TARGET / name
     copy.deepcopy(model).to(torch.bfloat16).save_pretrained(plain)  # a copy: the frequencies of rotation are rounded too
     settings = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True,
                                   bnb_4bit_compute_dtype=torch.float32)
@@ -172,11 +190,12 @@ def record_nf4_model(ids):
     tensors = load_file(folder / "model.safetensors")
     with torch.no_grad():
         for name, parameter in model.named_parameters():
-            if not is_linear(name):
+            parts = {key.removeprefix(f"{name}."): tensor for key, tensor in tensors.items() if key.startswith(f"{name}.")}
+            if not parts:
                 parameter.copy_(tensors[name])
-            else:
-                parts = {key.removeprefix(f"{name}."): tensor for key, tensor in tensors.items() if key.startswith(f"{name}.")}
-                parameter.copy_(dequantize_4bit(tensors[name], QuantState.from_dict(parts, device=torch.device("cpu"))))
+                continue
+            decoded = dequantize_4bit(tensors[name], QuantState.from_dict(parts, device=torch.device("cpu")))
+            parameter.copy_(decoded.T if "c_" in name else decoded)
     record_logits(model, folder, ids)
     for file in plain.iterdir():
         file.unlink()
@@ -188,7 +207,8 @@ def main():
     record_weights()
     ids = torch.randint(61, (1, 24), generator=torch.Generator().manual_seed(6))
     record_gptq_model(ids)
-    record_nf4_model(ids)
+    record_nf4_model("llama_nf4", tiny_llama(52, intermediate=128), ids)
+    record_nf4_model("gpt2_nf4", tiny_gpt2(53), ids)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@
 #include <cstdint>
 
 #include "backend/api/kv_blocks.h"
+#include "tensor/block_scales.h"
 #include "tensor/dtype.h"
 
 namespace quern::backend {
@@ -56,6 +57,7 @@ struct PackStripsArgs {
   const void* x;
   DType x_dtype;
   void* strips;
+  BlockScales scales = {};  // where they lie beside the blocks of x
 };
 
 // Products of one x with block-quantised matrices: y_p[m,n_p] = x[m,k]·w_p[n_p,k]^T (+ bias_p[n_p]). Rows of x are
@@ -69,6 +71,7 @@ struct BlockProduct {
   bool strips;       // w is laid out by pack_strips; otherwise rows of blocks
   const void* bias;  // wide [n] or null
   void* y;
+  BlockScales scales = {};  // where they lie beside rows of blocks
 };
 struct LinearBlocksArgs {
   int64_t m, k;  // k: a multiple of 32
@@ -88,6 +91,7 @@ struct DecodeRowsArgs {
   const void* x;
   DType x_dtype;
   float* y;
+  BlockScales scales = {};  // where they lie beside the blocks of x
 };
 
 // y[i] = w[ids[i]] for i in [0, count): rows of `cols` elements.

@@ -122,14 +122,23 @@ double value(const BlockTQ1_0& b, int i) {
 }
 double value(const BlockTQ2_0& b, int i) { return to_double(b.d) * (run_pair(b.qs, i) - 1); }
 
+double value(const BlockNF4& b, int i, float scale) {
+  const int q = i % 2 == 0 ? b.qs[i / 2] >> 4 : b.qs[i / 2] & 15;
+  return to_double(kNf4Levels[q]) * to_double(scale);
+}
+
 }  // namespace
 
 bool decode_rows(const DecodeRowsArgs& a) {
   visit_block(a.x_dtype, [&]<class Block>() {
     const Block* blocks = static_cast<const Block*>(a.x);
     for (int64_t i = 0; i < a.rows * a.cols; ++i) {
-      a.y[i] =
-          static_cast<float>(value(blocks[i / Block::kElements], static_cast<int>(i % Block::kElements)));
+      const int64_t at = i / Block::kElements;
+      const auto element = static_cast<int>(i % Block::kElements);
+      if constexpr (has_scales_beside(block_dtype<Block>))
+        a.y[i] = a.scales.rounded(static_cast<float>(value(blocks[at], element, a.scales.of(at))));
+      else
+        a.y[i] = static_cast<float>(value(blocks[at], element));
     }
   });
   return true;

@@ -67,7 +67,7 @@ void warn_of_missing(const convert::QuantizeReport& report, const Arguments& arg
 // Rounding what is rounded already.
 void warn_of_blocks(const convert::QuantizeReport& report) {
   const auto again = [](const convert::QuantizedTensor& t) {
-    return is_block(t.before) && t.before != t.after;
+    return is_block(t.before) && (t.before != t.after || t.after == DType::nf4);
   };
   const auto count = std::ranges::count_if(report.tensors, again);
   if (count == 0) return;
@@ -118,8 +118,45 @@ nlohmann::ordered_json to_json(const convert::QuantizeReport& report, const std:
           {"tensors", std::move(tensors)}};
 }
 
+constexpr std::string_view kNf4 = "nf4";
+
+// To a folder as bitsandbytes has it, which has one way.
+Result<void> check_nf4(const Arguments& arguments) {
+  const char* option = !arguments.keep.empty()      ? "--keep"
+                       : !arguments.imatrix.empty() ? "--imatrix"
+                                                    : nullptr;
+  if (option == nullptr) return {};
+  return make_error(ErrorCode::invalid_argument, fmt::format("{} is for types of GGUF, not for nf4", option));
+}
+
+void print_report(const convert::QuantizeReport& report, const std::filesystem::path& target,
+                  std::string_view type, const Arguments& arguments, Context& context) {
+  if (context.json) {
+    context.print(to_json(report, target, type).dump(2) + "\n");
+    return;
+  }
+  if (arguments.verbose) context.print(tensors_table(report) + "\n");
+  context.print(fmt::format("{}  {} (from {}), {:.2f} bits per weight\n", target.string(),
+                            human_bytes(static_cast<uint64_t>(report.bytes_after)),
+                            human_bytes(static_cast<uint64_t>(report.bytes_before)),
+                            report.bits_per_weight()));
+}
+
+Result<void> run_nf4(const Arguments& arguments, Context& context) {
+  QUERN_CHECK(check_nf4(arguments));
+  QUERN_TRY(const std::filesystem::path source, store::Store().resolve(arguments.model));
+  const std::filesystem::path target =
+      arguments.output.empty() ? fmt::format("{}-{}", convert::model_name(source), kNf4) : arguments.output;
+  QUERN_TRY(const convert::QuantizeReport report,
+            convert::quantize_to_nf4(source, target, arguments.force, *context.progress));
+  warn_of_blocks(report);
+  print_report(report, target, kNf4, arguments, context);
+  return {};
+}
+
 Result<void> run(const Arguments& arguments, Context& context) {
   const InterruptGuard guard;
+  if (arguments.type == kNf4) return run_nf4(arguments, context);
   QUERN_TRY(const convert::QuantizeOptions options, options_from(arguments));
   QUERN_TRY(const std::filesystem::path source, store::Store().resolve(arguments.model));
   const std::filesystem::path target =
@@ -132,15 +169,7 @@ Result<void> run(const Arguments& arguments, Context& context) {
   warn_of_blocks(report);
   warn_of_other_types(report);
   warn_of_missing(report, arguments);
-  if (context.json) {
-    context.print(to_json(report, target, options.type->name).dump(2) + "\n");
-    return {};
-  }
-  if (arguments.verbose) context.print(tensors_table(report) + "\n");
-  context.print(fmt::format("{}  {} (from {}), {:.2f} bits per weight\n", target.string(),
-                            human_bytes(static_cast<uint64_t>(report.bytes_after)),
-                            human_bytes(static_cast<uint64_t>(report.bytes_before)),
-                            report.bits_per_weight()));
+  print_report(report, target, options.type->name, arguments, context);
   return {};
 }
 
@@ -149,7 +178,7 @@ std::string type_names() {
   for (const convert::FileType& type : convert::file_types()) {
     names += (names.empty() ? "" : ", ") + std::string(type.name);
   }
-  return names;
+  return names + fmt::format(", {}", kNf4);
 }
 
 Runner define(CommandLine& line) {
@@ -163,7 +192,8 @@ Runner define(CommandLine& line) {
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->allow_extra_args(false);
-  app.add_option("-o,--output", arguments->output, "file to write (default: MODEL-TYPE.gguf)");
+  app.add_option("-o,--output", arguments->output,
+                 "file to write (default: MODEL-TYPE.gguf), or folder, of nf4 (MODEL-nf4)");
   app.add_flag("--force", arguments->force, "replace what is there");
   app.add_flag("--verbose", arguments->verbose, "list every tensor with its error");
   return [arguments](Context& context) { return run(*arguments, context); };
@@ -175,14 +205,17 @@ Command quantize_command() {
   return {
       .name = "quantize",
       .group = Group::use,
-      .summary = "make a model smaller: fewer bits per weight, as GGUF",
+      .summary = "make a model smaller: fewer bits per weight",
       .details =
           "A type names a mix, as in llama.cpp: q4_k_m has most matrices in Q4_K, and those whose errors\n"
           "matter most in Q6_K. Rows that are no whole blocks of 256 take the nearest type of blocks of 32.\n"
-          "Vectors stay f32. Measure the outcome with 'quern eval perplexity NEW --against OLD'.",
+          "Vectors stay f32. Measure the outcome with 'quern eval perplexity NEW --against OLD'. The type "
+          "nf4 is\n"
+          "that of QLoRA: a Hugging Face folder as bitsandbytes packs it, with double quantisation.",
       .examples =
           "quern quantize runs/demo/model --type q4_k_m\n"
-          "quern quantize smollm2-f16.gguf --type q4_0 --keep output=q8_0 -o smollm2-q4_0.gguf --verbose",
+          "quern quantize smollm2-f16.gguf --type q4_0 --keep output=q8_0 -o smollm2-q4_0.gguf --verbose\n"
+          "quern quantize smollm2 --type nf4",
       .define = define,
       .subcommands = {}};
 }

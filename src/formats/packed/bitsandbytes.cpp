@@ -2,11 +2,13 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
+#include <algorithm>
+#include <memory>
 #include <vector>
 
 #include "base/json.h"
 #include "base/threads.h"
+#include "tensor/block_codebooks.h"
 #include "tensor/block_formats.h"
 
 namespace quern::formats {
@@ -91,31 +93,49 @@ Result<void> expect_numbers(std::string_view name, std::string_view part, const 
   return misfit_4bit(name, part, fmt::format("{}[{}]", name_of(dtype), count), tensor);
 }
 
-// The scale of every block.
-std::vector<float> scales_of(const FourBitTensors& parts, const FourBitState& state) {
+// The scale of every block, over the memory of `parts`.
+BlockScales scales_of(const FourBitTensors& parts, const FourBitState& state) {
+  BlockScales scales{.dtype = state.dtype};
   if (!parts.nested_absmax) {
-    const auto absmax = parts.absmax.span<float>();
-    return {absmax.begin(), absmax.end()};
+    scales.absmax = parts.absmax.data<float>();
+    return scales;
   }
-  std::vector<float> scales;
-  for (const uint8_t code : parts.absmax.span<uint8_t>()) {
-    const auto block = static_cast<int64_t>(scales.size()) / state.nested_block;
-    const float unit = parts.nested_quant_map->data<float>()[code];
-    scales.push_back(unit * parts.nested_absmax->data<float>()[block] + state.nested_offset);
-  }
+  scales.codes = parts.absmax.data<uint8_t>();
+  scales.levels = parts.nested_quant_map->data<float>();
+  scales.groups = parts.nested_absmax->data<float>();
+  scales.per_group = state.nested_block;
+  scales.offset = state.nested_offset;
   return scales;
+}
+
+// Whether the dtype NF4 holds it.
+bool is_nf4(const FourBitTensors& parts, const FourBitState& state) {
+  return state.shape[1] % BlockNF4::kElements == 0 && state.block % BlockNF4::kElements == 0 &&
+         std::ranges::equal(parts.quant_map.span<float>(), kNf4Levels);
+}
+
+// The bytes as they are, with their scales.
+Tensor kept_four_bit(const FourBitTensors& parts, const FourBitState& state) {
+  struct Kept : BlockScales {
+    FourBitTensors parts;  // whose memory the scales view
+  };
+  const auto kept = std::make_shared<Kept>();
+  static_cast<BlockScales&>(*kept) = scales_of(parts, state);
+  kept->blocks_per_scale = state.block / BlockNF4::kElements;
+  kept->parts = parts;
+  return Tensor::of_blocks(parts.weight, state.shape, DType::nf4, kept);
 }
 
 template <class T>
 void decode_four_bit(const FourBitTensors& parts, const FourBitState& state, Tensor& result) {
-  const std::vector<float> scales = scales_of(parts, state);
+  const BlockScales scales = scales_of(parts, state);
   const auto* bytes = static_cast<const uint8_t*>(parts.weight.raw());
   const float* levels = parts.quant_map.data<float>();
   T* values = result.data<T>();
   parallel_for(result.numel(), 1 << 14, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       const int code = i % 2 == 0 ? bytes[i / 2] >> 4 : bytes[i / 2] & 15;
-      values[i] = static_cast<T>(levels[code] * scales[static_cast<size_t>(i / state.block)]);
+      values[i] = static_cast<T>(levels[code] * scales.of(i / state.block));
     }
   });
 }
@@ -149,12 +169,47 @@ Result<PackedWeight> four_bit_weight(std::string_view name, const FourBitTensors
         expect_numbers(name, "nested_absmax", *parts.nested_absmax, DType::f32, state.nested_blocks()));
     QUERN_CHECK(expect_numbers(name, "nested_quant_map", *parts.nested_quant_map, DType::f32, 256));
   }
+  if (is_nf4(parts, state)) {
+    return PackedWeight{state.shape, DType::nf4,
+                        [parts, state]() -> Result<Tensor> { return kept_four_bit(parts, state); },
+                        parts.absmax.bytes() + (nested ? parts.nested_absmax->bytes() : 0)};
+  }
   return PackedWeight{state.shape, state.dtype, [parts, state]() -> Result<Tensor> {
                         Tensor result(state.shape, state.dtype);
                         visit_float(state.dtype,
                                     [&]<class T>() { decode_four_bit<T>(parts, state, result); });
                         return result;
                       }};
+}
+
+std::vector<NamedTensor> four_bit_tensors(const std::string& name, const Tensor& weight) {
+  const BlockScales scales = weight.scales();
+  const int64_t blocks = weight.numel() / BlockNF4::kElements,
+                groups = (blocks + scales.per_group - 1) / scales.per_group;
+  const auto floats = [](const float* values, int64_t count) {
+    return Tensor::from(std::span(values, static_cast<size_t>(count)), {count});
+  };
+  const auto bytes = [](const void* values, int64_t count, Shape shape) {
+    return Tensor::from(std::span(static_cast<const uint8_t*>(values), static_cast<size_t>(count)), shape);
+  };
+  const char* dtype = scales.dtype == DType::bf16  ? "bfloat16"
+                      : scales.dtype == DType::f16 ? "float16"
+                                                   : "float32";
+  const nlohmann::ordered_json state = {{"quant_type", "nf4"},
+                                        {"blocksize", BlockNF4::kElements},
+                                        {"dtype", dtype},
+                                        {"shape", {weight.dim(0), weight.dim(1)}},
+                                        {"nested_blocksize", scales.per_group},
+                                        {"nested_dtype", "float32"},
+                                        {"nested_offset", scales.offset}};
+  const std::string text = state.dump();
+  const auto length = static_cast<int64_t>(text.size());
+  return {{name, bytes(weight.raw(), weight.bytes(), {weight.bytes(), 1})},
+          {name + ".absmax", bytes(scales.codes, blocks, {blocks})},
+          {name + ".nested_absmax", floats(scales.groups, groups)},
+          {name + ".nested_quant_map", floats(scales.levels, 256)},
+          {name + ".quant_map", floats(kNf4Levels, 16)},
+          {name + ".quant_state.bitsandbytes__nf4", bytes(text.data(), length, {length})}};
 }
 
 Result<PackedWeight> eight_bit_weight(std::string_view name, const Tensor& weight, const Tensor& scb) {

@@ -8,9 +8,12 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "formats/packed/packed_weight.h"
+#include "formats/safetensors_header.h"
 
 namespace quern::formats {
 
@@ -21,9 +24,14 @@ struct FourBitTensors {
   Tensor quant_state;
 };
 
-// In the dtype that quant_state names: what bitsandbytes computes with, bit for bit. The parts may be hostile: corrupt
-// names `name`, what was expected and what is there.
+// NF4 stays as it is, its scales too, over the memory of the parts; FP4 and rows that are no whole blocks of 64 become the
+// dtype that quant_state names. Either way the values are those that bitsandbytes computes with, bit for bit. The parts may
+// be hostile: corrupt names `name`, what was expected and what is there.
 Result<PackedWeight> four_bit_weight(std::string_view name, const FourBitTensors& parts);
+
+// `weight`, a matrix in NF4, as such a file holds it: its bytes under `name`, and the parts beside them. Precondition: it has
+// scales of 8 bits, and begins with the first of them.
+std::vector<NamedTensor> four_bit_tensors(const std::string& name, const Tensor& weight);
 
 // As Q8_0, which rounds the scale of a row to f16, by at most 1 in 2048; f16 where rows are not whole blocks.
 Result<PackedWeight> eight_bit_weight(std::string_view name, const Tensor& weight, const Tensor& scb);

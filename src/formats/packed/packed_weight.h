@@ -14,6 +14,7 @@ struct PackedWeight {
   Shape shape;
   DType dtype = DType::f32;
   std::function<Result<Tensor>()> tensor;  // of this shape and dtype
+  int64_t scale_bytes = 0;                 // beside its blocks
 };
 
 }  // namespace quern::formats

@@ -23,5 +23,17 @@ TEST(HugePages, MemoryStaysUsableUpToItsLastByte) {
   std::free(data);
 }
 
+TEST(HugePages, MappedMemoryIsAlignedAndWritable) {
+  for (const int64_t bytes : {int64_t{1}, int64_t{5000}, kHugePage - 1, kHugePage, 3 * kHugePage + 12345}) {
+    std::byte* data = map_memory(bytes);
+    ASSERT_NE(data, nullptr);
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(data) % static_cast<uintptr_t>(huge_page_alignment(bytes, 4096)),
+              0u);
+    std::memset(data, 7, static_cast<size_t>(bytes));
+    EXPECT_EQ(data[bytes - 1], std::byte{7});
+    unmap_memory(data, bytes);
+  }
+}
+
 }  // namespace
 }  // namespace quern

@@ -84,7 +84,8 @@ TEST(Gguf, ReadsWhatItWrites) {
       ramp({2, 3, 5}),       ramp({7}, DType::f16),          ramp({1, 1, 1, 3}, DType::bf16),
       Tensor::zeros({0, 4}), Tensor::zeros({3}, DType::i32), ramp({})};
   for (int i = 0; i < kDTypeCount; ++i) {
-    if (is_block(static_cast<DType>(i))) tensors.push_back(random_blocks({3, 512}, static_cast<DType>(i)));
+    const auto dtype = static_cast<DType>(i);
+    if (is_block(dtype) && !has_scales_beside(dtype)) tensors.push_back(random_blocks({3, 512}, dtype));
   }
   const GgufMetadata metadata = a_value_of_each_type();
   const std::filesystem::path path = dir.path() / "model.gguf";

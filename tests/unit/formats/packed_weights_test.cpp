@@ -9,6 +9,7 @@
 #include "formats/packed/gptq.h"
 #include "formats/safetensors.h"
 #include "support/source_dir.h"
+#include "tensor/block_codebooks.h"
 #include "tensor/block_formats.h"
 
 namespace quern::formats {
@@ -69,6 +70,15 @@ std::vector<float> values_of(const Tensor& tensor) {
       each(static_cast<BlockQ8_0*>(nullptr),
            [&](const BlockQ8_0& b, int j) { return static_cast<float>(b.qs[j]); });
       break;
+    case DType::nf4: {
+      const BlockScales scales = tensor.scales();
+      const auto* bytes = static_cast<const uint8_t*>(tensor.raw());
+      for (int64_t i = 0; i < tensor.numel(); ++i) {
+        const int code = i % 2 == 0 ? bytes[i / 2] >> 4 : bytes[i / 2] & 15;
+        values.push_back(scales.rounded(kNf4Levels[code] * scales.of(i / 64)));
+      }
+      break;
+    }
     default: {
       const Tensor wide = tensor.to(DType::f32);
       values.assign(wide.span<float>().begin(), wide.span<float>().end());
@@ -91,9 +101,9 @@ void expect_equal(const Result<PackedWeight>& weight, const Case& which, double 
   EXPECT_EQ(got.dtype(), which.dtype);
   const std::vector<float> values = values_of(got), expected = values_of(wanted);
   for (size_t i = 0; i < expected.size(); ++i) {
-    // Blocks hold the product that `expected` has rounded to f16.
-    const float value =
-        is_block(which.dtype) && relative == 0.0 ? static_cast<float>(float16(values[i])) : values[i];
+    // Blocks of GGUF hold the product that `expected` has rounded to f16.
+    const bool exact = is_block(which.dtype) && which.dtype != DType::nf4 && relative == 0.0;
+    const float value = exact ? static_cast<float>(float16(values[i])) : values[i];
     ASSERT_LE(std::fabs(value - expected[i]), relative * std::fabs(expected[i])) << i;
   }
 }
@@ -127,12 +137,25 @@ TEST(Awq, UnpacksWithoutRounding) {
 
 TEST(BitsAndBytes, UnpacksAsItselfDoes) {
   for (const Case& which :
-       {Case{"bnb.nf4", DType::f16}, {"bnb.nf4_twice", DType::bf16}, {"bnb.fp4", DType::f32}})
+       {Case{"bnb.nf4", DType::f16}, {"bnb.nf4_twice", DType::nf4}, {"bnb.fp4", DType::f32}})
     expect_equal(four_bit_weight(which.name, four_bits(which.name)), which);
   for (const Case& which : {Case{"bnb.int8", DType::q8_0}, {"bnb.int8_narrow", DType::f16}}) {
     const std::string name = which.name;
     expect_equal(eight_bit_weight(name, part(name + ".weight"), part(name + ".SCB")), which, 0x1p-11);
   }
+}
+
+// The dtype NF4 has the levels of NF4 and blocks of whole 64; others are decoded.
+TEST(BitsAndBytes, OnlyWhatIsNf4Stays) {
+  FourBitTensors parts = four_bits("bnb.nf4_twice");
+  EXPECT_EQ(four_bit_weight("w", parts)->dtype, DType::nf4);
+  const Tensor kept = four_bit_weight("w", parts)->tensor().value();
+  EXPECT_EQ(kept.raw(), parts.weight.raw()) << "no copy";
+  parts.quant_map = parts.quant_map.clone();
+  parts.quant_map.data<float>()[3] += 0.01f;
+  const auto other = four_bit_weight("w", parts);
+  EXPECT_EQ(other->dtype, DType::bf16);
+  EXPECT_NE(values_of(other->tensor().value()), values_of(kept));
 }
 
 // Zero points out of the reach of a block's codes take the next block, and scales that f16 lacks take none.

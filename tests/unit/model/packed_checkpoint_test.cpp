@@ -5,6 +5,7 @@
 #include "formats/checkpoint.h"
 #include "model/load.h"
 #include "ops/cast.h"
+#include "ops/decoded_blocks.h"
 #include "support/golden.h"
 #include "unit/model/tiny_models.h"
 
@@ -20,6 +21,12 @@ double logits_error(const char* name, const LoadOptions& options) {
   const autograd::NoGrad no_grad;
   const Tensor states = model.hidden(ids, nn::ForwardContext::causal(1, ids.dim(1)));
   return max_difference(model.logits(states), wanted);
+}
+
+double largest_logit(const char* name) {
+  const auto archive = formats::TensorArchive::open(kPacked / name / "expected.safetensors").value();
+  const Tensor logits = archive.tensor("logits").value();
+  return max_difference(logits, Tensor::zeros(logits.shape()));
 }
 
 TEST(PackedCheckpoint, ComputesWhatItStandsFor) {
@@ -38,8 +45,19 @@ TEST(PackedCheckpoint, OpensWhatTransformersSaves) {
   const auto folder = formats::ModelFolder::open(kPacked / "llama_nf4").value();
   const auto checkpoint = formats::Checkpoint::open(folder).value();
   EXPECT_EQ(checkpoint.quantization()->summary, "bitsandbytes, nf4, scales quantised too");
-  EXPECT_EQ(checkpoint.find("model.layers.0.mlp.down_proj.weight")->describe(), "bf16[64, 128]");
-  EXPECT_LE(logits_error("llama_nf4", {.trainable = true}), 1e-4) << "weights in f32";
+  EXPECT_EQ(checkpoint.find("model.layers.0.mlp.down_proj.weight")->describe(), "NF4[64, 128]");
+  // The layers of GPT-2 are [in, out] in files, but for packed ones.
+  for (const char* name : {"llama_nf4", "gpt2_nf4"}) {
+    EXPECT_LE(logits_error(name, {.trainable = true}), 1e-4) << name << ", weights in f32";
+    {
+      const ops::DecodedBlocks decoded;
+      EXPECT_LE(logits_error(name, {}), 1e-4) << name << ", weights in 4 bits";
+    }
+    const double loose = logits_error(name, {});
+    EXPECT_GT(loose, 0.0) << name;
+    EXPECT_LE(loose, 0.08 * largest_logit(name)) << name;
+    EXPECT_EQ(logits_error(name, {.pack = true}), loose) << name;
+  }
 }
 
 TEST(PackedCheckpoint, ListsWeightsByTheNamesTheyReplace) {

@@ -6,11 +6,11 @@
 #include <cmath>
 #include <limits>
 
-#include "backend/api/backend.h"
 #include "base/rng.h"
 #include "base/threads.h"
 #include "formats/safetensors.h"
 #include "support/source_dir.h"
+#include "unit/quant/decode.h"
 
 namespace quern::quant {
 namespace {
@@ -31,14 +31,6 @@ std::vector<DType> block_types() {
       types.push_back(dtype);
   }
   return types;
-}
-
-Tensor decode(const Tensor& x) {
-  const Tensor y(x.shape(), DType::f32);
-  backend::run(
-      &backend::KernelTable::decode_rows,
-      backend::DecodeRowsArgs{x.shape().rows(), x.shape().cols(), x.raw(), x.dtype(), y.data<float>()});
-  return y;
 }
 
 double weighted_error(const Tensor& x, const Tensor& y, std::span<const float> weights) {

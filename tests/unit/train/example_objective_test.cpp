@@ -9,6 +9,7 @@
 
 #include "autograd/graph.h"
 #include "base/rng.h"
+#include "model/four_bit.h"
 #include "model/lora.h"
 #include "support/parameters.h"
 #include "train/supervised_criterion.h"
@@ -66,6 +67,39 @@ TEST(ExampleObjective, LearnsTheSameHoweverAStepIsCut) {
         EXPECT_NEAR(step.loss, loss, 1e-5);
         EXPECT_LE(distance(got, wanted), 1e-5) << rows << " rows, packed " << packed;
       }
+    }
+  }
+}
+
+// The same of a LoRA beside a model in 4 bits, whose first maps nothing is learnt of: recomputed or not, and evaluated.
+TEST(ExampleObjective, LearnsTheSameBesideFourBitsHoweverAStepIsCut) {
+  model::ModelConfig config = tiny_tuning_config();
+  config.hidden = 64;
+  config.intermediate = 128;
+  model::Decoder model = model::Decoder::create(config, 3).value();
+  model::hold_in_nf4(model, DType::f32).value();
+  nn::set_trainable(model, false);
+  const formats::PeftConfig settings{.rank = 4, .alpha = 8, .targets = {std::string(model::kAllLinear)}};
+  nn::LoraAdapter adapter = model::make_lora(model, config, settings, 1).value();
+  adapter.visit([](const std::string&, nn::Parameter& p) {
+    for (float& value : p.master().span<float>()) value += 0.02f;
+  });
+  const AdapterOfModel trainee(model, adapter, settings);
+  test::NamedTensors wanted;
+  double loss = 0.0;
+  for (const int64_t rows : {int64_t{16}, int64_t{3}}) {
+    for (const bool checkpointing : {false, true}) {
+      const data::SupervisedOptions how{.sequence = 32, .rows = rows, .seed = 1};
+      const auto objective =
+          tuning(model, {sampler(how), sampler(how)}, {.batch = 16, .checkpointing = checkpointing});
+      const StepLoss step = objective->accumulate({}).value();
+      const auto got = take_gradients(adapter);
+      if (wanted.empty()) {
+        wanted = got;
+        loss = step.loss;
+      }
+      EXPECT_NEAR(step.loss, loss, 1e-6);
+      EXPECT_LE(distance(got, wanted), 1e-5) << rows << " rows, checkpointing " << checkpointing;
     }
   }
 }

@@ -159,12 +159,27 @@ inline void decode_block(const BlockTQ2_0& b, float* y) {
   }
 }
 
+inline void decode_block(const BlockNF4& b, const BlockScales& scales, int64_t index, float* y) {
+  const float scale = scales.of(index);
+  float values[16];
+  for (int i = 0; i < 16; ++i) values[i] = scales.rounded(kNf4Levels[i] * scale);
+  for (int i = 0; i < 32; ++i) {
+    y[2 * i] = values[b.qs[i] >> 4];
+    y[2 * i + 1] = values[b.qs[i] & 15];
+  }
+}
+
 inline bool decode_rows(const DecodeRowsArgs& a) {
   visit_block(a.x_dtype, [&]<class Block>() {
     const Block* blocks = static_cast<const Block*>(a.x);
     const int64_t count = a.rows * (a.cols / Block::kElements);
     parallel_for(count, kLightGrain / Block::kElements, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) decode_block(blocks[i], a.y + i * Block::kElements);
+      for (int64_t i = begin; i < end; ++i) {
+        if constexpr (has_scales_beside(block_dtype<Block>))
+          decode_block(blocks[i], a.scales, i, a.y + i * Block::kElements);
+        else
+          decode_block(blocks[i], a.y + i * Block::kElements);
+      }
     });
   });
   return true;

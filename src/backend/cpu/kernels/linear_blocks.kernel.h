@@ -208,8 +208,8 @@ inline void linear_blocks_of(const LinearBlocksArgs& a) {
           continue;
         }
         parallel_for(here, kHeavyGrain / (kStripRows * a.k) + 1, [&](int64_t begin, int64_t end) {
-          pack_strip_range({part.n, a.k, part.w, part.w_dtype, nullptr}, first + begin, first + end,
-                           slabs[i] + begin * bytes);
+          pack_strip_range({part.n, a.k, part.w, part.w_dtype, nullptr, part.scales}, first + begin,
+                           first + end, slabs[i] + begin * bytes);
         });
       }
       const uint8_t* const ready[2] = {data[0], data[1]};

@@ -67,6 +67,15 @@ inline void read_group(const BlockNVFP4& b, int g, GroupCodes& c, GroupScales& s
     s.scale[half] = float16(half_ue4m3(b.d[2 * g + half])).bits;  // three bits of mantissa: exact
   }
 }
+// Strips hold levels as whole numbers of 1 / kNf4Unit: of all units up to 1 / 127 this one rounds them least.
+inline constexpr float kNf4Unit = 112.0f;
+inline void read_group(const BlockNF4& b, int g, float scale, GroupCodes& c, GroupScales& s) {
+  for (int i = 0; i < 16; ++i) {
+    c.codes[2 * i] = b.qs[16 * g + i] >> 4;
+    c.codes[2 * i + 1] = b.qs[16 * g + i] & 15;
+  }
+  s.scale[0] = float16(scale / kNf4Unit).bits;
+}
 inline uint32_t byte_of(int value) { return static_cast<uint8_t>(value); }
 
 inline void read_group(const BlockQ2_K& b, int g, GroupCodes& c, GroupScales& s) {
@@ -171,8 +180,10 @@ inline void store_planes(const uint8_t (&quads)[8][64], uint8_t* to) {
   }
 }
 
+// `scales`: of the blocks of `rows`, where they lie beside.
 template <class Block, StripFormat F>
-inline void pack_strip(const Block* rows, int64_t row_count, int64_t cols, uint8_t* strip) {
+inline void pack_strip(const Block* rows, const BlockScales& scales, int64_t row_count, int64_t cols,
+                       uint8_t* strip) {
   constexpr StripLayout kUnit{F, kStripGroup};
   const StripLayout layout{F, cols};
   const int64_t blocks = cols / Block::kElements;
@@ -191,16 +202,23 @@ inline void pack_strip(const Block* rows, int64_t row_count, int64_t cols, uint8
   }
   for (int64_t g = 0; g < layout.groups(); ++g) {
     alignas(64) uint8_t quads[8][64];
-    uint8_t* scales = strip + layout.scales_at() + g * kUnit.scale_bytes();
+    uint8_t* to = strip + layout.scales_at() + g * kUnit.scale_bytes();
     for (int64_t r = 0; r < kStripRows; ++r) {
       GroupCodes c = {};
       GroupScales s;
-      if (r < row_count) read_group(rows[r * blocks + g / kGroups], static_cast<int>(g % kGroups), c, s);
+      if (r < row_count) {
+        const int64_t at = r * blocks + g / kGroups;
+        const int group = static_cast<int>(g % kGroups);
+        if constexpr (has_scales_beside(block_dtype<Block>))
+          read_group(rows[at], group, scales.of(at), c, s);
+        else
+          read_group(rows[at], group, c, s);
+      }
       for (int q = 0; q < 8; ++q) std::memcpy(quads[q] + 4 * r, c.codes + 4 * q, 4);
       constexpr int64_t kSize = kUnit.scale_size(), kRuns = kUnit.scale_runs();
       for (int64_t run = 0; run < kRuns; ++run) {
-        std::memcpy(scales + (run * kStripRows + r) * kSize, &s.scale[run], kSize);
-        if (F.mins) std::memcpy(scales + ((kRuns + run) * kStripRows + r) * kSize, &s.min[run], kSize);
+        std::memcpy(to + (run * kStripRows + r) * kSize, &s.scale[run], kSize);
+        if (F.mins) std::memcpy(to + ((kRuns + run) * kStripRows + r) * kSize, &s.min[run], kSize);
       }
     }
     store_planes<F>(quads, strip + layout.codes_at() + g * kUnit.code_bytes());
@@ -222,7 +240,9 @@ inline void pack_strip_range(const PackStripsArgs& a, int64_t begin, int64_t end
     const int64_t blocks = a.cols / Block::kElements, bytes = StripLayout{F, a.cols}.bytes();
     for (int64_t s = begin; s < end; ++s, to += bytes) {
       const int64_t row = s * kStripRows, left = a.rows - row;
-      pack_strip<Block, F>(static_cast<const Block*>(a.x) + row * blocks,
+      BlockScales scales = a.scales;
+      scales.first += row * blocks;
+      pack_strip<Block, F>(static_cast<const Block*>(a.x) + row * blocks, scales,
                            left < kStripRows ? left : kStripRows, a.cols, to);
     }
   });

@@ -12,6 +12,11 @@ namespace quern::backend::cpu::QUERN_ISA {
 inline constexpr uint8_t kIq4Codes[16] = {1,   24,  45,  63,  79,  93,  106, 118,
                                           129, 141, 153, 166, 181, 197, 217, 241};
 inline constexpr uint8_t kFp4Codes[16] = {16, 17, 18, 19, 20, 22, 24, 28, 16, 15, 14, 13, 12, 10, 8, 4};
+inline constexpr uint8_t kNf4Codes[16] = {16,  50,  69,  84,  96,  107, 118, 128,
+                                          137, 146, 156, 166, 177, 191, 209, 240};
+inline constexpr const uint8_t (&codes_of(StripLevels levels))[16] {
+  return levels == StripLevels::iq4 ? kIq4Codes : levels == StripLevels::fp4 ? kFp4Codes : kNf4Codes;
+}
 
 // The quads of a group.
 template <StripFormat F>
@@ -59,7 +64,7 @@ inline void load_quads(const uint8_t* planes, Codes (&quads)[8]) {
     }
   }
   if constexpr (F.levels != StripLevels::linear) {
-    for (Codes& quad : quads) quad = quad.lookup(F.levels == StripLevels::iq4 ? kIq4Codes : kFp4Codes);
+    for (Codes& quad : quads) quad = quad.lookup(codes_of(F.levels));
   }
 }
 
@@ -83,9 +88,9 @@ inline Ints load_fine(const uint8_t* scales, int run) {
 
 // The largest code.
 template <StripFormat F>
-inline constexpr int kMostCode = F.levels == StripLevels::iq4   ? 241
-                                 : F.levels == StripLevels::fp4 ? 28
-                                                                : (1 << F.bits) - 1;
+inline constexpr int kMostCode = F.levels == StripLevels::linear ? (1 << F.bits) - 1
+                                 : F.levels == StripLevels::fp4  ? 28
+                                                                 : codes_of(F.levels)[15];
 
 // Bytes ahead, to L2 and to L1: the hardware's own stops at the end of every page.
 inline constexpr int64_t kFarPrefetch = 12288, kNearPrefetch = 3072;

@@ -50,14 +50,22 @@ struct Matrix {
   int64_t n, k;
   DType dtype;
   std::vector<uint8_t> blocks;
+  std::vector<float> beside;  // scales that blocks lack
 
   Matrix(int64_t rows, int64_t cols, DType type, uint64_t seed)
-      : n(rows), k(cols), dtype(type), blocks(random_blocks(type, rows, cols, seed)) {}
+      : n(rows), k(cols), dtype(type), blocks(random_blocks(type, rows, cols, seed)) {
+    Rng rng(seed, 12);
+    if (!has_scales_beside(type)) return;
+    for (int64_t i = 0; i < rows * cols / block_elements(type); ++i)
+      beside.push_back(static_cast<float>(0.001 + 0.01 * rng.uniform()));
+  }
+
+  BlockScales scales() const { return {.absmax = beside.data()}; }
 
   std::vector<uint8_t> strips(const KernelTable& table) const {
     const StripLayout layout{strip_format(dtype), k};
     std::vector<uint8_t> out(static_cast<size_t>(strip_count(n) * layout.bytes() + 1), 0xcd);
-    EXPECT_TRUE(table.pack_strips({n, k, blocks.data(), dtype, out.data()}));
+    EXPECT_TRUE(table.pack_strips({n, k, blocks.data(), dtype, out.data(), scales()}));
     EXPECT_EQ(out.back(), 0xcd) << "wrote past its end";
     return out;
   }
@@ -67,15 +75,21 @@ PlainArray multiply(const KernelTable& table, const Matrix& w, int64_t m, const 
                     const PlainArray* bias = nullptr) {
   PlainArray y(x.dtype(), m * w.n);
   const std::vector<uint8_t> packed = strips ? w.strips(table) : std::vector<uint8_t>();
-  const BlockProduct part{
-      w.n,     strips ? packed.data() : w.blocks.data(), w.dtype, strips, bias ? bias->data() : nullptr,
-      y.data()};
+  const BlockProduct part{w.n,
+                          strips ? packed.data() : w.blocks.data(),
+                          w.dtype,
+                          strips,
+                          bias ? bias->data() : nullptr,
+                          y.data(),
+                          w.scales()};
   EXPECT_TRUE(table.linear_blocks({m, w.k, x.data(), x.dtype(), &part, 1, false, Activation::identity}));
   return y;
 }
 
 // Types that strips round to 8 bits differ from the exact product by that rounding.
-double tolerance(DType dtype) { return strip_format(dtype).scale == StripScale::f32 ? 0.01 : 1e-5; }
+double tolerance(DType dtype) {
+  return dtype == DType::nf4 || strip_format(dtype).scale == StripScale::f32 ? 0.01 : 1e-5;
+}
 
 TEST(CpuLinearBlocks, EveryTypeAgainstTheReference) {
   for (const KernelTable* table : test::tables()) {
@@ -129,9 +143,11 @@ TEST(CpuLinearBlocks, SixteenBitActivations) {
 // The largest codes of both factors, where sums of 16 bits would saturate.
 TEST(CpuLinearBlocks, ExtremeCodesDoNotSaturate) {
   for (const KernelTable* table : test::tables()) {
-    for (const DType dtype : {DType::q8_0, DType::q6_k, DType::iq4_nl, DType::q5_1}) {
+    for (const DType dtype : {DType::q8_0, DType::q6_k, DType::iq4_nl, DType::q5_1, DType::nf4}) {
       for (const int fill : {0x00, 0x7f, 0x80, 0xff}) {
+        if (dtype == DType::nf4 && (fill == 0x7f || fill == 0x80)) continue;  // levels that strips round
         Matrix w(16, 256, dtype, 8);
+        std::ranges::fill(w.beside, 0x1p-10f * 112);
         visit_block(dtype, [&]<class Block>() {
           Block* blocks = reinterpret_cast<Block*>(w.blocks.data());
           for (size_t i = 0; i < w.blocks.size() / sizeof(Block); ++i) {
