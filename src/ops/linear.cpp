@@ -123,8 +123,8 @@ Tensor gated_linear(const Tensor& x, const LinearMap& gate, const LinearMap& up,
     const std::vector<Tensor> y = linear_group(x, maps);
     return gated(activation, y[0], y[1]);
   }
-  const Tensor y(x.shape().with(-1, gate.weight.dim(0)), x.dtype());
-  run_blocks(x, maps, std::span(&y, 1), true, activation);
+  Tensor y(x.shape().with(-1, gate.weight.dim(0)), x.dtype());
+  run_blocks(x, maps, std::span<const Tensor>(&y, 1), true, activation);
   return y;
 }
 

@@ -95,10 +95,10 @@ enum class TrainTask {
 struct TuneConfig {
   TrainTask task = TrainTask::sft;  // of tuning
   std::string out;
-  std::string from;      // model folder or GGUF file
+  std::string from;           // model folder or GGUF file
   bool load_in_4bit = false;  // the model's layers, beside an adapter: QLoRA
-  std::string examples;  // folder of `quern data prepare`, or of prompts, or a file of these
-  double epochs = 1.0;   // unless train.steps is set
+  std::string examples;       // folder of `quern data prepare`, or of prompts, or a file of these
+  double epochs = 1.0;        // unless train.steps is set
   bool packed = true;
   std::vector<std::string> learn;  // parameters that learn, by parts of their paths; empty: all
   double embedding_noise = 0.0;    // NEFTune's alpha

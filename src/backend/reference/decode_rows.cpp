@@ -62,7 +62,8 @@ double value(const BlockQ5_K& b, int i) {
 double value(const BlockQ6_K& b, int i) {
   const int half = i / 128, in_half = i % 128;
   const int low = b.ql[half * 64 + in_half % 64] >> (in_half / 64 * 4) & 15;
-  return to_double(b.d) * b.scales[i / 16] * ((low | run_pair(b.qh, i) << 4) - 32);
+  const int scale = b.scales[i / 16];
+  return to_double(b.d) * scale * ((low | run_pair(b.qh, i) << 4) - 32);
 }
 double value(const BlockIQ4_XS& b, int i) {
   const int group = i / 32;
