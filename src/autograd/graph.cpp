@@ -18,7 +18,7 @@ thread_local uint64_t next_order = 1;
 
 // What a record held, waiting to be destroyed.
 struct Remains {
-  std::vector<Tensor> inputs;
+  std::vector<std::shared_ptr<GradMeta>> inputs;
   BackwardFn backward;
 };
 thread_local std::vector<Remains>* burying = nullptr;
@@ -30,7 +30,7 @@ struct Meta final : GradMeta {
   DType grad_dtype = DType::f32;
   uint64_t order = 0;  // position on the tape
   const char* name = "leaf";
-  std::vector<Tensor> inputs;
+  std::vector<std::shared_ptr<GradMeta>> inputs;  // null where no gradient is wanted
   BackwardFn backward;
   bool released = false;
 
@@ -59,7 +59,8 @@ struct Meta final : GradMeta {
   }
 };
 
-Meta* meta_of(const Tensor& tensor) { return static_cast<Meta*>(tensor.grad_meta().get()); }
+Meta* meta_of(const std::shared_ptr<GradMeta>& held) { return static_cast<Meta*>(held.get()); }
+Meta* meta_of(const Tensor& tensor) { return meta_of(tensor.grad_meta()); }
 
 Meta& leaf_of(const Tensor& tensor) {
   Meta* meta = meta_of(tensor);
@@ -135,18 +136,18 @@ bool recording(std::initializer_list<const Tensor*> inputs) {
          std::ranges::any_of(inputs, [](const Tensor* t) { return t != nullptr && requires_grad(*t); });
 }
 
-void record(Tensor& output, const char* name, std::vector<Tensor> inputs, BackwardFn backward) {
+void record(Tensor& output, const char* name, const std::vector<Tensor>& inputs, BackwardFn backward) {
   auto meta = std::make_shared<Meta>();
   meta->shape = output.shape();
   meta->grad_dtype = output.dtype();
   meta->order = next_order++;
   meta->name = name;
-  meta->inputs = std::move(inputs);
+  for (const Tensor& input : inputs) meta->inputs.push_back(input.grad_meta());
   meta->backward = std::move(backward);
   output.set_grad_meta(std::move(meta));
 }
 
-bool BackwardContext::needs(size_t i) const { return requires_grad(inputs_[i]); }
+bool BackwardContext::needs(size_t i) const { return inputs_[i] != nullptr; }
 
 DType BackwardContext::buffer_dtype(size_t i) const { return meta_of(inputs_[i])->grad_dtype; }
 
@@ -191,10 +192,9 @@ class Walk {
     std::vector<std::shared_ptr<GradMeta>> tape{root.grad_meta()};
     std::unordered_set<const GradMeta*> seen{tape.front().get()};
     for (size_t i = 0; i < tape.size(); ++i) {
-      for (const Tensor& input : static_cast<Meta*>(tape[i].get())->inputs) {
-        const Meta* meta = meta_of(input);
-        if (meta != nullptr && !meta->is_leaf() && seen.insert(meta).second)
-          tape.push_back(input.grad_meta());
+      for (const std::shared_ptr<GradMeta>& input : static_cast<Meta*>(tape[i].get())->inputs) {
+        if (input == nullptr || meta_of(input)->is_leaf() || !seen.insert(input.get()).second) continue;
+        tape.push_back(input);
       }
     }
     std::ranges::sort(tape, std::ranges::greater{},
@@ -207,7 +207,7 @@ class Walk {
       throw InternalError("[backward] expected a graph that was not walked before, got '" +
                           std::string(meta.name) + "' of an earlier backward");
     }
-    const std::vector<Tensor> inputs = std::move(meta.inputs);
+    const std::vector<std::shared_ptr<GradMeta>> inputs = std::move(meta.inputs);
     const BackwardFn backward = std::move(meta.backward);
     const Tensor dy = std::move(meta.grad);
     meta.inputs.clear();

@@ -51,8 +51,8 @@ struct NoGrad : GradMode {
 // True when a call with these inputs must be recorded: an op asks before it saves anything for backward.
 bool recording(std::initializer_list<const Tensor*> inputs);
 // Hangs a record on `output`. `name` is for messages and must be a literal. Undefined inputs are allowed and
-// skipped.
-void record(Tensor& output, const char* name, std::vector<Tensor> inputs, BackwardFn backward);
+// skipped. The record keeps no elements of its inputs: what `backward` reads is what it captures.
+void record(Tensor& output, const char* name, const std::vector<Tensor>& inputs, BackwardFn backward);
 
 // What a backward function sees of its op's inputs.
 class BackwardContext {
@@ -73,8 +73,8 @@ class BackwardContext {
 
  private:
   friend class Walk;
-  explicit BackwardContext(std::span<const Tensor> inputs) : inputs_(inputs) {}
-  std::span<const Tensor> inputs_;
+  explicit BackwardContext(std::span<const std::shared_ptr<GradMeta>> inputs) : inputs_(inputs) {}
+  std::span<const std::shared_ptr<GradMeta>> inputs_;
 };
 
 // Walks the graph from `root` with d(root) = `seed` (ones of root's shape when undefined) and releases it on

@@ -5,18 +5,20 @@
 namespace quern::ops {
 
 namespace {
-Tensor decode(const Tensor& x) {
-  Tensor y(x.shape(), DType::f32);
+// To f32, f16 or bf16.
+Tensor decode(const Tensor& x, DType dtype) {
+  Tensor y(x.shape(), dtype);
   backend::run(&KernelTable::decode_rows, backend::DecodeRowsArgs{x.shape().rows(), x.shape().cols(), x.raw(),
-                                                                  x.dtype(), y.data<float>(), x.scales()});
+                                                                  x.dtype(), y.raw(), dtype, x.scales()});
   return y;
 }
 }  // namespace
 
 Tensor cast(const Tensor& x, DType dtype) {
-  if (x.defined() && is_block(x.dtype())) return cast(decode(x), dtype);
-  expect_float("cast", "input", x);
   expect(is_float(dtype), "cast", "a floating dtype, got {}", name_of(dtype));
+  if (x.defined() && is_block(x.dtype()))
+    return dtype == DType::f64 ? cast(decode(x, DType::f32), dtype) : decode(x, dtype);
+  expect_float("cast", "input", x);
   if (x.dtype() == dtype) return x;
   Tensor y(x.shape(), dtype);
   axpby(1.0, x, 0.0, y);

@@ -14,14 +14,14 @@ Shape with_channels(const Shape& shape, int64_t channels) {
   return Shape(extents);
 }
 
-// The rows of a block-quantised table, in f32.
+// The rows of a block-quantised table.
 Tensor decoded_rows(const Tensor& ids, const Tensor& w) {
   Tensor y(with_channels(ids.shape(), w.dim(1)), DType::f32);
   float* to = y.data<float>();
   for (const int32_t id : ids.span<int32_t>()) {
     const Tensor row = w.sliced(id, id + 1);
     backend::run(&KernelTable::decode_rows,
-                 backend::DecodeRowsArgs{1, w.dim(1), row.raw(), w.dtype(), to, row.scales()});
+                 backend::DecodeRowsArgs{1, w.dim(1), row.raw(), w.dtype(), to, DType::f32, row.scales()});
     to += w.dim(1);
   }
   return y;

@@ -20,10 +20,10 @@ void forward_rows(const Tensor& x, const Tensor& w, const Tensor& bias, const Te
                                        x.dtype(), w.dtype()});
 }
 
-// dx = dy·w, dw += dy^T·x, dbias += sum of the rows of dy; x, dy are matrices.
+// dx = dy·w, dw += dy^T·x, dbias += sum of the rows of dy; x, dy are matrices. x: where w wants a gradient.
 void backward(const Tensor& x, const Tensor& w, const Tensor& dy, BackwardContext& inputs) {
   if (inputs.needs(0)) {
-    Tensor dx(x.shape(), x.dtype());
+    Tensor dx({dy.dim(0), w.dim(1)}, dy.dtype());
     matmul(dy, w, {}, dx);
     inputs.give(0, dx);
   }
@@ -94,10 +94,11 @@ Tensor linear(const Tensor& x, const Tensor& w, const Tensor& bias) {
     matmul(rows, decoded, {.b = true}, as_matrix(y), false, bias);
   }
   if (!recorded) return y;
-  // Saved for backward: x and w; blocks are decoded again, so that no layer keeps them decoded.
+  // Saved for backward: w, and x where w learns; blocks are decoded again, so that no layer keeps them decoded.
   autograd::record(y, "linear", {x, w, bias},
-                   [rows, w = w.detached()](const Tensor& dy, BackwardContext& inputs) {
-                     backward(rows, is_block(w.dtype()) ? cast(w, rows.dtype()) : w, as_matrix(dy), inputs);
+                   [rows = autograd::requires_grad(w) ? rows.detached() : Tensor(), w = w.detached()](
+                       const Tensor& dy, BackwardContext& inputs) {
+                     backward(rows, is_block(w.dtype()) ? cast(w, dy.dtype()) : w, as_matrix(dy), inputs);
                    });
   return y;
 }

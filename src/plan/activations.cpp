@@ -19,43 +19,43 @@ int64_t norms_of(nn::BlockLayout layout) {
 int64_t block_bytes(const model::ModelConfig& c, int64_t layer, int64_t size) {
   const int64_t q = c.heads * c.head_dim, kv = c.kv_heads * c.head_dim;
   const int64_t norms = norms_of(c.layout);
-  int64_t values = norms * c.hidden;                    // norm
-  values += q + 2 * kv;                                 // projections
-  if (c.qkv_clip > 0.0) values += q + 2 * kv;           // limited
-  if (c.qk_norm != nn::QkNorm::none) values += q + kv;  // norms of queries and keys
-  if (c.rotates(layer)) values += q + kv;               // rotation
-  values += q + c.hidden;                               // attention, its output projection
+  int64_t values = norms * c.hidden;                    // what a norm reads, or what follows it does
+  values += q + 2 * kv;                                 // what attention reads
+  if (c.qkv_clip > 0.0) values += q + 2 * kv;           // what is limited
+  if (c.qk_norm != nn::QkNorm::none) values += q + kv;  // what norms of queries and keys read
+  values += q;                                          // attention
   const int64_t inner = c.gated_mlp ? 3 : 2;
   if (c.has_experts(layer)) {
-    values += c.experts_per_token * (inner * c.expert_intermediate + 2 * c.hidden) +
-              c.hidden;  // experts, their sum
-    if (c.shared_intermediate > 0) values += inner * c.shared_intermediate + 3 * c.hidden;
+    values += c.experts_per_token * (inner * c.expert_intermediate + c.hidden);  // experts and their rows
+    if (c.shared_intermediate > 0) values += inner * c.shared_intermediate;
   } else {
-    values += inner * c.intermediate + c.hidden;  // MLP
+    values += inner * c.intermediate;  // MLP
   }
-  values += 2 * c.hidden;                       // both additions to the residual stream
-  if (c.dropout > 0.0) values += 2 * c.hidden;  // dropout of both branches
+  values += (c.layout == nn::BlockLayout::parallel ? 1 : 2) * c.hidden;  // the residual stream
   const int64_t per_norm = c.norm == ops::NormKind::layer ? 2 : 1;
   int64_t statistics = norms * per_norm + c.heads;  // log-sum-exp per head
   if (c.qk_norm == nn::QkNorm::head) statistics += (c.heads + c.kv_heads) * per_norm;
   if (c.qk_norm == nn::QkNorm::whole) statistics += 2 * per_norm;
   if (c.window_of(layer) > 0) statistics += 1;  // a narrowed mask
+  if (c.has_experts(layer)) {
+    statistics += c.experts_per_token * (c.hidden + 2);         // what is mixed, whose it is
+    statistics += (c.renormalise_experts ? 1 : 3) * c.experts;  // weights
+    if (c.shared_intermediate > 0) statistics += c.hidden + 2;
+  }
   return values * size + statistics * kStatisticBytes;
 }
 
-// Bytes per token before and after the blocks: model/decoder.cpp, op by op.
+// Bytes per token before and after the blocks: model/decoder.cpp, op by op. The loss keeps the gradient of the states in
+// place of the states.
 int64_t outside_bytes(const model::ModelConfig& c, int64_t size) {
-  int64_t values = c.embedding_size;                                        // token embeddings
-  if (c.embedding_scale != 1.0) values += c.embedding_size;                 // scaled
-  if (c.embedding_size != c.hidden) values += c.hidden + c.embedding_size;  // widened, states narrowed
-  if (c.positions == model::Positions::learned) values += 2 * c.hidden;     // position embeddings, their sum
-  if (c.dropout > 0.0) values += c.hidden;                                  // dropout
-  int64_t statistics = 4 + 4;  // ids, positions, mask; targets, weights, losses and their product
-  if (c.layout != nn::BlockLayout::post_norm) {
-    values += c.hidden;  // final norm
-    statistics += c.norm == ops::NormKind::layer ? 2 : 1;
-  }
-  values += c.embedding_size;  // gradient of the loss
+  const bool narrows = c.embedding_size != c.hidden, final_norm = c.layout != nn::BlockLayout::post_norm;
+  int64_t values = c.hidden;                        // what the first block reads
+  values += c.embedding_size;                       // gradient of the loss
+  if (narrows) values += c.embedding_size;          // what is widened
+  if (narrows && final_norm) values += c.hidden;    // what is narrowed
+  if (!narrows && !final_norm) values -= c.hidden;  // what the last norm makes is read by the loss alone
+  int64_t statistics = 4;                           // ids, positions, mask
+  if (final_norm) statistics += c.norm == ops::NormKind::layer ? 2 : 1;
   return values * size + statistics * kStatisticBytes;
 }
 

@@ -53,7 +53,7 @@ void add_full(const model::Decoder& model, const TrainingSetup& setup, TrainingM
   memory.workspace = model.config().vocab_size * model.config().embedding_size * kWideBytes;
 }
 
-// Adapters A [r, in] and B [out, r] beside each target; what they add to the activations is A·x and B·A·x.
+// Adapters A [r, in] and B [out, r] beside each target; what they add to the activations is A·x.
 void add_adapters(const model::Decoder& model, const TrainingSetup& setup,
                   const std::set<std::string>& targets, bool four_bit, TrainingMemory& memory) {
   const int64_t size = size_of(setup.dtype);
@@ -68,7 +68,7 @@ void add_adapters(const model::Decoder& model, const TrainingSetup& setup,
     if (quantised) largest = std::max(largest, count * size);
     if (projection.empty() || !targets.contains(projection)) return;
     memory.trainable += setup.rank * (parameter.shape()[0] + parameter.shape()[1]);
-    outputs += setup.rank + parameter.shape()[0];
+    outputs += setup.rank;
   });
   memory.weights = static_cast<int64_t>(std::ceil(frozen_bits / 8.0)) + memory.trainable * kWideBytes;
   memory.copies = size < kWideBytes ? memory.trainable * size : 0;

@@ -33,6 +33,12 @@ TEST(DecodeVsGolden, EveryTableGivesTheRecordedValues) {
       SCOPED_TRACE(name + ", " + table->name);
       const backend::ScopedTable scope(*table);
       const Tensor y = ops::cast(x, DType::f32);
+      for (const DType narrow : {DType::bf16, DType::f16}) {
+        const Tensor rounded = ops::cast(x, narrow), wanted = y.to(narrow);
+        const auto got = rounded.to(DType::f32), expected_narrow = wanted.to(DType::f32);
+        for (int64_t j = 0; j < y.numel(); ++j)
+          ASSERT_TRUE(same(got.data<float>()[j], expected_narrow.data<float>()[j])) << name_of(narrow) << j;
+      }
       for (int64_t j = 0; j < y.numel(); ++j) {
         ASSERT_TRUE(same(y.data<float>()[j], expected.data<float>()[j]))
             << "[" << j << "] " << y.data<float>()[j] << ", expected " << expected.data<float>()[j];

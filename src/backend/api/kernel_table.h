@@ -83,14 +83,15 @@ struct LinearBlocksArgs {
   Activation activation;
 };
 
-// y[r,c] = the value of element c of row r of the block-quantised x, in f32. Rows are whole blocks (tensor/block_formats.h),
+// y[r,c] = the value of element c of row r of the block-quantised x, in f32, and from there rounded to y_dtype. Rows are whole blocks (tensor/block_formats.h),
 // without gaps. The value is the exact one of the formula beside each block's struct, rounded once, so that tables agree
 // to the bit; a scale that is infinite or NaN gives what IEEE arithmetic makes of it.
 struct DecodeRowsArgs {
   int64_t rows, cols;
   const void* x;
   DType x_dtype;
-  float* y;
+  void* y;
+  DType y_dtype;           // f32, bf16, f16
   BlockScales scales = {};  // where they lie beside the blocks of x
 };
 

@@ -136,10 +136,11 @@ bool decode_rows(const DecodeRowsArgs& a) {
     for (int64_t i = 0; i < a.rows * a.cols; ++i) {
       const int64_t at = i / Block::kElements;
       const auto element = static_cast<int>(i % Block::kElements);
+      const auto put = [&](float wide) { store(a.y, a.y_dtype, i, to_double(wide)); };
       if constexpr (has_scales_beside(block_dtype<Block>))
-        a.y[i] = a.scales.rounded(static_cast<float>(value(blocks[at], element, a.scales.of(at))));
+        put(a.scales.rounded(static_cast<float>(value(blocks[at], element, a.scales.of(at)))));
       else
-        a.y[i] = static_cast<float>(value(blocks[at], element));
+        put(static_cast<float>(value(blocks[at], element)));
     }
   });
   return true;

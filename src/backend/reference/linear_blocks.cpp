@@ -44,7 +44,7 @@ std::vector<double> product(const LinearBlocksArgs& a, const BlockProduct& part,
       const auto* w = static_cast<const char*>(part.w) + j * bytes_of(part.w_dtype, a.k);
       BlockScales scales = part.scales;
       scales.first += j * a.k / block_elements(part.w_dtype);
-      decode_rows({1, a.k, w, part.w_dtype, row.data(), scales});
+      decode_rows({1, a.k, w, part.w_dtype, row.data(), DType::f32, scales});
       double sum = part.bias == nullptr ? 0.0 : load(part.bias, wide_of(a.dtype), j);
       for (size_t c = 0; c < row.size(); ++c) sum += x[c] * static_cast<double>(row[c]);
       y[static_cast<size_t>(j)] = sum;

@@ -155,6 +155,20 @@ TEST(Backward, ReleasesMemoryOnTheWay) {
   EXPECT_LE(memory_stats().live - before, -14 * kBytes) << "y alone should keep none of the saved tensors";
 }
 
+// An addition reads nothing of its operands when it walks back, and so keeps nothing of them.
+TEST(Record, KeepsNoElementsButWhatBackwardReads) {
+  constexpr int64_t kCount = 1 << 18, kBytes = kCount * 4;
+  Tensor x = Tensor::full({kCount}, 1.0f);
+  require_grad(x);
+  const Tensor one = Tensor::full({kCount}, 1.0f);
+  const int64_t before = memory_stats().live;
+  Tensor y = x;
+  for (int i = 0; i < 16; ++i) y = add(y, one);
+  EXPECT_LE(memory_stats().live - before, kBytes) << "y itself";
+  backward(y);
+  EXPECT_EQ(grad(x).data<float>()[kCount - 1], 1.0f);
+}
+
 TEST(NoGrad, RecordsNothingAndNests) {
   const Tensor x = leaf(2.0f);
   {

@@ -170,19 +170,28 @@ inline void decode_block(const BlockNF4& b, const BlockScales& scales, int64_t i
 }
 
 inline bool decode_rows(const DecodeRowsArgs& a) {
-  visit_block(a.x_dtype, [&]<class Block>() {
-    const Block* blocks = static_cast<const Block*>(a.x);
-    const int64_t count = a.rows * (a.cols / Block::kElements);
-    parallel_for(count, kLightGrain / Block::kElements, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
-        if constexpr (has_scales_beside(block_dtype<Block>))
-          decode_block(blocks[i], a.scales, i, a.y + i * Block::kElements);
-        else
-          decode_block(blocks[i], a.y + i * Block::kElements);
-      }
+  return visit_dtype(a.y_dtype, [&]<class T>() {
+    visit_block(a.x_dtype, [&]<class Block>() {
+      constexpr int kElements = Block::kElements;
+      const Block* blocks = static_cast<const Block*>(a.x);
+      const int64_t count = a.rows * (a.cols / kElements);
+      parallel_for(count, kLightGrain / kElements, [&](int64_t begin, int64_t end) {
+        alignas(64) float values[kElements];
+        for (int64_t i = begin; i < end; ++i) {
+          T* to = static_cast<T*>(a.y) + i * kElements;
+          float* wide = values;
+          if constexpr (__is_same(T, float)) wide = to;
+          if constexpr (has_scales_beside(block_dtype<Block>))
+            decode_block(blocks[i], a.scales, i, wide);
+          else
+            decode_block(blocks[i], wide);
+          if constexpr (!__is_same(T, float))
+            for_lanes(kElements,
+                      [&](int64_t j, auto lanes) { Vec::load(wide + j, lanes).store(to + j, lanes); });
+        }
+      });
     });
   });
-  return true;
 }
 
 }  // namespace quern::backend::cpu::QUERN_ISA
