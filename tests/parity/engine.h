@@ -33,7 +33,8 @@ inline void visit_published(
        model::find_family(model.config().family).value()->tensors(model.config())) {
     std::vector<Tensor> joined;
     for (const std::string& parameter : name.parameters) joined.push_back(parts.at(parameter));
-    const auto values = model::join(name, joined).span<float>();
+    const Tensor whole = model::join(name, joined);
+    const auto values = whole.span<float>();
     visit(name.file, {values.begin(), values.end()});
   }
 }

@@ -30,7 +30,8 @@ class Seq2SeqGolden : public testing::TestWithParam<const char*> {
   Tensor ids(const std::string& name) const { return expected(name).to(DType::i32); }
   std::vector<int64_t> lengths() const {
     std::vector<int64_t> result;
-    for (const int32_t length : ids("lengths").span<int32_t>()) result.push_back(length);
+    const Tensor known = ids("lengths");
+    for (const int32_t length : known.span<int32_t>()) result.push_back(length);
     return result;
   }
   Tensor states(const EncoderDecoder& model) const {

@@ -126,7 +126,8 @@ TEST(Rope, RotatesThePairsOfItsLayout) {
   const Tensor x = Tensor::from(std::vector<float>{1, 2, 3, 4, 5}, {1, 1, 1, 5});
   const Tensor position = Tensor::from(std::vector<int32_t>{1}, {1, 1});
   const RopeTable split({.theta = 100.0, .rotary = 4, .max_positions = 2});
-  const float* y = rope(x, position, split).data<float>();
+  const Tensor rotated = rope(x, position, split);
+  const float* y = rotated.data<float>();
   EXPECT_NEAR(y[0], 1 * std::cos(1.0) - 3 * std::sin(1.0), 1e-6);
   EXPECT_NEAR(y[2], 1 * std::sin(1.0) + 3 * std::cos(1.0), 1e-6);
   EXPECT_NEAR(y[1], 2 * std::cos(0.1) - 4 * std::sin(0.1), 1e-6);
