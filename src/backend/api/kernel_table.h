@@ -91,7 +91,7 @@ struct DecodeRowsArgs {
   const void* x;
   DType x_dtype;
   void* y;
-  DType y_dtype;           // f32, bf16, f16
+  DType y_dtype;            // f32, bf16, f16
   BlockScales scales = {};  // where they lie beside the blocks of x
 };
 
