@@ -8,6 +8,8 @@
 #include "base/threads.h"
 #include "model/decoder.h"
 #include "model/family.h"
+#include "model/four_bit.h"
+#include "model/lora.h"
 #include "plan/training_memory.h"
 
 namespace quern::plan {
@@ -115,6 +117,34 @@ TEST(ActivationMemory, IsWhatTheEngineKeepsOfLayersOfBothKinds) {
   config.nope_layers = {2};
   config.local_rope_theta = 100.0;
   expect_prediction(config, DType::f32);
+}
+
+// Beside a LoRA on every linear map: what its maps read, which is what those beside it read, and A x.
+TEST(ActivationMemory, IsWhatTheEngineKeepsBesideAdapters) {
+  for (const bool four_bit : {false, true}) {
+    const model::ModelConfig config = small_config("llama");
+    model::Decoder model = model::Decoder::create(config, 1).value();
+    if (four_bit) model::hold_in_nf4(model, DType::bf16).value();
+    nn::set_trainable(model, false);
+    model.set_compute_dtype(DType::bf16);
+    nn::LoraAdapter adapter =
+        model::make_lora(model, config, {.rank = 8, .alpha = 8.0, .targets = {"all-linear"}}, 7).value();
+    nn::set_compute_dtype(adapter, DType::bf16);
+    const nn::AdapterRows rows{&adapter};
+    nn::ForwardContext context = nn::ForwardContext::causal(kBatch, kSequence);
+    context.adapters = std::span(&rows, 1);
+    const Tensor tokens = Tensor::zeros({kBatch, kSequence}, DType::i32);
+    const int64_t before = memory_stats().live;
+    const Tensor loss = model.loss(model.hidden(tokens, context), tokens, Tensor::full(tokens.shape(), 1.0));
+    const int64_t kept = memory_stats().live - before;
+    const TrainingSetup setup{
+        .batch = kBatch, .sequence = kSequence, .dtype = DType::bf16, .rank = 8, .targets = {}};
+    const ActivationMemory memory = activation_memory(config, kBatch, kSequence, DType::bf16);
+    const TrainingMemory whole =
+        training_memory(model, setup, four_bit ? TrainingMethod::qlora : TrainingMethod::lora).value();
+    const int64_t wanted = whole.activations - memory.peak(false) + memory.kept(false);
+    expect_ratio(kept, wanted, 0.05);
+  }
 }
 
 TEST(ActivationMemory, IsWhatTheEngineKeepsOfExperts) {
