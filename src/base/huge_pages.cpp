@@ -24,7 +24,9 @@ namespace {
 
 constexpr int64_t kPage = 4096;
 
+#if QUERN_MAPS_MEMORY
 int64_t whole_pages(int64_t bytes) { return (bytes + kPage - 1) / kPage * kPage; }
+#endif
 
 }  // namespace
 
