@@ -265,7 +265,8 @@ ModelConfig ModelConfig::resolved() const {
   ModelConfig c = *this;
   if (c.kv_heads == 0) c.kv_heads = c.heads;
   if (c.head_dim == 0 && c.heads > 0) c.head_dim = c.hidden / c.heads;
-  if (c.intermediate == 0) c.intermediate = 4 * c.hidden;
+  // Beyond what validate() accepts four times it may be no number.
+  if (c.intermediate == 0) c.intermediate = c.hidden > kMaxExtent ? c.hidden : 4 * c.hidden;
   if (c.embedding_size == 0 || c.kind == Kind::encoder_decoder) c.embedding_size = c.hidden;
   c.norm_bias = c.norm_bias && c.norm == ops::NormKind::layer;
   if (c.positions == Positions::rope) {

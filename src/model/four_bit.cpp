@@ -12,7 +12,7 @@ bool is_layer_matrix(std::string_view name, const Shape& shape) {
 
 Result<void> hold_in_nf4(nn::Module& model, DType dtype) {
   Result<void> result;
-  int left = 0;
+  int made = 0, left = 0;
   std::string one_left;
   model.visit([&](const std::string& name, nn::Parameter& parameter) {
     const bool routes = name.find(".router.") != name.npos;
@@ -28,10 +28,12 @@ Result<void> hold_in_nf4(nn::Module& model, DType dtype) {
       parameter.assign(std::move(*coded));
     else
       result = std::move(coded).error().within(name);
+    ++made;
   });
   if (left > 0)
     log::warn("model", "{} matrices have rows of no whole 64 and stay as they are, such as {}", left,
               one_left);
+  if (made + left == 0) log::warn("model", "the layers are quantised already, and stay as they are");
   return result;
 }
 
